@@ -1,0 +1,1 @@
+"""The second tower: from a stored dataset to numbers. NumPy, SciPy and xarray; never torch."""

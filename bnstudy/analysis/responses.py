@@ -1,0 +1,74 @@
+"""Responses: one number a run, derived from its curves.
+
+A diverged run counts: as never reaching the target, and at chance in accuracy. A pending or failed run has no response
+(NaN): it was not observed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bnstudy.schema import Status
+
+
+def observed(dataset: xr.Dataset) -> xr.DataArray:
+    """Which runs ended, by finishing or by diverging; bool over the run dimensions."""
+    if "status" not in dataset:
+        return dataset.test_accuracy.notnull().any("epoch")
+    return dataset.status.isin([Status.DONE, Status.DIVERGED])
+
+
+def diverged(dataset: xr.Dataset) -> xr.DataArray:
+    """Which runs diverged; bool over the run dimensions."""
+    if "status" not in dataset:
+        return xr.zeros_like(observed(dataset))
+    return dataset.status == Status.DIVERGED
+
+
+def target_accuracy(dataset: xr.Dataset) -> float:
+    """The accuracy a run is to exceed: the study's, 0.98 where the dataset does not say."""
+    return float(dataset.attrs.get("target_accuracy", 0.98))
+
+
+def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dataset:
+    """Epochs until test accuracy first exceeds the target.
+
+    Returns
+    -------
+    Dataset
+        ``epochs`` (the last epoch where the target is not reached; NaN where nothing was observed) and ``reached``
+        (bool), over the run dimensions.
+    """
+    target = target_accuracy(dataset) if target is None else target
+    over = dataset.test_accuracy > target
+    reached = over.any("epoch")
+    first = dataset.epoch.values[over.argmax("epoch").values]
+    epochs = xr.where(reached, reached.copy(data=first), dataset.epoch.values[-1])
+    return xr.Dataset({"epochs": epochs.where(observed(dataset)), "reached": reached})
+
+
+def final(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    """A curve at the last epoch, over the run dimensions; an accuracy is at chance where the run diverged.
+
+    A loss of a diverged run stays NaN: it has no finite value.
+    """
+    last = dataset[name].isel(epoch=-1, drop=True)
+    if name.endswith("accuracy"):
+        last = last.where(~diverged(dataset), chance(dataset))
+    return last.where(observed(dataset)).rename(name)
+
+
+def chance(dataset: xr.Dataset) -> float:
+    """Accuracy of guessing: one over the number of classes."""
+    return 1.0 / float(dataset.attrs.get("classes", 10))
+
+
+def overfitting_gap(dataset: xr.Dataset) -> xr.DataArray:
+    """Training minus test accuracy at the last epoch."""
+    return final(dataset, "train_accuracy") - final(dataset, "test_accuracy")
+
+
+def is_censored(dataset: xr.Dataset) -> xr.DataArray:
+    """Observed runs that never exceeded the target; bool over the run dimensions."""
+    return np.logical_and(observed(dataset), ~epochs_to_target(dataset).reached)

@@ -1,0 +1,185 @@
+"""What can be plugged in, by name: a decorator, metadata, a duplicate error and "did you mean".
+
+The registries live here, below everything else, so that a study can check names without importing what they name.
+A registry finds its entries by itself on first use: it imports the module that provides the built-in ones, then every
+entry point of the group ``bnstudy.plugins`` (a module that registers entries when it is imported).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bnstudy.errors import InputError
+
+PLUGIN_GROUP = "bnstudy.plugins"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """The value a level may carry after its name, as in ``scaled-normal:0.01``.
+
+    Parameters
+    ----------
+    symbol : str
+        How formulas and help call it.
+    default : float, optional
+        The value when the level is written without one; such a level keeps its bare name. None: it must be given.
+    positive : bool
+        Whether only values above zero make sense.
+    """
+
+    symbol: str
+    default: float | None = None
+    positive: bool = True
+
+    def parse(self, text: str, level: str) -> float:
+        """The value written in `text`; InputError if it is not a finite (and, if asked, positive) number."""
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or (self.positive and value <= 0):
+            wanted = "a finite number above 0" if self.positive else "a finite number"
+            raise InputError(f"{level!r}: {self.symbol} must be {wanted}, not {text!r}")
+        return value
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a factor: an entry's name and, where it takes one, its value."""
+
+    family: str
+    value: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The canonical spelling, e.g. ``scaled-normal:0.01``."""
+        return self.family if self.value is None else f"{self.family}:{self.value:g}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered function and what is known about it without calling it."""
+
+    name: str
+    function: Callable[..., Any]
+    label: str
+    citation: str = ""
+    parameter: Parameter | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+
+class Registry(Mapping[str, Entry]):
+    """Named entries of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        What an entry is, in the singular, as messages say it.
+    provider : str
+        The module that registers the built-in entries when it is imported.
+    """
+
+    def __init__(self, kind: str, provider: str) -> None:
+        self.kind = kind
+        self.provider = provider
+        self._entries: dict[str, Entry] = {}
+        self._complete = False
+
+    def register(
+        self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: add a function under `name`. A name that is taken raises ValueError."""
+
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            if name in self._entries:
+                taken = self._entries[name].function
+                raise ValueError(f"{self.kind} {name!r} is already registered by {taken.__module__}.{taken.__name__}")
+            self._entries[name] = Entry(name, function, label, citation, parameter, about)
+            return function
+
+        return add
+
+    def __getitem__(self, name: str) -> Entry:
+        self._discover()
+        if name not in self._entries:
+            close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(self._entries))}"
+            raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._discover()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._discover()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._discover()
+        return len(self._entries)
+
+    def level(self, text: str) -> Level:
+        """Read a level written ``name`` or ``name:value``; InputError says what is wrong with it.
+
+        The value is what the label says: it is rounded as ``%g`` writes it, so that no two values share a label.
+        """
+        name, colon, written = text.strip().partition(":")
+        entry = self[name]
+        if entry.parameter is None:
+            if colon:
+                raise InputError(f"{text!r}: {self.kind} {name!r} takes no value; write just {name!r}")
+            return Level(name)
+        if not colon:
+            if entry.parameter.default is None:
+                raise InputError(f"{text!r} needs a value; write {name}:{entry.parameter.symbol}, for example {name}:1")
+            return Level(name)
+        value = float(f"{entry.parameter.parse(written, text):g}")
+        return Level(name) if value == entry.parameter.default else Level(name, value)
+
+    def value(self, level: Level) -> float | None:
+        """The number a level stands for: its own, or its entry's default."""
+        parameter = self[level.family].parameter
+        return parameter.default if level.value is None and parameter else level.value
+
+    def _discover(self) -> None:
+        if self._complete:
+            return
+        self._complete = True  # before the import: the provider itself may look names up
+        try:
+            importlib.import_module(self.provider)
+        except BaseException:
+            self._complete = False
+            raise
+        _load_plugins()
+
+
+_loaded_plugins: set[str] = set()
+
+
+def _load_plugins() -> None:
+    for point in importlib.metadata.entry_points(group=PLUGIN_GROUP):
+        if point.value not in _loaded_plugins:
+            _loaded_plugins.add(point.value)
+            point.load()
+
+
+datasets = Registry("dataset", "bnstudy.data")
+models = Registry("model", "bnstudy.models")
+activations = Registry("activation", "bnstudy.models")
+norms = Registry("norm", "bnstudy.norms")
+initializers = Registry("initializer", "bnstudy.inits")
+optimizers = Registry("optimizer", "bnstudy.optimizers")
+figures = Registry("figure", "bnstudy.figures")

@@ -1,0 +1,108 @@
+"""Names, dimensions, units and descriptions of everything stored: the one contract between the two towers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+CELL_DIMS = ("model", "norm", "init", "optimizer", "lr")
+RUN_DIMS = (*CELL_DIMS, "seed")
+CURVE_DIMS = (*RUN_DIMS, "epoch")
+ARM_DIMS = ("model", "norm")
+
+
+class Status(IntEnum):
+    """What became of a run."""
+
+    PENDING = 0
+    DONE = 1
+    DIVERGED = 2
+    FAILED = 3
+
+
+STATUS_MEANINGS = " ".join(status.name.lower() for status in Status)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One stored variable: where it lies, what it is, and what stands where nothing was measured."""
+
+    name: str
+    dims: tuple[str, ...]
+    long_name: str
+    units: str = "1"
+    dtype: str = "float32"
+    fill: Any = float("nan")
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+CURVES = (
+    Variable("train_loss", CURVE_DIMS, "training cross-entropy, running mean over the epoch in training mode", "nat"),
+    Variable("train_accuracy", CURVE_DIMS, "training accuracy, running mean over the epoch in training mode"),
+    Variable("test_loss", CURVE_DIMS, "test cross-entropy at the epoch's end, evaluation mode", "nat"),
+    Variable("test_accuracy", CURVE_DIMS, "test accuracy at the epoch's end, evaluation mode"),
+    Variable("grad_norm", CURVE_DIMS, "Euclidean norm of the gradient of all parameters at the epoch's last batch"),
+    Variable("weight_norm", CURVE_DIMS, "Euclidean norm of all weights (no biases, no affine terms) at the epoch's end"),
+)
+
+VALIDATION_CURVES = (
+    Variable("validation_loss", CURVE_DIMS, "validation cross-entropy at the epoch's end, evaluation mode", "nat"),
+    Variable("validation_accuracy", CURVE_DIMS, "validation accuracy at the epoch's end, evaluation mode"),
+)
+
+STATUS = Variable(
+    "status",
+    RUN_DIMS,
+    "what became of the run",
+    dtype="int8",
+    fill=int(Status.PENDING),
+    attrs={"flag_values": [int(status) for status in Status], "flag_meanings": STATUS_MEANINGS},
+)
+
+PER_RUN = (
+    STATUS,
+    Variable(
+        "diverged_epoch",
+        RUN_DIMS,
+        "first epoch whose training loss is not finite; -1 where there is none",
+        dtype="int32",
+        fill=-1,
+    ),
+    Variable("train_seconds", RUN_DIMS, "the run's share of its ensemble's training and evaluation time", "s"),
+)
+
+PER_ARM = (
+    Variable("n_parameters", ARM_DIMS, "trainable parameters", dtype="int64", fill=0),
+    Variable(
+        "epoch_seconds_alone", ARM_DIMS, "training time per epoch of the plain model alone, one thread on a CPU", "s"
+    ),
+)
+
+COORDS = (
+    Variable("model", ("model",), "model", dtype="str"),
+    Variable("norm", ("norm",), "normalization layer", dtype="str"),
+    Variable("init", ("init",), "weight initialization", dtype="str"),
+    Variable("optimizer", ("optimizer",), "optimizer", dtype="str"),
+    Variable("lr", ("lr",), "learning rate", dtype="float64"),
+    Variable("seed", ("seed",), "random seed, shared by every cell", dtype="int64"),
+    Variable("epoch", ("epoch",), "epochs trained", "epoch", dtype="int32"),
+    Variable("init_family", ("init",), "initializer without its value", dtype="str"),
+    Variable("init_value", ("init",), "value of the initializer level; NaN where it takes none", dtype="float64"),
+    Variable("init_role", ("init",), "role of the level, declared before anything ran: well or poor", dtype="str"),
+)
+
+
+def curves(validation: bool) -> tuple[Variable, ...]:
+    """The curves of a study, with or without a validation split."""
+    return CURVES + VALIDATION_CURVES if validation else CURVES
+
+
+def variables(validation: bool) -> tuple[Variable, ...]:
+    """Every data variable of a study's dataset."""
+    return curves(validation) + PER_RUN + PER_ARM
+
+
+def attributes(variable: Variable) -> dict[str, Any]:
+    """The netCDF attributes of a variable: ``long_name``, ``units`` and its own."""
+    return {"long_name": variable.long_name, "units": variable.units, **variable.attrs}
