@@ -1,0 +1,212 @@
+"""Who runs the ensembles: this process or several, from a study to its stored dataset."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from bnstudy import provenance
+from bnstudy.errors import FailedRunsError, InputError
+from bnstudy.plan import Ensemble
+from bnstudy.store import Store, open_results
+from bnstudy.study import Study
+from bnstudy.workers import Setup, StoppedError, Watch, train_here, train_in_processes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bnstudy.training import Curves, Progress
+
+MAX_JOBS = 1024
+
+
+class Observer:
+    """Told what happens while a study runs; does nothing by itself."""
+
+    def started(self, store: Store, todo: int) -> None:
+        """Training begins: `todo` ensembles are left."""
+
+    def progress(self, ensemble: Ensemble, progress: Progress) -> None:
+        """An ensemble finished an epoch."""
+
+    def done(self, ensemble: Ensemble, curves: Curves) -> None:
+        """An ensemble is stored."""
+
+    def failed(self, ensemble: Ensemble, reason: str) -> None:
+        """An ensemble failed twice and is given up for now."""
+
+
+def run(
+    study: Study,
+    out: str | Path | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    jobs: int = 1,
+    quiet: bool = True,
+    observer: Observer | None = None,
+) -> xr.Dataset:
+    """Run a study, or what is left of it, and return its dataset.
+
+    Parameters
+    ----------
+    study : Study
+        What to run.
+    out : path, optional
+        The study folder; ``results/NAME`` by default. If it holds the same study, that study is resumed.
+    data_dir : path, optional
+        Where data sets lie; see :func:`bnstudy.data.data_folder`.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    jobs : int
+        Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
+    quiet : bool
+        Whether a download shows no progress.
+    observer : Observer, optional
+        Told of progress.
+
+    Raises
+    ------
+    InputError
+        The study, folder or data are not fit to run.
+    LockedError
+        Another process is at work on the folder.
+    FailedRunsError
+        Some ensembles failed; all others are stored.
+    StoppedError
+        A signal came; what is finished is stored, and the same call resumes.
+    """
+    observer = observer or Observer()
+    if not 1 <= jobs <= MAX_JOBS:
+        raise InputError(f"must be from 1 to {MAX_JOBS}, not {jobs}", "jobs")
+    chosen = resolve_device(device)
+    store = Store.create(out or Path("results") / study.name, study, chosen.split(":")[0])
+    with store.locked(), _stop_flag() as flag:
+        if store.pending() or len(store.arms()) < len(study.models) * len(study.norms):
+            _measure_arms(store, data_dir, chosen, quiet)
+        failed = _train(store, Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen), jobs, observer, flag)
+        store.consolidate()
+    if failed:
+        raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
+    return open_results(store.folder)
+
+
+def _train(store: Store, setup: Setup, jobs: int, observer: Observer, flag: _Flag) -> int:
+    """Train what is pending; returns how many runs failed."""
+    pending = store.pending()
+    observer.started(store, len(pending))
+    failed = 0
+
+    def done(ensemble: Ensemble, curves: Curves) -> None:
+        store.save(ensemble, curves, attributes)
+        observer.done(ensemble, curves)
+
+    def fail(ensemble: Ensemble, reason: str) -> None:
+        nonlocal failed
+        failed += len(ensemble.runs)
+        store.mark_failed(ensemble, reason)
+        observer.failed(ensemble, reason)
+
+    watch = Watch(observer.progress, done, fail, lambda: flag.signal is not None)
+    attributes = provenance.attributes(setup.device)
+    try:
+        if jobs == 1 or setup.device != "cpu":
+            train_here(setup, pending, watch)
+        else:
+            train_in_processes(setup, pending, jobs, watch)
+    except StoppedError:
+        store.consolidate()
+        error = StoppedError(f"stopped; {sum(store.counts().values()) - _left(store)} runs are stored, the same command resumes")
+        error.exit_code = 128 + (flag.signal or signal.SIGINT)
+        raise error from None
+    return failed
+
+
+def _left(store: Store) -> int:
+    return sum(len(ensemble.runs) for ensemble in store.pending())
+
+
+def _measure_arms(store: Store, data_dir: str | Path | None, device: str, quiet: bool) -> None:
+    """Fetch and check the data, count each arm's parameters and time its plain network alone; once a study."""
+    import torch
+
+    from bnstudy import data, training
+
+    study = store.study
+    loaded = data.load(study, data_dir, quiet)
+    known = store.arms()
+    arms = [(model, norm) for model in study.models for norm in study.norms]
+    if all(arm in known for arm in arms):
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        loaded = loaded.to(torch.device(device))
+        store.save_arms(
+            {
+                (model, norm): {
+                    "n_parameters": training.count_parameters(study, model, norm, loaded.shape, loaded.classes),
+                    "epoch_seconds_alone": training.seconds_alone(study, model, norm, loaded),
+                }
+                for model, norm in arms
+            }
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def resolve_device(name: str) -> str:
+    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
+    import torch
+
+    kind, _, index = name.partition(":")
+    available = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if available else "cpu"
+    if name == "cpu":
+        return name
+    if kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name):
+        if not available:
+            raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
+        if index and int(index) >= torch.cuda.device_count():
+            raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
+        return name
+    raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class _Flag:
+    signal: int | None = None
+
+
+@contextmanager
+def _stop_flag() -> Iterator[_Flag]:
+    """Turn SIGINT and SIGTERM into a flag; a second one ends the process at once."""
+    flag = _Flag()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        flag.signal = number
+        signal.signal(number, signal.SIG_DFL)
+
+    previous = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, note)
+    except ValueError:  # not the main thread: the host program handles its signals
+        pass
+    try:
+        yield flag
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

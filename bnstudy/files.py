@@ -1,0 +1,108 @@
+"""Files that are absent or whole: written aside, flushed to the disk, then renamed into place."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from bnstudy.errors import InputError
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
+    """Let `write` fill a temporary file beside `path`, then put it in place.
+
+    Returns
+    -------
+    str
+        SHA-256 of what was written, 64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        The disk is full or the folder cannot be written; what was there before is untouched.
+    """
+    return publish(stage(path, write), path)
+
+
+def stage(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write and flush a temporary file beside `path`; nothing is left behind if that fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def publish(temporary: Path, path: Path) -> str:
+    """Rename a staged file into place and flush its folder; returns its SHA-256."""
+    digest = sha256(temporary)
+    try:
+        os.replace(temporary, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+    return digest
+
+
+def write_text(path: Path, text: str) -> str:
+    """Write UTF-8 text atomically; returns its SHA-256."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(text.encode())
+
+    return write_atomically(path, write)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line and flush it. A line torn by a crash earlier is cut off first."""
+    try:
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            if file.read(1) not in (b"", b"\n"):
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    if os.name == "nt":
+        return  # folders cannot be opened there; the rename is journalled
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _cannot_write(path: Path, error: Exception) -> InputError:
+    if isinstance(error, OSError) and error.errno:
+        reason = os.strerror(error.errno).lower()
+    else:  # the HDF5 library hides the reason
+        reason = str(error)
+    space = " (is the disk full?)" if "HDF error" in reason else ""
+    hint = "; free some space and run again" if isinstance(error, OSError) and error.errno == errno.ENOSPC else ""
+    return InputError(f"{path}: cannot be written: {reason}{space}{hint}", "out")

@@ -1,0 +1,69 @@
+"""What computed a result: versions, machine, commit. Nothing else of the environment is recorded."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+PACKAGES = ("bnstudy", "torch", "torchvision", "numpy", "xarray", "netCDF4", "scipy", "scikit-learn")
+ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
+
+
+def versions() -> str:
+    """Python's and the main packages' versions, as ``name==version`` separated by spaces."""
+    found = [f"python=={platform.python_version()}"]
+    for name in PACKAGES:
+        try:
+            found.append(f"{name}=={importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{name}==not-installed")
+    return " ".join(found)
+
+
+def machine() -> str:
+    """Operating system, architecture and processor model."""
+    model = platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{platform.system()} {platform.machine()}, {model or 'unknown processor'}, {os.cpu_count()} cores"
+
+
+def git_commit() -> str:
+    """The commit of the checkout this package is run from; empty when it is installed."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def environment() -> str:
+    """The few environment variables that change numbers, as ``NAME=value`` separated by spaces."""
+    return " ".join(f"{name}={os.environ[name][:40]}" for name in ENVIRONMENT if name in os.environ)
+
+
+def attributes(device: str) -> dict[str, str]:
+    """Provenance as netCDF attributes."""
+    return {
+        "created": now(),
+        "versions": versions(),
+        "machine": machine(),
+        "device": device,
+        "git_commit": git_commit(),
+        "environment": environment(),
+    }

@@ -1,0 +1,336 @@
+"""A study on disk: ensembles that are absent or whole, a manifest of their checksums, and the one dataset.
+
+A study folder holds::
+
+    study.toml       the study as resolved
+    plan.json        which runs train together, and on what kind of device
+    ensembles/       one netCDF file each, written once
+    manifest.jsonl   a line per file with its SHA-256; the last line of a file counts
+    arms.json        facts of each model and norm: parameters, time alone
+    curves.nc        everything, rebuilt from the ensembles
+
+An ensemble's line is written before its file is renamed into place. So a file that is there is always known, and a
+line without its file means only that the ensemble is still to be trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import netCDF4
+import numpy as np
+import xarray as xr
+
+from bnstudy import files, provenance, registry, schema
+from bnstudy.errors import InputError, LockedError
+from bnstudy.plan import Ensemble, make_plan
+from bnstudy.schema import Status
+from bnstudy.study import Study
+
+if TYPE_CHECKING:
+    from bnstudy.training import Curves
+
+Arm = tuple[str, str]  # model, norm
+
+
+@dataclass(frozen=True)
+class Store:
+    """One study folder. :meth:`create` and :meth:`open` make it."""
+
+    folder: Path
+    study: Study
+    device: str
+    plan: tuple[Ensemble, ...]
+
+    # ------------------------------------------------------------- open, lock
+
+    @classmethod
+    def create(cls, folder: str | Path, study: Study, device: str) -> Store:
+        """Open the study folder, or make it and plan the study there.
+
+        Raises
+        ------
+        InputError
+            The folder holds another study (the message lists the differences), something else, or cannot be made.
+        """
+        folder = Path(folder)
+        if (folder / "plan.json").exists():
+            store = cls.open(folder)
+            if changes := store.study.differences(study):
+                listed = "; ".join(f"{key}: {_short(old)} there, {_short(new)} asked" for key, (old, new) in changes.items())
+                raise InputError(f"{folder} holds another study ({listed}); choose another folder with --out", "out")
+            return store
+        if folder.is_file() or (folder.is_dir() and any(p.name not in KNOWN for p in folder.iterdir())):
+            raise InputError(f"{folder} is not empty and holds no study; choose another folder with --out", "out")
+        files.write_text(folder / "study.toml", study.to_toml())
+        index = {run: i for i, run in enumerate(study.runs())}
+        plan = make_plan(study, device)
+        listed_plan = [[index[run] for run in ensemble.runs] for ensemble in plan]
+        text = json.dumps({"study_hash": study.digest, "device": device, "ensembles": listed_plan})
+        files.write_text(folder / "plan.json", text)
+        return cls(folder, study, device, plan)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Store:
+        """Open an existing study folder; InputError if it is not one, or its study was changed by hand."""
+        folder = Path(folder)
+        if not (folder / "plan.json").is_file():
+            raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
+        study = Study.load(folder / "study.toml")
+        try:
+            plan = json.loads((folder / "plan.json").read_text())
+            runs = list(study.runs())
+            ensembles = tuple(
+                Ensemble(i, tuple(runs[position] for position in positions))
+                for i, positions in enumerate(plan["ensembles"])
+            )
+            device, digest = str(plan["device"]), plan["study_hash"]
+        except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+            raise InputError(f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder") from None
+        if digest != study.digest:
+            raise InputError(f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder")
+        return cls(folder, study, device, ensembles)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the study's lock; LockedError if another process does. The kernel frees it when its holder dies."""
+        lock = filelock.FileLock(self.folder / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise LockedError(f"{self.folder} is being worked on by another process; wait for it, or stop it") from None
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be locked: {error.strerror}", "out") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether a process is working on the study now."""
+        try:
+            with self.locked():
+                return False
+        except LockedError:
+            return True
+
+    # -------------------------------------------------------------- ensembles
+
+    def path(self, ensemble: Ensemble) -> Path:
+        """Where an ensemble's curves lie."""
+        return self.folder / "ensembles" / f"{ensemble.name}.nc"
+
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The last line of every ensemble, by name. A line torn by a crash is passed over."""
+        try:
+            lines = (self.folder / "manifest.jsonl").read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        entries: dict[str, dict[str, Any]] = {}
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                entries[entry["ensemble"]] = entry
+            except (ValueError, KeyError, TypeError):
+                continue
+        return entries
+
+    def pending(self) -> list[Ensemble]:
+        """Ensembles that have no curves yet, failed ones among them."""
+        entries = self.manifest()
+        return [e for e in self.plan if "sha256" not in entries.get(e.name, {}) or not self.path(e).exists()]
+
+    def save(self, ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> None:
+        """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
+        dataset = _ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
+        path = self.path(ensemble)
+        staged = files.stage(path, lambda temporary: _write_netcdf(dataset, temporary))
+        entry = {
+            "ensemble": ensemble.name,
+            "sha256": files.sha256(staged),
+            "runs": len(ensemble.runs),
+            "diverged": int((curves.status == Status.DIVERGED).sum()),
+        }
+        try:
+            files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        files.publish(staged, path)
+
+    def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
+        """Record that an ensemble could not be trained; the next run tries again."""
+        entry = {"ensemble": ensemble.name, "failed": reason[:500], "runs": len(ensemble.runs)}
+        files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
+
+    def counts(self) -> dict[str, int]:
+        """Runs by status: ``pending``, ``done``, ``diverged``, ``failed``."""
+        entries, pending = self.manifest(), {e.index for e in self.pending()}
+        counts: Counter[str] = Counter()
+        for ensemble in self.plan:
+            entry = entries.get(ensemble.name, {})
+            if ensemble.index in pending:
+                counts["failed" if "failed" in entry else "pending"] += len(ensemble.runs)
+            else:
+                counts["diverged"] += entry["diverged"]
+                counts["done"] += len(ensemble.runs) - entry["diverged"]
+        return {status.name.lower(): counts[status.name.lower()] for status in Status}
+
+    # ------------------------------------------------------------------- arms
+
+    def arms(self) -> dict[Arm, dict[str, float]]:
+        """``n_parameters`` and ``epoch_seconds_alone`` of each arm measured so far."""
+        try:
+            listed = json.loads((self.folder / "arms.json").read_text())
+            return {(arm["model"], arm["norm"]): arm for arm in listed}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{self.folder / 'arms.json'}: damaged; delete it, so that it is measured again") from None
+
+    def save_arms(self, arms: dict[Arm, dict[str, float]]) -> None:
+        """Store the facts of every arm."""
+        listed = [{"model": model, "norm": norm, **facts} for (model, norm), facts in arms.items()]
+        files.write_text(self.folder / "arms.json", json.dumps(listed, indent=1))
+
+    # ---------------------------------------------------------------- dataset
+
+    def consolidate(self) -> Path:
+        """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
+        path = self.folder / "curves.nc"
+        dataset = self.dataset()
+        files.write_atomically(path, lambda temporary: _write_netcdf(dataset, temporary))
+        return path
+
+    def dataset(self) -> xr.Dataset:
+        """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
+        study = self.study
+        variables = schema.variables(study.validation_size > 0)
+        coords = _coords(study)
+        sizes = {name: len(values) for name, (_, values, _) in coords.items()}
+        arrays = {
+            v.name: np.full([sizes[dim] for dim in v.dims], v.fill, np.dtype(v.dtype)) for v in variables
+        }
+        shape = [sizes[dim] for dim in schema.RUN_DIMS]
+        index = {run: i for i, run in enumerate(study.runs())}
+        entries, pending = self.manifest(), {e.index for e in self.pending()}
+        attributes: dict[str, str] = {}
+        for ensemble in self.plan:
+            where = np.unravel_index([index[run] for run in ensemble.runs], shape)
+            entry = entries.get(ensemble.name, {})
+            if ensemble.index in pending:
+                arrays["status"][where] = Status.FAILED if "failed" in entry else Status.PENDING
+                continue
+            stored, attributes = self._read(ensemble, entry["sha256"])
+            for name, values in stored.items():
+                arrays[name][where] = values
+        for (model, norm), facts in self.arms().items():
+            for name in ("n_parameters", "epoch_seconds_alone"):
+                arrays[name][study.models.index(model), study.norms.index(norm)] = facts[name]
+        data = {v.name: (v.dims, arrays[v.name], schema.attributes(v)) for v in variables}
+        return xr.Dataset(data, coords, {**self._attributes(), **attributes})
+
+    def _read(self, ensemble: Ensemble, digest: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        path = self.path(ensemble)
+        if files.sha256(path) != digest:
+            raise InputError(f"{path}: damaged (its checksum is not the manifest's); delete it and run the study again")
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_mask(False)
+            names = [v.name for v in schema.variables(self.study.validation_size > 0) if v.name in file.variables]
+            attributes = {name: file.getncattr(name) for name in file.ncattrs() if name != "study_hash"}
+            return {name: file.variables[name][:] for name in names}, attributes
+
+    def _attributes(self) -> dict[str, Any]:
+        study = self.study
+        return {
+            "Conventions": "CF-1.11",
+            "title": study.title or study.name,
+            "study_name": study.name,
+            "study": study.to_toml(),
+            "study_hash": study.digest,
+            "dataset": study.dataset,
+            "classes": registry.datasets[study.dataset].about["classes"],
+            "target_accuracy": study.target_accuracy,
+        }
+
+
+KNOWN = {"study.toml", "plan.json", "lock"}
+
+
+def _coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:
+    levels = [registry.initializers.level(label) for label in study.inits]
+    values = [registry.initializers.value(level) for level in levels]
+    columns: dict[str, Any] = {
+        "model": np.array(study.models, dtype=object),
+        "norm": np.array(study.norms, dtype=object),
+        "init": np.array(study.inits, dtype=object),
+        "optimizer": np.array(study.optimizers, dtype=object),
+        "lr": np.array(study.lr, dtype=np.float64),
+        "seed": np.array(study.seeds, dtype=np.int64),
+        "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
+        "init_family": np.array([level.family for level in levels], dtype=object),
+        "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+        "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
+    }
+    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
+
+
+def _ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
+    runs = ensemble.runs
+    seconds = np.full(len(runs), curves.seconds / len(runs), np.float32)
+    per_run = {"status": curves.status, "diverged_epoch": curves.diverged_epoch, "train_seconds": seconds}
+    described = {v.name: v for v in schema.variables(validation=True)}
+    data: dict[str, Any] = {
+        name: (("run", "epoch"), values, schema.attributes(described[name])) for name, values in curves.values.items()
+    }
+    data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
+    labels = {name: ("run", np.array([getattr(run, name) for run in runs], dtype=object)) for name in ("model", "norm", "init", "optimizer")}
+    numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
+    return xr.Dataset(data, {**labels, **numbers}, attributes)
+
+
+def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    compressed = {
+        name: {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.ndim and variable.dtype.kind in "fiu"
+    }
+    dataset.to_netcdf(path, engine="netcdf4", encoding=compressed)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def open_results(path: str | Path) -> xr.Dataset:
+    """Load a study's dataset into memory.
+
+    Parameters
+    ----------
+    path : path
+        A study folder, or a netCDF file in its layout.
+
+    Raises
+    ------
+    InputError
+        Nothing is there, or it is not such a file.
+    """
+    path = Path(path)
+    file = path / "curves.nc" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{path}: no results there (no curves.nc); run the study first")
+    try:
+        dataset = xr.load_dataset(file, engine="netcdf4")
+    except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
+        raise InputError(f"{file}: cannot be read as netCDF: {str(error).splitlines()[0]}") from None
+    if dataset.sizes.keys() < set(schema.CURVE_DIMS) or "test_accuracy" not in dataset:
+        raise InputError(f"{file}: not a study's dataset: it needs test_accuracy over {', '.join(schema.CURVE_DIMS)}")
+    return dataset

@@ -1,0 +1,213 @@
+"""Worker processes: each trains one ensemble at a time on one thread, and answers over a pipe.
+
+The parent alone writes to disk. A worker that dies loses only the ensemble it had; a worker whose parent dies ends at
+its next message.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any
+
+from bnstudy.errors import BnstudyError
+
+if TYPE_CHECKING:
+    from bnstudy.plan import Ensemble
+    from bnstudy.training import Curves, Progress
+
+ATTEMPTS = 2  # an ensemble that fails is tried once more
+
+
+class StoppedError(BnstudyError):
+    """Asked to stop; whatever is finished is stored."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs to train any ensemble of a study. Settings travel as text, so that nothing else is shared."""
+
+    study_toml: str
+    data_dir: str | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the parent does as workers answer."""
+
+    progress: Callable[[Ensemble, Progress], None]
+    done: Callable[[Ensemble, Curves], None]
+    failed: Callable[[Ensemble, str], None]
+    stop: Callable[[], bool]
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    ensemble: Ensemble | None = None
+
+
+@dataclass
+class _Queue:
+    """Ensembles still to be handed out, and how often each was tried."""
+
+    waiting: list[Ensemble]
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    def next(self) -> Ensemble | None:
+        if not self.waiting:
+            return None
+        ensemble = self.waiting.pop(0)
+        self.attempts[ensemble.index] = self.attempts.get(ensemble.index, 0) + 1
+        return ensemble
+
+    def again(self, ensemble: Ensemble) -> bool:
+        """Put a failed ensemble back, unless it has been tried often enough."""
+        if self.attempts[ensemble.index] >= ATTEMPTS:
+            return False
+        self.waiting.append(ensemble)
+        return True
+
+
+def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch) -> None:
+    """Train ensembles one after the other in this process, on one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train = _trainer(setup)
+        queue = _Queue(list(ensembles))
+        while (ensemble := queue.next()) is not None:
+            try:
+                curves = train(ensemble, _reporter(ensemble, watch))
+            except StoppedError:
+                raise
+            except Exception as error:  # whatever a model raises must not end the study
+                if not queue.again(ensemble):
+                    watch.failed(ensemble, _reason(error))
+                continue
+            watch.done(ensemble, curves)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch) -> None:
+    """Train ensembles in `jobs` worker processes; the numbers are those of :func:`train_here`."""
+    queue = _Queue(list(ensembles))
+    workers = [_start(setup) for _ in range(min(jobs, len(ensembles)))]
+    try:
+        while queue.waiting or any(worker.ensemble for worker in workers):
+            for worker in workers:
+                if worker.ensemble is None:
+                    _hand_out(worker, queue)
+            busy: list[Any] = [worker.pipe for worker in workers if worker.ensemble]
+            ready = wait(busy, timeout=0.2)
+            if watch.stop():
+                raise StoppedError("stopped")
+            for worker in list(workers):
+                if worker.pipe in ready and not _answer(worker, queue, watch):
+                    workers.remove(worker)
+                    if queue.waiting:
+                        workers.append(_start(setup))
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+
+
+def _hand_out(worker: _Worker, queue: _Queue) -> None:
+    worker.ensemble = queue.next()
+    if worker.ensemble:
+        try:
+            worker.pipe.send(worker.ensemble)
+        except OSError:
+            pass  # it died; its pipe says so when it is read
+
+
+def _answer(worker: _Worker, queue: _Queue, watch: Watch) -> bool:
+    """Deal with one message; False if the worker is dead."""
+    ensemble = worker.ensemble
+    assert ensemble is not None
+    try:
+        kind, content = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join()
+        if not queue.again(ensemble):
+            watch.failed(ensemble, f"its worker process died (exit code {worker.process.exitcode})")
+        return False
+    if kind == "progress":
+        watch.progress(ensemble, content)
+        return True
+    worker.ensemble = None
+    if kind == "done":
+        watch.done(ensemble, content)
+    elif not queue.again(ensemble):
+        watch.failed(ensemble, content)
+    return True
+
+
+def _start(setup: Setup) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(setup, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _work(setup: Setup, pipe: Connection) -> None:
+    """A worker's life: receive an ensemble, train it, answer; until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    import torch
+
+    torch.set_num_threads(1)
+    train = _trainer(setup)
+    while True:
+        try:
+            ensemble = pipe.recv()
+            try:
+                answer = ("done", train(ensemble, lambda progress: pipe.send(("progress", progress))))
+            except OSError:
+                raise
+            except Exception as error:  # whatever a model raises must not end the worker
+                answer = ("failed", _reason(error))
+            pipe.send(answer)
+        except (EOFError, OSError):
+            return
+
+
+def _trainer(setup: Setup) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
+    """Load the study and its data once; the result trains one ensemble."""
+    import tomllib
+
+    import torch
+
+    from bnstudy import data
+    from bnstudy.study import Study
+    from bnstudy.training import train_ensemble
+
+    study = Study.make(tomllib.loads(setup.study_toml))
+    device = torch.device(setup.device)
+    loaded = data.load(study, setup.data_dir).to(device)
+    return lambda ensemble, report: train_ensemble(study, ensemble, loaded, device, report=report)
+
+
+def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        watch.progress(ensemble, progress)
+        if watch.stop():
+            raise StoppedError("stopped")
+
+    return report
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
