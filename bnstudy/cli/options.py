@@ -1,0 +1,96 @@
+"""Options that several commands share: each study key is an option of the same name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+FACTORS, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
+
+# study key: (panel, how the value is written, help)
+STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
+    "models": (FACTORS, "NAMES", "Models, with commas: mlp,cnn."),
+    "norms": (FACTORS, "NAMES", "Normalization layers, with commas: none,batch."),
+    "inits": (FACTORS, "LEVELS", "Initializers, with commas, as name or name:value: default,normal:0.1."),
+    "optimizers": (FACTORS, "NAMES", "Optimizers, with commas: sgd,adam."),
+    "lr": (FACTORS, "NUMBERS", "Learning rate; a list makes it a factor."),
+    "seeds": (FACTORS, "COUNT|LIST", "How many seeds, or which: 10 or 0,3,7."),
+    "dataset": (MODEL, "NAME", "Data set; `bnstudy list datasets` shows them."),
+    "input_scaling": (MODEL, "standardize|unit", "Pixels: mean 0 and deviation 1, or 0 to 1."),
+    "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP: 256,128."),
+    "channels": (MODEL, "WIDTHS", "Channels of the CNN's convolutions: 4,8."),
+    "kernel_size": (MODEL, "N", "Side of the CNN's kernels, odd."),
+    "activation": (MODEL, "NAME", "Activation: relu, tanh, sigmoid or gelu."),
+    "init_scope": (MODEL, "all|hidden", "Layers the initializer touches; the rest keep PyTorch's default."),
+    "epochs": (TRAINING, "N", "Epochs."),
+    "batch_size": (TRAINING, "N", "Samples a step."),
+    "momentum": (TRAINING, "X", "Momentum of sgd."),
+    "weight_decay": (TRAINING, "X", "Weight decay."),
+    "train_size": (TRAINING, "N", "Use this many training samples; all by default."),
+    "validation_size": (TRAINING, "N", "Hold out this many of them for validation."),
+    "target_accuracy": (TRAINING, "X", "Test accuracy whose first crossing is timed: 0.98."),
+}
+SCALES = (FACTORS, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
+
+
+def option_name(key: str) -> str:
+    """The option of a study key: ``--batch-size`` for ``batch_size``."""
+    return "--" + key.replace("_", "-")
+
+
+def study_options(*, scales: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: give a command every study option. They arrive as one dict, ``settings``, of those that were given."""
+    described = {"scales": SCALES, **STUDY_OPTIONS} if scales else STUDY_OPTIONS
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def wrapper(**values: Any) -> None:
+            settings = {key: values.pop(key) for key in described}
+            command(settings={key: text for key, text in settings.items() if text is not None}, **values)
+
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        shared = [_parameter(key, *about) for key, about in described.items()]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *shared)]
+        # Typer reads a command's options from these two.
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+        return wrapper
+
+    return decorate
+
+
+def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Parameter:
+    option = typer.Option(option_name(key), metavar=metavar, help=text, rich_help_panel=panel, show_default=False)
+    annotation = Annotated[str | None, option]
+    return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="Study folder; results/NAME by default.", rich_help_panel=RUNNING)
+]
+DataDir = Annotated[
+    str | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where data sets lie; else BNSTUDY_DATA_DIR, else the user's cache folder.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUNNING)
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", help="Worker processes; one a core by default.", rich_help_panel=RUNNING),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=RUNNING)]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="A line for each finished ensemble.", rich_help_panel=RUNNING)
+]
