@@ -142,7 +142,7 @@ def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
         in_range = len(labels) > 0 and labels.min() >= 0 and labels.max() < about["classes"]
         if images.shape != expected or len(labels) != expected[0] or not in_range:
             raise InputError(
-                f"{folder}: the {part} part of {name} is damaged (images of shape {images.shape}, expected {expected}); "
+                f"{folder}: the {part} part of {name} is damaged (shape {images.shape}, expected {expected}); "
                 "delete its files, so that they are fetched again",
                 "data_dir",
             )
@@ -164,7 +164,9 @@ def digits(folder: Path, quiet: bool) -> Raw:
 
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[:, None]
-    parts = train_test_split(images, bunch.target.astype(np.int64), test_size=360, stratify=bunch.target, random_state=0)
+    parts = train_test_split(
+        images, bunch.target.astype(np.int64), test_size=360, stratify=bunch.target, random_state=0
+    )
     return Raw(parts[0], parts[2], parts[1], parts[3], largest=16.0)
 
 
@@ -212,7 +214,9 @@ def _download(name: str, make: Callable[..., Any], folder: Path, quiet: bool) ->
                     os.replace(path, target)
     except (RuntimeError, urllib.error.URLError, OSError, EOFError) as error:
         reason = str(error).strip().split("\n")[-1][:120] or type(error).__name__
-        raise InputError(f"no {name} in {folder}, and it cannot be downloaded ({reason}); {options}", "data_dir") from None
+        raise InputError(
+            f"no {name} in {folder}, and it cannot be downloaded ({reason}); {options}", "data_dir"
+        ) from None
 
 
 def _images(data: Any) -> np.ndarray:
@@ -220,7 +224,13 @@ def _images(data: Any) -> np.ndarray:
 
 
 @datasets.register(
-    "mnist", label="MNIST", train_size=60_000, test_size=10_000, shape=(1, 28, 28), classes=10, citation="LeCun et al. 1998"
+    "mnist",
+    label="MNIST",
+    train_size=60_000,
+    test_size=10_000,
+    shape=(1, 28, 28),
+    classes=10,
+    citation="LeCun et al. 1998",
 )
 def mnist(folder: Path, quiet: bool) -> Raw:
     """70,000 handwritten digits of 28×28 pixels."""
@@ -242,7 +252,7 @@ def _as_raw(train: Any, test: Any) -> Raw:
     )
 
 
-_MNIST_LIKE = {"train_size": 60_000, "test_size": 10_000, "shape": (1, 28, 28), "classes": 10}
+_MNIST_LIKE: dict[str, Any] = {"train_size": 60_000, "test_size": 10_000, "shape": (1, 28, 28), "classes": 10}
 
 
 @datasets.register("fashion-mnist", label="Fashion-MNIST", citation="Xiao et al. 2017", **_MNIST_LIKE)

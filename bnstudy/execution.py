@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from bnstudy import provenance
+from bnstudy import data, provenance
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.plan import Ensemble
 from bnstudy.store import Store, open_results
@@ -86,11 +86,18 @@ def run(
     if not 1 <= jobs <= MAX_JOBS:
         raise InputError(f"must be from 1 to {MAX_JOBS}, not {jobs}", "jobs")
     chosen = resolve_device(device)
-    store = Store.create(out or Path("results") / study.name, study, chosen.split(":")[0])
+    folder = Path(out or Path("results") / study.name)
+    store = Store.find(folder, study)
+    loaded = None
+    if store is None or store.pending() or not _arms_known(store):
+        loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
+    store = store or Store.create(folder, study, chosen.split(":")[0])
     with store.locked(), _stop_flag() as flag:
-        if store.pending() or len(store.arms()) < len(study.models) * len(study.norms):
-            _measure_arms(store, data_dir, chosen, quiet)
-        failed = _train(store, Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen), jobs, observer, flag)
+        if loaded and not _arms_known(store):
+            _measure_arms(store, loaded, chosen)
+        failed = _train(
+            store, Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen), jobs, observer, flag
+        )
         store.consolidate()
     if failed:
         raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
@@ -122,7 +129,9 @@ def _train(store: Store, setup: Setup, jobs: int, observer: Observer, flag: _Fla
             train_in_processes(setup, pending, jobs, watch)
     except StoppedError:
         store.consolidate()
-        error = StoppedError(f"stopped; {sum(store.counts().values()) - _left(store)} runs are stored, the same command resumes")
+        error = StoppedError(
+            f"stopped; {sum(store.counts().values()) - _left(store)} runs are stored, the same command resumes"
+        )
         error.exit_code = 128 + (flag.signal or signal.SIGINT)
         raise error from None
     return failed
@@ -132,18 +141,22 @@ def _left(store: Store) -> int:
     return sum(len(ensemble.runs) for ensemble in store.pending())
 
 
-def _measure_arms(store: Store, data_dir: str | Path | None, device: str, quiet: bool) -> None:
-    """Fetch and check the data, count each arm's parameters and time its plain network alone; once a study."""
+def _arms(study: Study) -> list[tuple[str, str]]:
+    return [(model, norm) for model in study.models for norm in study.norms]
+
+
+def _arms_known(store: Store) -> bool:
+    known = store.arms()
+    return all(arm in known for arm in _arms(store.study))
+
+
+def _measure_arms(store: Store, loaded: data.Data, device: str) -> None:
+    """Count each arm's parameters and time its plain network alone, once a study, before the workers start."""
     import torch
 
-    from bnstudy import data, training
+    from bnstudy import training
 
     study = store.study
-    loaded = data.load(study, data_dir, quiet)
-    known = store.arms()
-    arms = [(model, norm) for model in study.models for norm in study.norms]
-    if all(arm in known for arm in arms):
-        return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -154,7 +167,7 @@ def _measure_arms(store: Store, data_dir: str | Path | None, device: str, quiet:
                     "n_parameters": training.count_parameters(study, model, norm, loaded.shape, loaded.classes),
                     "epoch_seconds_alone": training.seconds_alone(study, model, norm, loaded),
                 }
-                for model, norm in arms
+                for model, norm in _arms(study)
             }
         )
     finally:

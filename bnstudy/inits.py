@@ -212,5 +212,5 @@ def _unit_variance(module: nn.Module, layers: dict[str, nn.Module], batch: torch
         handle.remove()
         spread = seen[0].std()
         if torch.isfinite(spread) and spread > 0:
-            layer.weight.div_(spread)
+            layer.get_parameter("weight").div_(spread)
     module.train(training)

@@ -89,10 +89,6 @@ def cnn(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
     return _sequential([*layers, ("flatten", nn.Flatten()), ("output", nn.Linear(channels * height * width, classes))])
 
 
-
-
-
-
 @activations.register("relu", label="ReLU")
 def relu() -> nn.Module:
     """max(0, x)."""

@@ -51,7 +51,9 @@ def make_plan(study: Study, device: str = "cpu", capacity: int | None = None) ->
     """
     capacity = capacity or CAPACITY[device]
     by_arm = sorted(study.runs(), key=lambda run: _arm(study, run))
-    chunks = [chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _split(list(runs), capacity)]
+    chunks = [
+        chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _split(list(runs), capacity)
+    ]
     return tuple(Ensemble(index, chunk) for index, chunk in enumerate(chunks))
 
 

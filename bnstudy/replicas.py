@@ -111,6 +111,7 @@ class FoldedLinear(nn.Module):
         self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, out, in), (R, out)
 
     def forward(self, x: Tensor) -> Tensor:
+        assert self.weight is not None
         replicas, outputs, inputs = self.weight.shape
         batch, groups = x.shape[0], x.shape[1] // inputs
         x = x.view(batch, groups, inputs).transpose(0, 1)
@@ -130,7 +131,7 @@ class FoldedConv(nn.Module):
         self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, out, in/groups, ...)
         first = layers[0]
         self.in_channels, self.groups = first.in_channels, first.groups
-        self.options = {"stride": first.stride, "padding": first.padding, "dilation": first.dilation}
+        self.options: dict[str, Any] = {"stride": first.stride, "padding": first.padding, "dilation": first.dilation}
         self.convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(first.kernel_size)]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -143,11 +144,15 @@ class FoldedConv(nn.Module):
 class FoldedBatchNorm(nn.Module):
     """R batch norms: one over R·channels channels, each with its own statistics."""
 
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor
+
     def __init__(self, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]) -> None:
         super().__init__()
         self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, channels)
         first = layers[0]
-        self.eps, self.momentum = first.eps, first.momentum
+        self.eps, self.momentum = first.eps, first.momentum or 0.0
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             buffers = [getattr(layer, name) for layer in layers]
             self.register_buffer(name, None if buffers[0] is None else torch.stack(buffers))

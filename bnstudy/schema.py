@@ -43,7 +43,9 @@ CURVES = (
     Variable("test_loss", CURVE_DIMS, "test cross-entropy at the epoch's end, evaluation mode", "nat"),
     Variable("test_accuracy", CURVE_DIMS, "test accuracy at the epoch's end, evaluation mode"),
     Variable("grad_norm", CURVE_DIMS, "Euclidean norm of the gradient of all parameters at the epoch's last batch"),
-    Variable("weight_norm", CURVE_DIMS, "Euclidean norm of all weights (no biases, no affine terms) at the epoch's end"),
+    Variable(
+        "weight_norm", CURVE_DIMS, "Euclidean norm of all weights (no biases, no affine terms) at the epoch's end"
+    ),
 )
 
 VALIDATION_CURVES = (

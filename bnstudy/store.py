@@ -28,7 +28,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, provenance, registry, schema
+from bnstudy import files, registry, schema
 from bnstudy.errors import InputError, LockedError
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
@@ -42,7 +42,7 @@ Arm = tuple[str, str]  # model, norm
 
 @dataclass(frozen=True)
 class Store:
-    """One study folder. :meth:`create` and :meth:`open` make it."""
+    """One study folder. :meth:`create`, :meth:`find` and :meth:`open` make it."""
 
     folder: Path
     study: Study
@@ -52,28 +52,37 @@ class Store:
     # ------------------------------------------------------------- open, lock
 
     @classmethod
-    def create(cls, folder: str | Path, study: Study, device: str) -> Store:
-        """Open the study folder, or make it and plan the study there.
+    def find(cls, folder: str | Path, study: Study) -> Store | None:
+        """The study's store if the folder holds it, None if it holds nothing yet.
 
         Raises
         ------
         InputError
-            The folder holds another study (the message lists the differences), something else, or cannot be made.
+            The folder holds another study (the message lists the differences), or something else.
         """
         folder = Path(folder)
         if (folder / "plan.json").exists():
             store = cls.open(folder)
             if changes := store.study.differences(study):
-                listed = "; ".join(f"{key}: {_short(old)} there, {_short(new)} asked" for key, (old, new) in changes.items())
+                listed = "; ".join(
+                    f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in changes.items()
+                )
                 raise InputError(f"{folder} holds another study ({listed}); choose another folder with --out", "out")
             return store
-        if folder.is_file() or (folder.is_dir() and any(p.name not in KNOWN for p in folder.iterdir())):
+        if folder.is_file() or (folder.is_dir() and any(path.name not in KNOWN for path in folder.iterdir())):
             raise InputError(f"{folder} is not empty and holds no study; choose another folder with --out", "out")
-        files.write_text(folder / "study.toml", study.to_toml())
-        index = {run: i for i, run in enumerate(study.runs())}
+        return None
+
+    @classmethod
+    def create(cls, folder: str | Path, study: Study, device: str) -> Store:
+        """Make a study folder and plan the study there; InputError if it cannot be made."""
+        folder = Path(folder)
         plan = make_plan(study, device)
-        listed_plan = [[index[run] for run in ensemble.runs] for ensemble in plan]
-        text = json.dumps({"study_hash": study.digest, "device": device, "ensembles": listed_plan})
+        index = {run: i for i, run in enumerate(study.runs())}
+        listed = [[index[run] for run in ensemble.runs] for ensemble in plan]
+        files.write_text(folder / "study.toml", study.to_toml())
+        # Last: a folder without its plan is one that was never made.
+        text = json.dumps({"study_hash": study.digest, "device": device, "ensembles": listed})
         files.write_text(folder / "plan.json", text)
         return cls(folder, study, device, plan)
 
@@ -93,9 +102,13 @@ class Store:
             )
             device, digest = str(plan["device"]), plan["study_hash"]
         except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
-            raise InputError(f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder") from None
+            raise InputError(
+                f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
+            ) from None
         if digest != study.digest:
-            raise InputError(f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder")
+            raise InputError(
+                f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder"
+            )
         return cls(folder, study, device, ensembles)
 
     @contextmanager
@@ -215,9 +228,7 @@ class Store:
         variables = schema.variables(study.validation_size > 0)
         coords = _coords(study)
         sizes = {name: len(values) for name, (_, values, _) in coords.items()}
-        arrays = {
-            v.name: np.full([sizes[dim] for dim in v.dims], v.fill, np.dtype(v.dtype)) for v in variables
-        }
+        arrays = {v.name: np.full([sizes[dim] for dim in v.dims], v.fill, np.dtype(v.dtype)) for v in variables}
         shape = [sizes[dim] for dim in schema.RUN_DIMS]
         index = {run: i for i, run in enumerate(study.runs())}
         entries, pending = self.manifest(), {e.index for e in self.pending()}
@@ -291,7 +302,10 @@ def _ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, 
         name: (("run", "epoch"), values, schema.attributes(described[name])) for name, values in curves.values.items()
     }
     data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
-    labels = {name: ("run", np.array([getattr(run, name) for run in runs], dtype=object)) for name in ("model", "norm", "init", "optimizer")}
+    labels = {
+        name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
+        for name in ("model", "norm", "init", "optimizer")
+    }
     numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
     return xr.Dataset(data, {**labels, **numbers}, attributes)
 

@@ -33,7 +33,9 @@ def _number(value: Any) -> Any:
 
 def _items(value: Any) -> Any:
     if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+        value = [part.strip() for part in value.strip().removesuffix(",").split(",")] if value.strip() else []
+        if "" in value:
+            raise ValueError("has nothing between two commas")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         value = [value]
     if isinstance(value, (list, tuple)) and not value:
@@ -158,21 +160,27 @@ class Study(BaseModel):
     def _spell_out_scales(cls, values: Any) -> Any:
         if not isinstance(values, dict) or "scales" not in values:
             return values
-        inits = _items(values["inits"]) if "inits" in values else ()
         try:
             scales = [float(_number(scale)) for scale in _items(values["scales"])]
         except (TypeError, ValueError):
             raise InputError("must be one or more numbers above 0, such as 0.01,1,10", "scales") from None
         if wrong := [scale for scale in scales if not (math.isfinite(scale) and scale > 0)]:
             raise InputError(f"must be finite numbers above 0, not {wrong[0]:g}", "scales")
-        levels = (*inits, *(f"scaled-normal:{scale!r}" for scale in scales))
-        return {key: value for key, value in values.items() if key != "scales"} | {"inits": levels}
+        levels = [f"scaled-normal:{scale:g}" for scale in scales]
+        try:
+            _distinct(tuple(levels))
+            inits = _items(values["inits"]) if "inits" in values else []
+        except ValueError as error:
+            raise InputError(str(error), "scales" if "twice" in str(error) else "inits") from None
+        return {key: value for key, value in values.items() if key != "scales"} | {"inits": [*inits, *levels]}
 
     @field_validator("name")
     @classmethod
     def _plain_name(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-            raise ValueError("must be 1 to 64 letters, digits, dots, hyphens or underscores: it names the study's folder")
+            raise ValueError(
+                "must be 1 to 64 letters, digits, dots, hyphens or underscores: it names the study's folder"
+            )
         return name
 
     @field_validator("models", "norms", "inits", "optimizers")
@@ -199,7 +207,9 @@ class Study(BaseModel):
         if self.n_train > available - self.validation_size:
             raise InputError(f"{self.dataset} has {available} training samples, not {self.train_size}", "train_size")
         if self.n_train <= 0:
-            raise InputError(f"must leave some of the {self.train_size} training samples to train on", "validation_size")
+            raise InputError(
+                f"must leave some of the {self.train_size} training samples to train on", "validation_size"
+            )
         if self.batch_size > self.n_train:
             raise InputError(f"is larger than the training set of {self.n_train} samples", "batch_size")
         if self.n_runs > MAX_RUNS:
@@ -321,6 +331,17 @@ def _first_problem(error: ValidationError, cls: type[Study]) -> InputError:
         close = difflib.get_close_matches(key, [*cls.model_fields, "scales"], n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         return InputError(f"a study has no such key{hint}", key)
-    text = str(cause) if cause else problem["msg"][0].lower() + problem["msg"][1:]
+    text = str(cause) if cause else PLAIN_WORDS.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
     given = "" if cause else f", not {str(problem['input'])[:60]!r}"
     return InputError(text.replace("input should be", "must be") + given, key or None)
+
+
+PLAIN_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_parsing_size": "must be a smaller whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}

@@ -172,6 +172,7 @@ def _work(setup: Setup, pipe: Connection) -> None:
     while True:
         try:
             ensemble = pipe.recv()
+            answer: tuple[str, Any]
             try:
                 answer = ("done", train(ensemble, lambda progress: pipe.send(("progress", progress))))
             except OSError:

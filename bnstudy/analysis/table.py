@@ -45,7 +45,7 @@ class Table:
 
 
 def reference_cell(dataset: xr.Dataset) -> dict[str, object]:
-    """The init, optimizer and lr that stand for the study: its reference or first well init, and the first of the rest."""
+    """The init (reference, else first well), optimizer and lr (the first) that stand for the study."""
     inits = [str(label) for label in dataset.init.values]
     declared = tomllib.loads(dataset.attrs.get("study", "")).get("reference", "")
     well = [label for label, role in zip(inits, dataset.init_role.values, strict=True) if role == "well"]
@@ -86,12 +86,14 @@ def report_table(dataset: xr.Dataset) -> Table:
     name = dataset.attrs.get("dataset", "unknown data")
     notes = [
         f"n = {n}: {intervals}. Init: {cell.init.item()}. Data: {name}; the report's are MNIST's.",
-        "alone: the plain network trained by itself on one thread; its share: of its ensemble's time, evaluation included.",
+        "alone: the plain network by itself, training only; its share: of its ensemble's time, evaluation included.",
         "A reported test loss of 1e-3 cannot be the mean cross-entropy beside that accuracy;",
         "it fits a mean divided by the batch size (100) once more.",
     ]
     header = ("", *(f"{model.upper()} {_arm_label(norm)}" for model, norm in arms))
-    return Table(f"Table 2 of the report, with {dataset.attrs.get('title', 'our numbers')}", header, tuple(rows), tuple(notes))
+    return Table(
+        f"Table 2 of the report, with {dataset.attrs.get('title', 'our numbers')}", header, tuple(rows), tuple(notes)
+    )
 
 
 def _arm_label(norm: str) -> str:
@@ -153,11 +155,18 @@ def sweep_table(dataset: xr.Dataset) -> Table:
                 for lr in dataset.lr.values:
                     cell = dataset.sel(model=model, init=init, optimizer=optimizer, lr=lr)
                     extra = {"optimizer": str(optimizer), "lr": f"{lr:g}"}
-                    labels = [str(model), str(init), str(role), *(extra[name] for name, more in several.items() if more)]
+                    labels = [
+                        str(model),
+                        str(init),
+                        str(role),
+                        *(extra[name] for name, more in several.items() if more),
+                    ]
                     arms = [cell.sel(norm=norm) for norm in norms]
                     rows.append((*labels, *map(_accuracy, arms), *map(_epochs, arms)))
     n = int(responses.observed(dataset).sum("seed").max())
-    notes = [f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target."]
+    notes = [
+        f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target."
+    ]
     return Table(dataset.attrs.get("title", "study"), tuple(header), tuple(rows), tuple(notes))
 
 

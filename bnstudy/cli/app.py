@@ -118,7 +118,7 @@ def _run(
     out: str | None,
     data_dir: str | None,
     device: str,
-    jobs: int | None,
+    jobs: str | None,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
@@ -138,7 +138,7 @@ def _run(
             out,
             data_dir=data_dir,
             device=device,
-            jobs=usable_cores() if jobs is None else jobs,
+            jobs=usable_cores() if jobs is None else _whole_number(jobs, "jobs"),
             quiet=quiet,
             observer=reporter,
         )
@@ -150,6 +150,13 @@ def _run(
 
         _print_table((report_table if len(study.inits) == 1 else sweep_table)(dataset))
         print(f"\nCurves: {Path(out or Path('results') / study.name) / 'curves.nc'}")
+
+
+def _whole_number(text: str, key: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"must be a whole number, not {text[:60]!r}", key) from None
 
 
 def _load(path: Path, settings: Mapping[str, Any]) -> Study:
@@ -280,7 +287,9 @@ def figures(
     """Draw every figure of every study found, as SVG and PNG."""
     from bnstudy.figures.gallery import draw_studies
 
-    paths = [Path(folder) for folder in folders or []] or sorted(path.parent for path in Path("results").glob("*/curves.nc"))
+    paths = [Path(folder) for folder in folders or []] or sorted(
+        path.parent for path in Path("results").glob("*/curves.nc")
+    )
     if not paths:
         raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
     for path in draw_studies(paths, Path(out)):

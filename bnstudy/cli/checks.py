@@ -28,7 +28,9 @@ def _torch() -> Iterator[tuple[str, str]]:
     from bnstudy.execution import resolve_device, usable_cores
 
     yield "cores", f"{usable_cores()} usable, one single-threaded worker each"
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    names = (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )
     yield "GPU", ", ".join(names) or "none that torch can use"
     yield "device", f"auto means {resolve_device('auto')}"
     try:

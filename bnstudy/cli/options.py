@@ -69,7 +69,8 @@ def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Paramet
 
 
 Out = Annotated[
-    str | None, typer.Option("--out", metavar="DIR", help="Study folder; results/NAME by default.", rich_help_panel=RUNNING)
+    str | None,
+    typer.Option("--out", metavar="DIR", help="Study folder; results/NAME by default.", rich_help_panel=RUNNING),
 ]
 DataDir = Annotated[
     str | None,
@@ -84,7 +85,7 @@ Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUNNING)
 ]
 Jobs = Annotated[
-    int | None,
+    str | None,
     typer.Option("--jobs", metavar="N", help="Worker processes; one a core by default.", rich_help_panel=RUNNING),
 ]
 DryRun = Annotated[
