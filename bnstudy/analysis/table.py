@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
@@ -44,7 +45,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def reference_cell(dataset: xr.Dataset) -> dict[str, object]:
+def reference_cell(dataset: xr.Dataset) -> dict[str, Any]:
     """The init (reference, else first well), optimizer and lr (the first) that stand for the study."""
     inits = [str(label) for label in dataset.init.values]
     declared = tomllib.loads(dataset.attrs.get("study", "")).get("reference", "")

@@ -1,0 +1,102 @@
+"""Every figure of a study into a folder, with an index that says what each shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from bnstudy import files
+from bnstudy.analysis import responses
+from bnstudy.errors import InputError
+from bnstudy.figures import style
+from bnstudy.registry import figures
+from bnstudy.store import open_results
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure as drawn: its name, what it shows, and its files."""
+
+    name: str
+    label: str
+    caption: str
+    paths: tuple[Path, ...]
+
+
+def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
+    """Draw every figure that applies to `dataset` into `folder`, as SVG and PNG.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        In the layout of the schema.
+    folder : Path
+        Made if missing.
+    names : sequence of str, optional
+        Draw these alone; an unknown one is an InputError.
+    """
+    drawn = []
+    for name in names or list(figures):
+        entry = figures[name]
+        if not entry.about["applies"](dataset):
+            continue
+        with style.house_style():
+            paths = style.save(entry.function(dataset), folder / name)
+        drawn.append(Drawn(name, entry.label, entry.about["caption"], tuple(paths)))
+    return drawn
+
+
+def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
+    """Draw the figures of every study, each into ``folder/NAME``, and write ``folder/README.md``.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        Study folders or netCDF files.
+    folder : Path
+        Where to draw.
+
+    Raises
+    ------
+    InputError
+        A source cannot be read, or `folder` cannot be written.
+    """
+    written: list[Path] = []
+    sections: dict[str, str] = {}
+    for source in sources:
+        dataset = open_results(source)
+        name = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in _name(dataset, source)), 60)
+        while name in sections or name.startswith("."):
+            name = name.lstrip(".") + "-again"
+        try:
+            drawn = draw_all(dataset, folder / name)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
+        sections[name] = _section(dataset, name, drawn)
+        written += [path for one in drawn for path in one.paths]
+    head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
+    files.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
+    return [*written, folder / "README.md"]
+
+
+def _name(dataset: xr.Dataset, source: Path) -> str:
+    return str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem))
+
+
+def _section(dataset: xr.Dataset, name: str, drawn: Sequence[Drawn]) -> str:
+    n = int(responses.observed(dataset).sum("seed").max())
+    facts = [
+        f"data: {dataset.attrs.get('dataset', 'not stated')}",
+        f"n = {n} seeds",
+        f"epochs: {dataset.sizes['epoch']}",
+        f"study hash: `{str(dataset.attrs.get('study_hash', 'none'))[:12]}`",
+        f"command: `bnstudy figures results/{name}`",
+    ]
+    title = str(dataset.attrs.get("title", name)).replace("\n", " ").replace("<", "&lt;")
+    lines = [f"## {title}", "", " · ".join(facts), ""]
+    for one in drawn:
+        lines += [f"### {one.label}", "", f"![{one.label}]({name}/{one.name}.png)", "", one.caption, ""]
+    return "\n".join(lines)
