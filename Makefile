@@ -1,0 +1,44 @@
+# Everything here needs python3 (3.11 or newer) and make; the environment is made on first use, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := results/demo
+
+.PHONY: install demo test format check clean
+
+install: .venv/.installed
+
+.venv/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bnstudy needs Python 3.11 or newer; set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.installed: .venv/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+.venv/.dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+# The whole path on scikit-learn's small digits (not MNIST): train, sweep, draw.
+demo: .venv/.installed
+	$(BIN)/bnstudy baseline --dataset digits --seeds 3 --out $(DEMO)/baseline
+	$(BIN)/bnstudy init-sweep --scales 0.01,1,10 --dataset digits --seeds 3 --out $(DEMO)/init-sweep
+	$(BIN)/bnstudy figures $(DEMO)/baseline $(DEMO)/init-sweep --out $(DEMO)/figures
+	@echo "Done. Look at $(DEMO)/figures/README.md and the pictures beside it; the curves are in $(DEMO)/*/curves.nc."
+
+test: check
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/.dev
+	$(BIN)/ruff check bnstudy tests
+	$(BIN)/ruff format --check bnstudy tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix bnstudy tests
+	$(BIN)/ruff format bnstudy tests
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
