@@ -135,6 +135,9 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
     classes : int
         Number of outputs.
     """
+    import torch
+
     level = models.level(model)
     blocks = Blocks(norm, settings.hidden, settings.channels, settings.kernel_size, settings.activation)
-    return models[level.family].function(inputs, classes, blocks)
+    with torch.random.fork_rng(devices=[]):  # layers draw weights as they are made; ours are set later
+        return models[level.family].function(inputs, classes, blocks)

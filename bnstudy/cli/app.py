@@ -334,7 +334,7 @@ def _print_table(table: Table) -> None:
     for row in table.rows:
         drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
     if not console.is_terminal:  # a file has no width: cut nothing
-        console = Console(width=max(80, console.measure(drawn).maximum))
+        console = Console(width=max(80, Console(width=1000).measure(drawn).maximum))
     console.print(drawn)
     for note in table.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,65 @@
+"""Update rules over replicas against torch.optim."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bnstudy.registry import optimizers
+
+RATES = [0.01, 0.3, 0.05]
+
+
+def steps(generator, count=20):
+    shapes = [(4, 3), (4,), (2, 3, 2, 2)]
+    starts = [torch.randn(len(RATES), *s, dtype=torch.float64, generator=generator) for s in shapes]
+    grads = [[torch.randn(p.shape, dtype=torch.float64, generator=generator) for p in starts] for _ in range(count)]
+    return starts, grads
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("sgd", lambda p, lr, wd: torch.optim.SGD(p, lr, 0.9, weight_decay=wd)),
+        ("sgd-plain", lambda p, lr, wd: torch.optim.SGD(p, lr, 0.0, weight_decay=wd)),
+        ("adam", lambda p, lr, wd: torch.optim.Adam(p, lr, weight_decay=wd)),
+        ("adamw", lambda p, lr, wd: torch.optim.AdamW(p, lr, weight_decay=wd)),
+    ],
+)
+def test_each_replica_is_what_torch_gives_alone(generator, name, make, decay):
+    starts, grads = steps(generator)
+    ours = [p.clone().requires_grad_() for p in starts]
+    momentum = 0.0 if name == "sgd-plain" else 0.9
+    rule = optimizers[name.removesuffix("-plain")].function
+    step = rule(ours, torch.tensor(RATES, dtype=torch.float64), momentum, decay)
+    for some in grads:
+        for p, g in zip(ours, some, strict=True):
+            p.grad = g.clone()
+        step()
+    for r, rate in enumerate(RATES):
+        theirs = [p[r].clone().requires_grad_() for p in starts]
+        optimizer = make(theirs, rate, decay)
+        for some in grads:
+            for p, g in zip(theirs, some, strict=True):
+                p.grad = g[r].clone()
+            optimizer.step()
+        for mine, other in zip(ours, theirs, strict=True):
+            assert torch.allclose(mine[r], other, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", list(optimizers))
+def test_a_nan_stays_in_its_replica(generator, name):
+    starts, grads = steps(generator, 3)
+    results = []
+    for poisoned in (False, True):
+        ours = [p.clone().requires_grad_() for p in starts]
+        step = optimizers[name].function(ours, torch.tensor(RATES, dtype=torch.float64), 0.9, 0.01)
+        for some in grads:
+            for p, g in zip(ours, some, strict=True):
+                p.grad = g.clone()
+                if poisoned:
+                    p.grad[1] = float("nan")
+            step()
+        results.append([p.detach()[[0, 2]] for p in ours])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

@@ -1,0 +1,231 @@
+"""Every form of replicas against each network trained alone with plain torch code, in float64."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bnstudy import inits, models, registry
+from bnstudy.replicas import Folded, Looped, Vmapped, replicate
+from bnstudy.study import Study
+
+INITS = [
+    *("default", "scaled-normal:0.01", "scaled-normal:10", "zero", "zero-hidden", "large-variance", "normal:0.1"),
+    *("uniform:0.2", "constant:0.1", "xavier", "he-fan-out", "orthogonal", "lsuv"),
+]
+RATE, MOMENTUM, STEPS, BATCH = 0.05, 0.9, 4, 12
+
+
+def networks(model: str, norm: str, init: str, count: int, dtype=torch.float64, **settings) -> list[nn.Module]:
+    study = Study.make({"dataset": "digits", "inits": [init], **settings})
+    example = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    made = []
+    for seed in range(count):
+        net = models.build(model, norm, study, (1, 8, 8), 10)
+        inits.initialize(net, registry.initializers.level(init), seed, batch=example)
+        made.append(net.to(dtype))
+    return made
+
+
+def batches(groups: int, steps: int = STEPS, dtype=torch.float64) -> list[tuple[Tensor, Tensor]]:
+    draw = torch.Generator().manual_seed(2)
+    return [
+        (
+            torch.randn(groups, BATCH, 1, 8, 8, generator=draw).to(dtype),
+            torch.randint(10, (groups, BATCH), generator=draw),
+        )
+        for _ in range(steps)
+    ]
+
+
+def train_alone(nets: list[nn.Module], data: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
+    """States (and losses) of each network after plain SGD on its own batches."""
+    states = []
+    for r, net in enumerate(copy.deepcopy(nets)):
+        optimizer = torch.optim.SGD(net.parameters(), RATE, MOMENTUM)
+        losses = []
+        for images, labels in data:
+            group = r // (len(nets) // images.shape[0])
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(images[group]), labels[group])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        states.append({**net.state_dict(), "losses": torch.stack(losses)})
+    return states
+
+
+def train_together(replicas, data: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
+    lr = torch.full((replicas.size,), RATE, dtype=torch.float64)
+    step = registry.optimizers["sgd"].function(list(replicas.parameters.values()), lr, MOMENTUM, 0.0)
+    losses = []
+    replicas.train()
+    for images, labels in data:
+        for p in replicas.parameters.values():
+            p.grad = None
+        logits = replicas(images)
+        wanted = labels.repeat_interleave(replicas.size // len(labels), 0)
+        each = torch.stack([F.cross_entropy(a, b) for a, b in zip(logits, wanted, strict=True)])
+        each.sum().backward()
+        step()
+        losses.append(each.detach())
+    return [{**replicas.state(r), "losses": torch.stack(losses)[:, r]} for r in range(replicas.size)]
+
+
+def assert_same(found: list[dict[str, Tensor]], wanted: list[dict[str, Tensor]], tolerance: float = 1e-10) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in other.items():
+            scale = value.double().norm() + 1e-6
+            assert (one[name].double() - value.double()).norm() <= tolerance * STEPS * scale, name
+
+
+def test_every_initializer_is_tried():
+    assert {registry.initializers.level(init).family for init in INITS} == set(registry.initializers)
+
+
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("norm", list(registry.norms))
+@pytest.mark.parametrize("model", list(registry.models))
+def test_folded_is_each_run_alone(model, norm, init):
+    nets, data = networks(model, norm, init, 3), batches(1)
+    folded = replicate(nets, data[0][0][0])
+    assert isinstance(folded, Folded)
+    assert_same(train_together(folded, data), train_alone(nets, data))
+
+
+@pytest.mark.parametrize("form", [Folded, Vmapped, Looped])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_every_form_and_grouping_is_each_run_alone(form, groups, model):
+    nets, data = networks(model, "batch", "default", 4), batches(groups)
+    assert_same(train_together(form(copy.deepcopy(nets)), data), train_alone(nets, data))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"channels": "3", "kernel_size": 1},
+        {"channels": "2,3,4", "kernel_size": 5},
+        {"activation": "tanh"},
+        {"activation": "gelu"},
+        {"activation": "sigmoid"},
+    ],
+)
+def test_other_shapes_and_activations(settings):
+    nets, data = networks("cnn", "batch", "scaled-normal:1", 3, **settings), batches(1)
+    assert_same(train_together(replicate(nets, data[0][0][0]), data), train_alone(nets, data))
+
+
+@pytest.mark.parametrize("form", [Folded, Vmapped, Looped])
+def test_evaluation_uses_the_running_statistics(form):
+    nets, data = networks("cnn", "batch", "default", 2), batches(1)
+    replicas = form(nets)
+    states = train_together(replicas, data)
+    replicas.train(False)
+    for r, net in enumerate(nets):
+        net.load_state_dict({k: v for k, v in states[r].items() if k != "losses"}, strict=True)
+        net.eval()
+        assert torch.allclose(replicas(data[0][0])[r], net(data[0][0][0]), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), "largest"])
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_a_diverged_replica_leaves_its_neighbours_bit_equal(model, norm, poison, dtype):
+    nets, data = networks(model, norm, "default", 3, dtype), batches(1, dtype=dtype)
+    healthy = train_together(Folded(copy.deepcopy(nets)), data)
+    with torch.no_grad():
+        for p in nets[1].parameters():
+            p.fill_(torch.finfo(dtype).max if poison == "largest" else poison)
+    sick = train_together(Folded(nets), data)
+    assert not torch.isfinite(sick[1]["losses"][-1])
+    for r in (0, 2):
+        for name, value in healthy[r].items():
+            assert torch.equal(sick[r][name], value), name
+
+
+# ------------------------------------------------------------------ networks of the user's own
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+        self.output = nn.Linear(4 * 64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm(self.stem(x)))
+        x = x + self.block(x)
+        return self.output(x.view(x.size(0), -1))
+
+
+class Concatenated(nn.Module):
+    """Joins channels: folding would interleave the replicas."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(1, 3, 3, padding=1)
+        self.output = nn.Linear(5 * 64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(torch.cat([self.left(x), self.right(x)], dim=1).flatten(1))
+
+
+class Tied(nn.Module):
+    """Uses one layer twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.inner, self.output = nn.Linear(64, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+        self.again = self.inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(F.relu(self.again(F.relu(self.inner(F.relu(self.first(x.flatten(1))))))))
+
+
+class Normed(nn.Module):
+    """Has a layer without a folded form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+class Branching(nn.Module):
+    """Looks at its values: no vmap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.output = nn.LayerNorm(64), nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x.flatten(1))
+        return self.output(x if float(x.detach().abs().sum()) > 0 else -x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [(Residual, Folded), (Concatenated, Vmapped), (Tied, Vmapped), (Normed, Vmapped), (Branching, Looped)],
+)
+def test_other_networks_take_the_fastest_form_that_is_right(kind, form):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        nets = [kind().double() for _ in range(3)]
+    data = batches(1)
+    replicas = replicate(copy.deepcopy(nets), data[0][0][0])
+    assert type(replicas) is form
+    wanted = train_alone(nets, data)
+    if kind is Tied:  # the plain state lists the shared layer under both names
+        wanted = [{k: v for k, v in state.items() if not k.startswith("again")} for state in wanted]
+    assert_same(train_together(replicas, data), wanted)

@@ -1,0 +1,184 @@
+"""The epoch loop: against plain code written by hand, and what it promises about divergence and random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from bnstudy import data, inits, models, registry, schema, streams, training
+from bnstudy.plan import Ensemble, make_plan
+from bnstudy.schema import Status
+from bnstudy.study import Study
+
+SMALL = {"dataset": "digits", "train_size": 301, "hidden": "16,8", "channels": "2,3", "epochs": 2}
+
+
+def study_of(**settings) -> Study:
+    return Study.make({**SMALL, "models": "mlp", "norms": "batch", "seeds": 1, **settings})
+
+
+def train(study: Study, dtype=torch.float32) -> training.Curves:
+    (ensemble,) = make_plan(study, capacity=64)
+    return training.train_ensemble(study, ensemble, data.load(study), dtype=dtype)
+
+
+@given(n=st.integers(1, 500), size=st.integers(2, 100))
+def test_batches_partition_and_none_is_of_one(n, size):
+    parts = list(training.batches(n, size))
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(n))
+    sizes = [part.stop - part.start for part in parts]
+    assert n == 1 or min(sizes) >= 2
+    assert all(s == size for s in sizes[:-1])
+    assert sizes[-1] <= size + 1
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_a_run_is_what_plain_code_gives(model, norm):
+    """All six curves of each run of an ensemble, against a loop over plain torch, in float64."""
+    study = study_of(models=model, norms=norm, inits="default,scaled-normal:1", seeds=2)
+    curves = train(study, torch.float64)
+    (ensemble,) = make_plan(study, capacity=64)
+    loaded = data.load(study)
+    for r, run in enumerate(ensemble.runs):
+        wanted = plain_run(study, run, loaded)
+        for name, values in wanted.items():
+            found = curves.values[name][r].astype(float)
+            assert found == pytest.approx(np.float32(values).astype(float), rel=1e-6), (run, name)
+
+
+def plain_run(study, run, loaded) -> dict[str, list[float]]:
+    net = models.build(run.model, run.norm, study, loaded.shape, loaded.classes)
+    inits.initialize(net, registry.initializers.level(run.init), run.seed)
+    net.double()
+    optimizer = torch.optim.SGD(net.parameters(), run.lr, study.momentum)
+    (images, labels), (test_images, test_labels) = loaded.train, loaded.test
+    curves: dict[str, list[float]] = {variable.name: [] for variable in schema.CURVES}
+    for epoch in range(1, study.epochs + 1):
+        net.train()
+        order = streams.batch_order(run.seed, epoch, len(labels))
+        loss_sum = correct = 0.0
+        for chosen in (order[:100], order[100:200], order[200:]):  # 301 samples: the last one joins
+            optimizer.zero_grad()
+            logits = net(images[chosen].double())
+            loss = F.cross_entropy(logits, labels[chosen])
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.item() * len(chosen)
+            correct += (logits.argmax(1) == labels[chosen]).sum().item()
+        net.eval()
+        with torch.no_grad():
+            logits = net(test_images.double())
+        weights = [p for p in net.parameters() if p.dim() > 1]
+        curves["train_loss"].append(loss_sum / len(labels))
+        curves["train_accuracy"].append(correct / len(labels))
+        curves["test_loss"].append(F.cross_entropy(logits, test_labels).item())
+        curves["test_accuracy"].append((logits.argmax(1) == test_labels).double().mean().item())
+        curves["grad_norm"].append(sum(p.grad.square().sum() for p in net.parameters()).sqrt().item())
+        curves["weight_norm"].append(sum(p.square().sum() for p in weights).sqrt().item())
+    return curves
+
+
+@pytest.mark.parametrize("bad", ["scaled-normal:1e+20", "constant:1e+30"])
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_a_diverged_run_is_a_result_and_its_neighbours_are_bit_equal(model, bad):
+    settings = {"models": model, "norms": "none", "epochs": 3}
+    sick = train(study_of(inits=f"default,{bad},scaled-normal:1", **settings))
+    healthy = train(study_of(inits="default,xavier,scaled-normal:1", **settings))
+    assert sick.status.tolist() == [Status.DONE, Status.DIVERGED, Status.DONE]
+    assert sick.diverged_epoch.tolist() == [-1, 1, -1]
+    for name, values in sick.values.items():
+        assert np.isnan(values[1]).all()
+        assert np.array_equal(values[[0, 2]], healthy.values[name][[0, 2]])
+
+
+def test_a_run_that_diverges_later_keeps_its_curve_until_then():
+    curves = train(study_of(inits="default", norms="none", models="cnn", lr="1e6,0.01", epochs=4))
+    assert curves.status.tolist() == [Status.DIVERGED, Status.DONE]
+    first = int(curves.diverged_epoch[0])
+    assert first >= 1
+    assert np.isfinite(curves.values["train_loss"][0, : first - 1]).all()
+    assert np.isnan(curves.values["train_loss"][0, first - 1 :]).all()
+
+
+def test_no_epoch_is_trained_once_all_are_dead():
+    study = study_of(inits="scaled-normal:1e+20", norms="none", epochs=50)
+    (ensemble,) = make_plan(study)
+    seen = []
+    training.train_ensemble(study, ensemble, data.load(study), report=seen.append)
+    assert [progress.epoch for progress in seen] == [1]
+
+
+def test_arms_and_scales_share_their_base_draws(digits):
+    study = study_of(norms="none,batch", inits="scaled-normal:1,scaled-normal:8")
+    small, large, small_bn, _ = (
+        training.build_replicas(study, (run,), digits, "cpu").parameters
+        for run in sorted(study.runs(), key=lambda run: (run.norm == "batch", run.init[-1]))
+    )
+    for name in ("linear1.weight", "linear2.weight", "output.weight"):
+        assert torch.equal(small[name], small_bn[name])
+        assert torch.allclose(8 * small[name], large[name], rtol=1e-6, atol=0)
+    assert not torch.equal(small["linear1.weight"][:, :8, :16], small["linear2.weight"])
+
+
+def test_batch_order_depends_on_seed_and_epoch_alone():
+    assert torch.equal(streams.batch_order(3, 5, 50), streams.batch_order(3, 5, 50))
+    assert not torch.equal(streams.batch_order(3, 5, 50), streams.batch_order(3, 6, 50))
+    assert not torch.equal(streams.batch_order(3, 5, 50), streams.batch_order(4, 5, 50))
+    assert streams.batch_order(3, 5, 50).sort().values.tolist() == list(range(50))
+
+
+def test_a_run_does_not_depend_on_the_others_of_the_study():
+    alone = train(study_of(inits="scaled-normal:1"), torch.float64)
+    among = train(study_of(inits="zero,scaled-normal:1,default"), torch.float64)
+    for name, values in alone.values.items():
+        assert values[0] == pytest.approx(among.values[name][1], rel=1e-6)
+
+
+def test_training_again_gives_the_same_bits_and_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    first, second = train(study_of(models="cnn")), train(study_of(models="cnn"))
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, values in first.values.items():
+        assert np.array_equal(values, second.values[name])
+
+
+def test_validation_curves_come_from_held_out_samples():
+    study = study_of(validation_size=100)
+    loaded = data.load(study)
+    assert len(loaded.train[1]) == 201
+    assert loaded.validation is not None
+    assert len(loaded.validation[1]) == 100
+    kept = {image.numpy().tobytes() for image in loaded.train[0]}
+    held_out = {image.numpy().tobytes() for image in loaded.validation[0]}
+    assert len(kept & held_out) <= 1  # digits itself holds a few doubles
+    assert np.isfinite(train(study).values["validation_accuracy"]).all()
+
+
+def test_a_prediction_that_is_not_a_number_is_wrong():
+    logits = torch.full((1, 4, 10), float("nan"))
+    _, correct = training._loss_and_correct(logits, torch.zeros(1, 4, dtype=torch.int64))
+    assert not correct.any()
+
+
+def test_learning_rates_may_differ_within_an_ensemble():
+    both = train(study_of(inits="default", lr="0.01,0.1"), torch.float64)
+    for r, lr in enumerate((0.01, 0.1)):
+        alone = train(study_of(inits="default", lr=lr), torch.float64)
+        assert both.values["train_loss"][r] == pytest.approx(alone.values["train_loss"][0], rel=1e-6)
+
+
+def test_seconds_alone_is_a_time_per_epoch(digits):
+    study = study_of()
+    assert 0 < training.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
+
+
+def test_ensembles_of_any_plan_hold_equal_groups():
+    study = study_of(inits="default,zero", seeds=5)
+    for ensemble in make_plan(study, capacity=4):
+        assert isinstance(ensemble, Ensemble)
+        assert len(ensemble.runs) % len(ensemble.seeds) == 0
