@@ -340,6 +340,8 @@ PLAIN_WORDS = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_type": "must be a whole number",
+    "tuple_type": "must be a value or a list of values",
+    "string_type": "must be text",
     "int_parsing_size": "must be a smaller whole number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",

@@ -34,7 +34,7 @@ BAD = [
     ("lr", "0", "greater than 0"),
     ("lr", "nan", "greater than 0"),
     ("lr", "x", "a number"),
-    ("lr", True, "number"),
+    ("lr", True, "a list of values"),
     ("seeds", "0", "from 1"),
     ("seeds", "-3", "from 1"),
     ("seeds", "1,1", "twice"),

@@ -1,0 +1,44 @@
+"""Plans: every run once, in ensembles of one arm and equal groups of seeds."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnstudy.plan import make_plan
+from bnstudy.study import Study
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    inits=st.integers(1, 9),
+    lrs=st.integers(1, 3),
+    seeds=st.integers(1, 12),
+    optimizers=st.sampled_from(["sgd", "sgd,adam"]),
+    capacity=st.integers(1, 20),
+)
+def test_a_plan_is_a_partition(inits, lrs, seeds, optimizers, capacity):
+    study = Study.make(
+        {
+            "inits": [f"normal:{i + 1}" for i in range(inits)],
+            "lr": [0.1 * (i + 1) for i in range(lrs)],
+            "seeds": seeds,
+            "optimizers": optimizers,
+        }
+    )
+    plan = make_plan(study, capacity=capacity)
+    assert sorted(run for e in plan for run in e.runs) == sorted(study.runs())
+    assert [e.index for e in plan] == list(range(len(plan)))
+    for ensemble in plan:
+        runs = ensemble.runs
+        assert len({(run.model, run.norm, run.optimizer) for run in runs}) == 1
+        assert len(runs) <= capacity
+        each = len(runs) // len(ensemble.seeds)
+        assert [run.seed for run in runs] == [seed for seed in ensemble.seeds for _ in range(each)]
+    assert plan == make_plan(study, capacity=capacity)
+
+
+def test_replicas_of_one_seed_stay_together_and_chunks_are_even():
+    study = Study.make({"inits": [f"normal:{i + 1}" for i in range(9)], "models": "mlp", "norms": "none", "seeds": 2})
+    assert [len(e.runs) for e in make_plan(study, capacity=8)] == [5, 4, 5, 4]
+    assert [len(e.runs) for e in make_plan(study, capacity=18)] == [18]

@@ -1,0 +1,92 @@
+"""Registries: lookup, levels, plugins, and a contract every entry keeps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bnstudy import registry
+from bnstudy.errors import InputError
+from bnstudy.registry import Parameter, Registry
+
+ALL = [
+    *(registry.datasets, registry.models, registry.activations, registry.norms),
+    *(registry.initializers, registry.optimizers, registry.figures),
+]
+
+
+def own() -> Registry:
+    entries = Registry("fruit", "bnstudy.errors")
+
+    @entries.register("apple", label="Apple")
+    def apple():
+        """A fruit."""
+
+    @entries.register("pear", label="Pear", parameter=Parameter("p", default=2.0))
+    def pear():
+        """Another."""
+
+    return entries
+
+
+def test_unknown_names_suggest_the_nearest_or_list_all():
+    with pytest.raises(InputError, match="did you mean 'apple'"):
+        own()["aple"]
+    with pytest.raises(InputError, match="there are: apple, pear"):
+        own()["xyz"]
+
+
+def test_a_taken_name_is_refused():
+    entries = own()
+    with pytest.raises(ValueError, match="already registered by"):
+        entries.register("apple", label="x")(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "value"), [("pear", "pear", 2.0), ("pear:2", "pear", 2.0), ("pear:3.50", "pear:3.5", 3.5)]
+)
+def test_levels_have_one_spelling(text, label, value):
+    level = own().level(text)
+    assert level.label == label
+    assert own().value(level) == value
+
+
+def test_the_value_is_what_the_label_says():
+    assert registry.initializers.level("normal:0.123456789").value == 0.123457
+
+
+@pytest.mark.parametrize("text", ["apple:1", "pear:", "pear:x", "pear:-1", "pear:inf", "grape"])
+def test_bad_levels(text):
+    with pytest.raises(InputError):
+        own().level(text)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.kind)
+def test_every_entry_says_what_it_is(kind):
+    assert len(kind) > 0
+    for entry in kind.values():
+        assert entry.label
+        assert entry.summary
+        assert ":" not in entry.name
+        assert "," not in entry.name
+
+
+def test_entry_points_are_found(tmp_path):
+    (tmp_path / "my_inits.py").write_text(
+        "from bnstudy.registry import initializers\n"
+        "@initializers.register('ones', label='ones')\n"
+        "def ones(layer, value=None):\n"
+        "    'All ones.'\n"
+        "    layer.weight.fill_(1)\n"
+    )
+    info = tmp_path / "my_inits-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-inits\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bnstudy.plugins]\nmine = my_inits\n")
+    code = "from bnstudy import Study; print(Study.make({'inits': 'ones'}).roles)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "{'ones': 'poor'}"
