@@ -91,9 +91,10 @@ def report_panels(dataset: xr.Dataset) -> Figure:
             _ticks(ax, dataset)
         axes[0, column].set_title(f"{style.shorten(model.upper())} {style.arm_label(norm)}")
         axes[0, column].set_xlabel("")
-        axes[0, column].set_yscale("log", nonpositive="mask")
-        axes[0, column].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes[0, column].yaxis.set_minor_formatter(NullFormatter())
+        if any(bool((chosen[name] > 0).any()) for name in ("train_loss", "test_loss") if name in chosen):
+            axes[0, column].set_yscale("log", nonpositive="mask")
+            axes[0, column].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes[0, column].yaxis.set_minor_formatter(NullFormatter())
         axes[1, column].axhline(100 * target, color="#666666", linewidth=0.8, linestyle=":")
     axes[0, 0].set_ylabel("cross-entropy (nat)")
     axes[1, 0].set_ylabel("accuracy (%)")

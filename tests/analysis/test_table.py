@@ -1,0 +1,57 @@
+"""The tables say what the data say."""
+
+from __future__ import annotations
+
+import pytest
+
+from bnstudy.analysis import responses
+from bnstudy.analysis.table import REPORTED, report_table, sweep_table
+from tests.synthetic import make_dataset
+
+
+def rows(table):
+    return {row[0]: row[1:] for row in table.rows if not row[0].startswith(" ")}
+
+
+def test_the_reports_numbers_stand_below_ours():
+    table = report_table(make_dataset(inits=["default"]))
+    assert table.header == ("", "CNN with BN", "CNN without BN", "MLP with BN", "MLP without BN")
+    below = [row for row in table.rows if row[0].strip() == "reported"]
+    assert below[0][1:] == ("9", "10", "3", "5")
+    assert below[-1][1:] == tuple(REPORTED[arm]["test_accuracy"] for arm in REPORTED)
+
+
+def test_ours_are_the_means_over_seeds():
+    dataset = make_dataset(inits=["default"])
+    arm = dataset.sel(model="cnn", norm="batch").squeeze()
+    found = rows(report_table(dataset))
+    assert found["test accuracy, %"][0].split(" ± ")[0] == f"{100 * float(arm.test_accuracy[:, -1].mean()):.2f}"
+    assert found["s per epoch, alone"][0] == "2"
+    mean = float(responses.epochs_to_target(arm).epochs.mean())
+    assert found["epochs to >98 %"][0].split(" ± ")[0] == f"{mean:.3g}"
+    assert found["s to >98 %"][0].split(" ± ")[0] == f"{2 * mean:.3g}"
+
+
+def test_runs_that_never_reach_the_target_are_said():
+    dataset = make_dataset(inits=["default"])
+    never = rows(report_table(dataset.assign(test_accuracy=0.9 * dataset.test_accuracy)))
+    assert set(never["epochs to >98 %"]) == {"never in 6"}
+    assert set(never["s to >98 %"]) == {"never"}
+    some = make_dataset(models=["mlp"], norms=["none"], inits=["default"], diverged=1)
+    assert rows(report_table(some))["epochs to >98 %"][0].endswith("(2 of 3)")
+
+
+@pytest.mark.parametrize("shape", [{"pending": 10_000}, {"seeds": 1}, {"diverged": 10_000}, {"norms": ["none", "layer"]}])
+def test_any_dataset_has_its_tables(shape):
+    dataset = make_dataset(**shape)
+    for table in (report_table(dataset), sweep_table(dataset)):
+        assert all(len(row) == len(table.header) for row in table.rows)
+        assert not any("nan" in cell for row in table.rows for cell in row)
+
+
+def test_the_sweep_has_a_row_for_each_cell_but_the_norm():
+    dataset = make_dataset(lrs=[0.1, 0.01], diverged=1)
+    table = sweep_table(dataset)
+    assert len(table.rows) == 2 * 4 * 2
+    assert table.header[:4] == ("model", "init", "role", "lr")
+    assert "(1 diverged)" in table.rows[0][4]

@@ -1,0 +1,127 @@
+"""Every figure over many shapes of dataset: drawn without a warning, deterministic, and true to the data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bnstudy.analysis import responses
+from bnstudy.errors import InputError
+from bnstudy.figures import style
+from bnstudy.figures.gallery import draw_all, draw_studies
+from bnstudy.registry import figures
+from tests.synthetic import make_dataset
+
+SHAPES = {
+    "plain": {},
+    "one of everything": {"models": ["mlp"], "norms": ["none"], "inits": ["default"], "seeds": 1, "epochs": 1},
+    "two scales, one seed": {"inits": ["scaled-normal:0.1", "scaled-normal:10"], "seeds": 1},
+    "diverged": {"diverged": 9},
+    "pending": {"pending": 20},
+    "nothing yet": {"pending": 10_000},
+    "all dead at once": {"diverged": 10_000, "epochs": 1},
+    "many levels": {
+        "inits": [f"scaled-normal:{s}" for s in (0.001, 0.01, 0.1, 1, 10, 100)] + [f"other{i}" for i in range(6)],
+        "norms": [f"norm{i}" for i in range(8)],
+        "models": ["mlp:256-128:tanh", "a", "b"],
+    },
+    "awkward labels": {"inits": ["$x_1$", "<b>&", "x" * 300, "a\\b{"], "models": ["$\\alpha"], "norms": ["none", "$"]},
+    "several rates": {"lrs": [0.1, 0.01], "optimizers": ["adam", "sgd"]},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", list(figures))
+def test_every_figure_of_every_shape(tmp_path, name, shape):
+    dataset = make_dataset(**SHAPES[shape])
+    drawn = draw_all(dataset, tmp_path, [name])
+    assert bool(drawn) == figures[name].about["applies"](dataset)
+    for one in drawn:
+        assert one.caption
+        assert sorted(path.suffix for path in one.paths) == [".png", ".svg"]
+        assert all(path.stat().st_size > 2000 for path in one.paths)
+
+
+def digest(folder) -> str:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    content = b"".join(path.name.encode() + path.read_bytes() for path in paths)
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
+    code = (
+        "from pathlib import Path; import sys; from tests.synthetic import make_dataset;"
+        "from bnstudy.figures.gallery import draw_all; draw_all(make_dataset(), Path(sys.argv[1]))"
+    )
+    seen = set()
+    for hash_seed in ("1", "2"):
+        folder = tmp_path / hash_seed
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        subprocess.run([sys.executable, "-c", code, str(folder)], check=True, env=environment)
+        seen.add(digest(folder))
+    draw_all(make_dataset(), tmp_path / "here")
+    assert {digest(tmp_path / "here")} == seen
+
+
+def test_no_torch_is_imported():
+    code = "import sys, bnstudy.figures.gallery; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lines_are_the_means_of_the_data():
+    dataset = make_dataset()
+    with style.house_style():
+        figure = figures["accuracy-curves"].function(dataset)
+    panel = figure.axes[1]  # mlp, the second init
+    for line, norm in zip(panel.lines, dataset.norm.values, strict=True):
+        wanted = 100 * dataset.test_accuracy.sel(model="mlp", norm=norm, init=dataset.init[1]).mean("seed").squeeze()
+        assert np.allclose(line.get_ydata(), wanted, rtol=1e-6)
+
+
+def test_a_diverged_run_is_drawn_at_chance_and_named():
+    dataset = make_dataset(diverged=3)  # all seeds of mlp, none, default
+    with style.house_style():
+        panel = figures["accuracy-curves"].function(dataset).axes[0]
+    assert panel.lines[0].get_ydata()[-1] == pytest.approx(10)
+    assert [text.get_text() for text in panel.texts] == ["without BN: 3/3 diverged"]
+
+
+def test_the_heat_map_writes_its_numbers():
+    dataset = make_dataset(diverged=1)
+    with style.house_style():
+        panel = figures["init-norm-heatmap"].function(dataset).axes[0]
+    final = responses.final(dataset, "test_accuracy").sel(model="mlp").squeeze().mean("seed")
+    wanted = [f"{100 * float(final.sel(init=i, norm=n)):.1f}" for i in dataset.init.values for n in dataset.norm.values]
+    found = [text.get_text() for text in panel.texts]
+    assert found[0] == wanted[0] + " (1)"
+    assert found[1:] == wanted[1:]
+
+
+def test_scales_stand_at_their_values():
+    dataset = make_dataset(inits=["scaled-normal:10", "scaled-normal:0.1", "zero"])
+    with style.house_style():
+        panel = figures["accuracy-by-scale"].function(dataset).axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
+
+
+def test_an_unknown_figure_is_refused(tmp_path):
+    with pytest.raises(InputError, match="did you mean 'report-panels'"):
+        draw_all(make_dataset(), tmp_path, ["report-panel"])
+
+
+def test_the_gallery_of_two_studies_of_one_name(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        make_dataset(seeds=2).assign_attrs(study_name="../$x").to_netcdf(tmp_path / name / "curves.nc")
+    out = tmp_path / "out"
+    written = draw_studies([tmp_path / "a", tmp_path / "b"], out)
+    assert all(out in path.parents for path in written)
+    index = (out / "README.md").read_text()
+    assert "n = 2 seeds" in index
+    assert "abababababab" in index
+    assert all((out / link.split(")")[0]).exists() for link in index.split("](")[1:])

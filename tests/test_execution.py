@@ -1,0 +1,165 @@
+"""Running a study: the same numbers however it is run, resumed or interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import bnstudy
+from bnstudy.errors import FailedRunsError, InputError, LockedError
+from bnstudy.execution import Observer, resolve_device, run
+from bnstudy.store import Store
+from bnstudy.study import Study
+
+SMALL = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
+TIMES = ["train_seconds", "epoch_seconds_alone"]
+
+
+def study_of(**settings) -> Study:
+    return Study.make({**SMALL, "inits": "default,zero", **settings})
+
+
+def numbers(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.drop_vars(TIMES)
+
+
+class Recorder(Observer):
+    def __init__(self):
+        self.trained, self.failures = [], []
+
+    def done(self, ensemble, curves):
+        self.trained.append(ensemble.index)
+
+    def failed(self, ensemble, reason):
+        self.failures.append(reason)
+
+
+def test_the_numbers_do_not_depend_on_jobs(tmp_path):
+    here = run(study_of(), tmp_path / "here")
+    apart = run(study_of(), tmp_path / "apart", jobs=2)
+    assert numbers(here).equals(numbers(apart))
+    assert int(here.n_parameters.sel(model="mlp", norm="none")) == 64 * 8 + 8 + 8 * 10 + 10
+    assert (here.epoch_seconds_alone > 0).all()
+
+
+def test_a_finished_study_is_not_trained_again(tmp_path):
+    first, recorder = run(study_of(), tmp_path / "s"), Recorder()
+    assert run(study_of(), tmp_path / "s", observer=recorder).equals(first)
+    assert recorder.trained == []
+
+
+def test_a_resumed_study_is_the_uninterrupted_one(tmp_path):
+    class Stop(Observer):
+        def done(self, ensemble, curves):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(bnstudy.execution.StoppedError) as stopped:
+        run(study_of(), tmp_path / "cut", observer=Stop())
+    assert stopped.value.exit_code == 143
+    assert len(Store.open(tmp_path / "cut").pending()) == 3
+    recorder = Recorder()
+    resumed = run(study_of(), tmp_path / "cut", observer=recorder)
+    assert recorder.trained == [1, 2, 3]
+    assert numbers(resumed).equals(numbers(run(study_of(), tmp_path / "whole")))
+
+
+def test_a_locked_study_is_left_alone(tmp_path):
+    store = Store.create(tmp_path / "s", study_of(), "cpu")
+    with store.locked(), pytest.raises(LockedError):
+        run(study_of(), tmp_path / "s")
+
+
+def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monkeypatch):
+    from bnstudy import training
+
+    train, tries = training.train_ensemble, []
+
+    def sometimes(study, ensemble, *args, **options):
+        if ensemble.index == 1:
+            tries.append(ensemble.index)
+            raise ValueError("no\nway")
+        return train(study, ensemble, *args, **options)
+
+    monkeypatch.setattr(training, "train_ensemble", sometimes)
+    recorder = Recorder()
+    with pytest.raises(FailedRunsError, match="4 of 16 runs failed") as caught:
+        run(study_of(), tmp_path / "s", observer=recorder)
+    assert caught.value.exit_code == 3
+    assert tries == [1, 1]
+    assert recorder.failures == ["ValueError: no"]
+    assert recorder.trained == [0, 2, 3]
+    assert Store.open(tmp_path / "s").counts()["failed"] == 4
+    monkeypatch.setattr(training, "train_ensemble", train)
+    assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
+
+
+def test_a_killed_worker_loses_only_what_it_had(tmp_path):
+    class KillOne(Observer):
+        killed = False
+
+        def progress(self, ensemble, progress):
+            if not self.killed:
+                self.killed = True
+                me = str(os.getpid())
+                for status in Path("/proc").glob("[0-9]*/stat"):
+                    fields = status.read_text().rsplit(")", 1)[1].split()
+                    command = (status.parent / "cmdline").read_bytes()
+                    if fields[1] == me and b"spawn_main" in command:
+                        os.kill(int(status.parent.name), signal.SIGKILL)
+                        return
+
+    killer = KillOne()
+    dataset = run(study_of(epochs=20), tmp_path / "s", jobs=2, observer=killer)
+    assert killer.killed
+    assert numbers(dataset).equals(numbers(run(study_of(epochs=20), tmp_path / "t")))
+
+
+def test_missing_data_leave_no_folder(tmp_path, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    with pytest.raises(InputError, match="--dataset digits"):
+        run(Study.make({}), tmp_path / "s", data_dir=tmp_path / "data")
+    assert not (tmp_path / "s").exists()
+
+
+def test_divergence_is_a_result(tmp_path):
+    dataset = run(study_of(inits="default,constant:1e+30", norms="none"), tmp_path / "s")
+    assert (dataset.status.sel(init="constant:1e+30") == 2).all()
+    assert (dataset.diverged_epoch.sel(init="constant:1e+30") == 1).all()
+    assert dataset.test_accuracy.sel(init="constant:1e+30").isnull().all()
+    assert (dataset.status.sel(init="default") == 1).all()
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:", "cuda:x", "cpu:0", ""])
+def test_unknown_devices(name):
+    with pytest.raises(InputError) as caught:
+        resolve_device(name)
+    assert caught.value.key == "device"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_within_seconds_and_the_study_resumes(tmp_path, number, code):
+    command = [sys.executable, "-c", "from bnstudy.cli import main; main()", "baseline", "--dataset", "digits"]
+    command += ["--epochs", "400", "--seeds", "4", "--jobs", "2", "--out", str(tmp_path / "s")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if (tmp_path / "s" / "arms.json").exists():
+            break
+        time.sleep(0.1)
+    time.sleep(1.5)
+    started = time.monotonic()
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert time.monotonic() - started < 10
+    assert "the same command resumes" in error
+    assert "Traceback" not in error
+    assert not Store.open(tmp_path / "s").is_locked()

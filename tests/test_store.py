@@ -1,0 +1,186 @@
+"""The store: files absent or whole, a manifest that knows them, and the dataset's layout."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bnstudy import files, open_results, schema
+from bnstudy.errors import InputError, LockedError
+from bnstudy.schema import Status
+from bnstudy.store import Store
+from bnstudy.study import Study
+from bnstudy.training import Curves
+
+STUDY = Study.make({"dataset": "digits", "inits": "zero,default", "scales": "0.01", "seeds": 2, "epochs": 3})
+
+
+def curves_of(ensemble, value: float) -> Curves:
+    runs = len(ensemble.runs)
+    values = {v.name: np.full((runs, 3), value, np.float32) for v in schema.CURVES}
+    status = np.full(runs, Status.DONE, np.int8)
+    status[0] = Status.DIVERGED
+    dead = np.full(runs, -1, np.int32)
+    dead[0] = 2
+    return Curves(values, status, dead, seconds=runs * 2.0)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store.create(tmp_path / "study", STUDY, "cpu")
+
+
+def fill(store: Store, ensembles=None) -> None:
+    for ensemble in store.plan if ensembles is None else ensembles:
+        store.save(ensemble, curves_of(ensemble, ensemble.index / 10), {"device": "cpu"})
+
+
+def test_a_study_folder_comes_back_as_it_was(store):
+    again = Store.open(store.folder)
+    assert again.study == STUDY
+    assert again.plan == store.plan
+    assert Store.find(store.folder, STUDY) == again
+    assert again.pending() == list(store.plan)
+
+
+def test_every_run_lands_in_its_cell(store):
+    fill(store)
+    dataset = xr.load_dataset(store.consolidate())
+    assert dataset.test_accuracy.dims == schema.CURVE_DIMS
+    for ensemble in store.plan:
+        for position, run in enumerate(ensemble.runs):
+            cell = dataset.sel({name: getattr(run, name) for name in schema.RUN_DIMS})
+            assert (cell.test_accuracy == np.float32(ensemble.index / 10)).all()
+            assert int(cell.status) == (Status.DIVERGED if position == 0 else Status.DONE)
+            assert int(cell.diverged_epoch) == (2 if position == 0 else -1)
+            assert float(cell.train_seconds) == 2.0
+
+
+def test_the_dataset_keeps_the_schema(store):
+    fill(store, store.plan[:1])
+    store.save_arms({(m, n): {"n_parameters": 7, "epoch_seconds_alone": 1.5} for m in STUDY.models for n in STUDY.norms})
+    store.consolidate()
+    dataset = open_results(store.folder)
+    for variable in schema.variables(validation=False):
+        stored = dataset[variable.name]
+        assert stored.dims == variable.dims
+        assert stored.dtype == variable.dtype
+        assert stored.attrs["long_name"] == variable.long_name
+        assert stored.attrs["units"] == variable.units
+    assert dataset.status.attrs["flag_meanings"] == "pending done diverged failed"
+    assert list(dataset.status.attrs["flag_values"]) == [0, 1, 2, 3]
+    assert dataset.init_role.values.tolist() == ["poor", "well", "poor"]
+    assert dataset.init_family.values.tolist() == ["zero", "default", "scaled-normal"]
+    assert dataset.init_value.sel(init="scaled-normal:0.01") == 0.01
+    assert (dataset.n_parameters == 7).all()
+    assert Study.make(__import__("tomllib").loads(dataset.attrs["study"])) == STUDY
+    assert dataset.attrs["study_hash"] == STUDY.digest
+    some = dataset.test_accuracy.sel(norm="batch", init="scaled-normal:0.01").mean("seed")
+    assert some.sizes == {"model": 2, "optimizer": 1, "lr": 1, "epoch": 3}
+    with xr.open_dataset(store.folder / "curves.nc") as lazy:
+        assert lazy.test_accuracy.encoding["zlib"]
+
+
+def test_pending_and_failed_runs_are_told_by_status(store):
+    fill(store, store.plan[:2])
+    store.mark_failed(store.plan[2], "ValueError: no")
+    assert store.counts() == {
+        "pending": sum(len(e.runs) for e in store.plan[3:]),
+        "done": sum(len(e.runs) - 1 for e in store.plan[:2]),
+        "diverged": 2,
+        "failed": len(store.plan[2].runs),
+    }
+    dataset = store.dataset()
+    assert (dataset.status == Status.FAILED).sum() == len(store.plan[2].runs)
+    assert dataset.test_accuracy.where(dataset.status == Status.FAILED).isnull().all()
+    assert store.plan[2] in store.pending()
+    fill(store, [store.plan[2]])
+    assert store.counts()["failed"] == 0
+
+
+def test_a_torn_manifest_line_is_cut_off(store):
+    fill(store, store.plan[:1])
+    with (store.folder / "manifest.jsonl").open("a") as manifest:
+        manifest.write('{"ensemble": "ensemble-00001", "sha2')
+    assert len(store.pending()) == len(store.plan) - 1
+    fill(store, store.plan[1:])
+    assert store.pending() == []
+    assert [json.loads(line) for line in (store.folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_a_line_without_its_file_means_still_to_be_trained(store):
+    fill(store)
+    store.path(store.plan[0]).unlink()
+    assert store.pending() == [store.plan[0]]
+
+
+def test_a_failed_write_leaves_nothing_behind(store, monkeypatch):
+    fill(store, store.plan[:1])
+    before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(InputError, match="no space left"):
+        fill(store, store.plan[1:])
+    assert {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_ensemble_is_named(store):
+    fill(store)
+    path = store.path(store.plan[1])
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{path.name}.*damaged"):
+        store.dataset()
+
+
+def test_another_study_is_refused_with_the_differences(store):
+    other = Study.make({**STUDY.model_dump(), "epochs": 9})
+    with pytest.raises(InputError, match="epochs: 3 there, 9 asked"):
+        Store.find(store.folder, other)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds no study"):
+        Store.find(tmp_path, STUDY)
+    assert Store.find(tmp_path / "new", STUDY) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plan.json", "{"),
+        ("plan.json", "[]"),
+        ("plan.json", '{"ensembles": [[99999]], "device": "cpu", "study_hash": ""}'),
+        ("study.toml", ""),
+        ("study.toml", STUDY.to_toml().replace("epochs = 3", "epochs = 4")),
+    ],
+)
+def test_a_folder_changed_by_hand_is_refused(store, name, content):
+    (store.folder / name).write_text(content)
+    with pytest.raises(InputError, match=name):
+        Store.open(store.folder)
+
+
+def test_the_lock_is_exclusive(store):
+    assert not store.is_locked()
+    with store.locked():
+        with pytest.raises(LockedError), store.locked():
+            pass
+        assert store.is_locked()
+    assert not store.is_locked()
+
+
+def test_open_results_refuses_what_is_not_one(tmp_path):
+    (tmp_path / "noise.nc").write_bytes(b"noise" * 100)
+    xr.Dataset({"x": ("a", [1.0])}).to_netcdf(tmp_path / "other.nc")
+    for name, reason in (("none", "no results"), ("noise.nc", "netCDF"), ("other.nc", "not a study's dataset")):
+        with pytest.raises(InputError, match=reason):
+            open_results(tmp_path / name)
