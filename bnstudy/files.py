@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -36,10 +37,10 @@ def stage(path: Path, write: Callable[[Path], None]) -> Path:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise _cannot_write(path, error) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise
     return temporary
 
@@ -51,7 +52,7 @@ def publish(temporary: Path, path: Path) -> str:
         os.replace(temporary, path)
         flush_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise _cannot_write(path, error) from error
     return digest
 
@@ -90,6 +91,11 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _discard(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from bnstudy import data
 from bnstudy.study import Study
 

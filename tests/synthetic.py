@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-
 from bnstudy import schema
 from bnstudy.schema import Status
 
@@ -68,5 +67,11 @@ def make_dataset(
         "epoch_seconds_alone": np.full(arms, 2.0, np.float32),
     }
     described = {v.name: v.dims for v in schema.variables(validation=False)}
-    attributes = {"title": "Made up", "study_name": "made-up", "dataset": "digits", "classes": 10, "study_hash": "ab" * 32}
+    attributes = {
+        "title": "Made up",
+        "study_name": "made-up",
+        "dataset": "digits",
+        "classes": 10,
+        "study_hash": "ab" * 32,
+    }
     return xr.Dataset({k: (described[k], v) for k, v in {**data, **others}.items()}, coords, attributes)

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from bnstudy import data
 from bnstudy.errors import InputError
 from bnstudy.study import Study

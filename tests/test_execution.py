@@ -9,10 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import bnstudy
 import pytest
 import xarray as xr
-
-import bnstudy
 from bnstudy.errors import FailedRunsError, InputError, LockedError
 from bnstudy.execution import Observer, resolve_device, run
 from bnstudy.store import Store

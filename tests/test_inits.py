@@ -6,15 +6,15 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
 from bnstudy import inits, models, registry, streams
 from bnstudy.registry import initializers
 from bnstudy.study import Study, default_role
+from torch import nn
 
 OUT, IN = 300, 400
 LABELS = [
-    name if e.parameter is None or e.parameter.default is not None else f"{name}:0.3" for name, e in initializers.items()
+    name if e.parameter is None or e.parameter.default is not None else f"{name}:0.3"
+    for name, e in initializers.items()
 ]
 DEVIATION = {
     "default": 1 / math.sqrt(3 * IN),
@@ -148,7 +148,10 @@ def test_a_layer_that_nothing_can_set_is_an_error():
         *[(name, "well") for name in ("default", "xavier", "orthogonal", "lsuv")],
         *[(f"scaled-normal:{s}", "well") for s in ("0.5", "1", "2")],
         *[(f"scaled-normal:{s}", "poor") for s in ("0.499", "2.01", "0.01", "10")],
-        *[(name, "poor") for name in ("zero", "zero-hidden", "large-variance", "constant:1", "normal:0.1", "uniform:1")],
+        *[
+            (name, "poor")
+            for name in ("zero", "zero-hidden", "large-variance", "constant:1", "normal:0.1", "uniform:1")
+        ],
     ],
 )
 def test_default_roles(label, role):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from bnstudy.registry import optimizers
 
 RATES = [0.01, 0.3, 0.05]

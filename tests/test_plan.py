@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from bnstudy.plan import make_plan
 from bnstudy.study import Study
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 @settings(deadline=None, max_examples=60)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from bnstudy import registry
 from bnstudy.errors import InputError
 from bnstudy.registry import Parameter, Registry

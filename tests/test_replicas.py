@@ -6,12 +6,11 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
 from bnstudy import inits, models, registry
 from bnstudy.replicas import Folded, Looped, Vmapped, replicate
 from bnstudy.study import Study
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 INITS = [
     *("default", "scaled-normal:0.01", "scaled-normal:10", "zero", "zero-hidden", "large-variance", "normal:0.1"),

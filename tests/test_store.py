@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-
 from bnstudy import files, open_results, schema
 from bnstudy.errors import InputError, LockedError
 from bnstudy.schema import Status
@@ -61,7 +60,9 @@ def test_every_run_lands_in_its_cell(store):
 
 def test_the_dataset_keeps_the_schema(store):
     fill(store, store.plan[:1])
-    store.save_arms({(m, n): {"n_parameters": 7, "epoch_seconds_alone": 1.5} for m in STUDY.models for n in STUDY.norms})
+    store.save_arms(
+        {(m, n): {"n_parameters": 7, "epoch_seconds_alone": 1.5} for m in STUDY.models for n in STUDY.norms}
+    )
     store.consolidate()
     dataset = open_results(store.folder)
     for variable in schema.variables(validation=False):

@@ -10,11 +10,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
 from bnstudy import data, inits, models, registry, streams, training
 from bnstudy.study import Study
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 EPS = 1e-5
 TINY = 1e-300  # F.batch_norm refuses an eps of 0
@@ -172,7 +171,9 @@ def test_fact_07_zero_weights_train_only_the_output_bias(digits, model, norm):
     replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu")
     start = {name: p.detach().clone() for name, p in replicas.parameters.items()}
     assert training.evaluate(replicas, digits.test, "test")["test_loss"] == pytest.approx(math.log(10), abs=1e-6)
-    step = registry.optimizers["sgd"].function(list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0)
+    step = registry.optimizers["sgd"].function(
+        list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0
+    )
     for epoch in range(1, 4):
         training.train_epoch(replicas, digits.train, (0,), epoch, 100, step)
         for name, parameter in replicas.parameters.items():
@@ -214,7 +215,9 @@ def test_fact_08_zero_hidden_weights_escape_without_bn_and_stay_stuck_with_it(di
 def test_fact_09_constant_weights_keep_the_units_of_a_layer_identical(digits, norm):
     study = Study.make({"dataset": "digits", "inits": "constant:0.05", "models": "mlp", "norms": norm, "seeds": 1})
     replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
-    step = registry.optimizers["sgd"].function(list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0)
+    step = registry.optimizers["sgd"].function(
+        list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0
+    )
     before = replicas.parameters["output.bias"].detach().clone()
     for epoch in (1, 2):
         training.train_epoch(replicas, digits.train, (0,), epoch, 100, step)

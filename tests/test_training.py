@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch.nn import functional as F
-
 from bnstudy import data, inits, models, registry, schema, streams, training
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
 from bnstudy.study import Study
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
 
 SMALL = {"dataset": "digits", "train_size": 301, "hidden": "16,8", "channels": "2,3", "epochs": 2}
 

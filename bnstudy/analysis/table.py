@@ -37,12 +37,13 @@ REPORTED: dict[tuple[str, str], dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows: `header` names the columns, `notes` says how to read it."""
+    """Text in rows. The first `labels` columns of `header` are labels; `notes` says how to read it."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    labels: int = 1
 
 
 def reference_cell(dataset: xr.Dataset) -> dict[str, Any]:
@@ -92,9 +93,7 @@ def report_table(dataset: xr.Dataset) -> Table:
         "it fits a mean divided by the batch size (100) once more.",
     ]
     header = ("", *(f"{model.upper()} {_arm_label(norm)}" for model, norm in arms))
-    return Table(
-        f"Table 2 of the report, with {dataset.attrs.get('title', 'our numbers')}", header, tuple(rows), tuple(notes)
-    )
+    return Table("Table 2 of the report: ours, and below it what was reported", header, tuple(rows), tuple(notes))
 
 
 def _arm_label(norm: str) -> str:
@@ -168,7 +167,7 @@ def sweep_table(dataset: xr.Dataset) -> Table:
     notes = [
         f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target."
     ]
-    return Table(dataset.attrs.get("title", "study"), tuple(header), tuple(rows), tuple(notes))
+    return Table(dataset.attrs.get("title", "study"), tuple(header), tuple(rows), tuple(notes), len(labels))
 
 
 def _accuracy(arm: xr.Dataset) -> str:

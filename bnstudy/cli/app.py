@@ -330,7 +330,7 @@ def _print_table(table: Table) -> None:
     console = Console()
     drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
     for i, name in enumerate(table.header):
-        drawn.add_column(name, justify="left" if i == 0 else "right", no_wrap=not console.is_terminal)
+        drawn.add_column(name, justify="left" if i < table.labels else "right", overflow="fold")
     for row in table.rows:
         drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
     if not console.is_terminal:  # a file has no width: cut nothing

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from bnstudy.analysis import responses
 from bnstudy.schema import RUN_DIMS, Status
+
 from tests.synthetic import make_dataset
 
 

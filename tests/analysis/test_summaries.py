@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats
-
 from bnstudy.analysis.summaries import mean_interval
+from scipy import stats
 
 
 def test_the_interval_is_students(rng):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
 from bnstudy.analysis import responses
 from bnstudy.analysis.table import REPORTED, report_table, sweep_table
+
 from tests.synthetic import make_dataset
 
 
@@ -41,7 +41,9 @@ def test_runs_that_never_reach_the_target_are_said():
     assert rows(report_table(some))["epochs to >98 %"][0].endswith("(2 of 3)")
 
 
-@pytest.mark.parametrize("shape", [{"pending": 10_000}, {"seeds": 1}, {"diverged": 10_000}, {"norms": ["none", "layer"]}])
+@pytest.mark.parametrize(
+    "shape", [{"pending": 10_000}, {"seeds": 1}, {"diverged": 10_000}, {"norms": ["none", "layer"]}]
+)
 def test_any_dataset_has_its_tables(shape):
     dataset = make_dataset(**shape)
     for table in (report_table(dataset), sweep_table(dataset)):

@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-
 from bnstudy.analysis import responses
 from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.gallery import draw_all, draw_studies
 from bnstudy.registry import figures
+
 from tests.synthetic import make_dataset
 
 SHAPES = {

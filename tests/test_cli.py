@@ -1,0 +1,209 @@
+"""The command line: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from bnstudy.cli.app import app, main
+from bnstudy.cli.options import STUDY_OPTIONS, option_name
+
+TINY = ["--dataset", "digits", "--train-size", "200", "--hidden", "8", "--channels", "2", "--epochs", "2"]
+TINY += ["--seeds", "2", "--jobs", "1"]
+
+
+@pytest.fixture
+def bnstudy(monkeypatch, tmp_path, capsys):
+    """Run a command in an empty folder: (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def script(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+
+
+def test_baseline_prints_the_reports_table(bnstudy, tmp_path):
+    code, out, err = bnstudy("baseline", *TINY)
+    assert code == 0
+    for text in (
+        "CNN with BN",
+        "MLP without BN",
+        "epochs to >98 %",
+        "reported",
+        "98.51",
+        "n = 2",
+        "digits",
+        "parameters",
+    ):
+        assert text in out
+    assert "never in 2" in out
+    assert "8/8 runs" in err
+    assert (tmp_path / "results" / "baseline" / "curves.nc").exists()
+    code, _, err = bnstudy("baseline", *TINY)
+    assert code == 0
+    assert "all 8 runs are finished" in err
+
+
+def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
+    code, out, _ = bnstudy("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith(" mlp")] == [
+        "zero",
+        "scaled-normal:0.01",
+        "scaled-normal:1",
+    ]
+    code, out, _ = bnstudy("figures")
+    assert code == 0
+    assert "figures/init-sweep/accuracy-by-scale.svg" in out
+    assert (tmp_path / "figures" / "README.md").exists()
+    code, out, _ = bnstudy("status", "results/init-sweep", "--json")
+    assert json.loads(out)["done"] == 2 * 2 * 3 * 2
+    code, out, _ = bnstudy("status", "results/init-sweep")
+    assert "done       24" in out
+
+
+def test_the_default_sweep_is_the_studys(bnstudy):
+    _, out, _ = bnstudy("init-sweep", "--dry-run", "--device", "cpu")
+    assert (
+        "default (well), zero (poor), large-variance (poor), scaled-normal:0.01 (poor), scaled-normal:1 (well)" in out
+    )
+    assert "240" in out
+    assert "warning" not in out
+
+
+def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
+    for command in (["init-sweep", "--dry-run"], ["plan", "init-sweep"]):
+        code, out, _ = bnstudy(*command, "--seeds", "3")
+        assert code == 0
+        assert "out of reach; it takes 7 seeds" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text('name = "mine"\nmodels = "mlp"\nepochs = 7\n')
+    code, out, err = bnstudy("run", "s.toml", "--quiet", *TINY)
+    assert (code, out, err) == (0, "", "")
+    assert (tmp_path / "results" / "mine" / "curves.nc").exists()
+    code, _, err = bnstudy("run", "s.toml", *TINY, "--epochs", "3")
+    assert code == 2
+    assert "epochs: 2 there, 3 asked" in err
+
+
+def test_a_wrong_key_is_named_with_its_file_and_a_wrong_option_as_the_option(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text("epochs = 0\n")
+    assert bnstudy("run", "s.toml")[2] == "bnstudy: s.toml: epochs: must be greater than or equal to 1, not '0'\n"
+    assert bnstudy("run", "s.toml", "--epochs", "0")[2].startswith("bnstudy: --epochs: must be")
+
+
+BAD = {
+    "models": "mpl", "norms": "bacth", "inits": "zero:3", "optimizers": "x", "lr": "0", "seeds": "0",
+    "dataset": "mnits", "input_scaling": "x", "hidden": "0", "channels": "2,2,2,2,2", "kernel_size": "2",
+    "activation": "x", "init_scope": "x", "epochs": "0", "batch_size": "1000000", "momentum": "1",
+    "weight_decay": "-1", "train_size": "0", "validation_size": "60000", "target_accuracy": "2", "scales": "0",
+    "device": "tpu", "jobs": "0", "out": "/dev/null/x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [*STUDY_OPTIONS, "scales", "device", "jobs", "out"])
+@pytest.mark.parametrize("how", ["wrong", "empty"])
+def test_every_option_refuses_bad_values_in_one_line(bnstudy, key, how):
+    value = BAD[key] if how == "wrong" else ""
+    if (key, how) in (("out", "empty"),):
+        return  # no folder named: the default
+    rest = () if key == "dataset" or (how == "wrong" and key != "out") else ("--dataset", "digits")
+    code, out, err = bnstudy("init-sweep", *rest, option_name(key), value)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(f"bnstudy: {option_name(key)}: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["basline"], "did you mean 'baseline'"),
+        (["init-sweep", "--scale", "1"], "--scales"),
+        (["run"], "STUDY.toml"),
+        (["run", "none.toml"], "no such study file"),
+        (["baseline", "--scales", "1"], "no such option"),
+        (["baseline", "--epochs"], "--epochs"),
+        (["status", "nowhere"], "no study there"),
+        (["figures"], "run a study first"),
+        (["figures", "nowhere"], "no results there"),
+        (["list", "initz"], "did you mean 'inits'"),
+        (["plan", "nowhere"], "no such study file"),
+        (["baseline", "extra"], "extra"),
+    ],
+)
+def test_other_mistakes(bnstudy, arguments, text):
+    code, _, err = bnstudy(*arguments)
+    assert code == 2
+    assert err.startswith("bnstudy: ")
+    assert err.count("\n") == 1
+    assert text.lower() in err.lower()
+
+
+@pytest.mark.parametrize("kind", ["inits", "norms", "models", "datasets", "optimizers", "activations", "figures"])
+def test_list(bnstudy, kind):
+    code, out, _ = bnstudy("list", kind)
+    assert code == 0
+    assert len(out.splitlines()) > 1
+
+
+def test_doctor_and_version(bnstudy):
+    code, out, _ = bnstudy("doctor")
+    assert code == 0
+    for name in ("torch", "machine", "data", "device"):
+        assert name in out
+    code, out, _ = bnstudy("--version")
+    assert code == 0
+    assert out.startswith("bnstudy 0.")
+
+
+def test_help_is_quick_and_free_of_torch():
+    code = "import sys; from bnstudy.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "False"
+
+
+def test_bad_input_is_refused_without_torch():
+    code = "import sys; from bnstudy import Study\ntry: Study.make({'inits': 'x'})\nexcept ValueError: pass\n"
+    code += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_colour_and_no_bar_off_a_terminal(tmp_path):
+    found = script("baseline", *TINY, "--out", str(tmp_path / "s"), NO_COLOR="1")
+    assert found.returncode == 0
+    assert "\x1b" not in found.stdout + found.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -c 'from bnstudy.cli import main; main()' list datasets | head -1"
+    found = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert found.stderr == ""
+
+
+def test_every_command_has_a_help_line(bnstudy):
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert (command.callback.__doc__ or "").strip().endswith(".")
+
+
+def test_bad_input_takes_less_than_two_seconds():
+    started = time.monotonic()
+    assert script("baseline", "--inits", "nope").returncode == 2
+    assert time.monotonic() - started < 10  # generous: machines are noisy; it takes a fraction of a second
