@@ -64,9 +64,8 @@ def accuracy_by_scale(dataset: xr.Dataset) -> Figure:
         axes[0, column].set_title(style.shorten(model.upper()))
     axes[0, 0].set_ylabel("final test accuracy (%)")
     axes[0, 0].set_ylim(0, 103)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-    interval = "" if dataset.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dots: seeds"
+    axes[0, 0].legend(loc="best")
+    interval = "" if dataset.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dashes beside them: seeds"
     style.headline(figure, style.source(dataset), f"{_count_note(dataset)}{interval}; shaded: well scales{note}")
     return figure
 
@@ -82,11 +81,12 @@ def _scale_panel(ax: Axes, accuracy: xr.DataArray, dataset: xr.Dataset) -> None:
     norms = [str(norm) for norm in dataset.norm.values]
     for position, norm in enumerate(norms):
         look = style.arm_style(position)
-        shift = step * 0.16 * (position - (len(norms) - 1) / 2)
+        shift = step * 0.2 * (position - (len(norms) - 1) / 2)
+        aside = step * 0.09 * (1 if shift > 0 else -1)
         for inits, places, joined in ((scaled, logs, True), (others, beside, False)):
             if inits:
                 arm = accuracy.sel(norm=norm, init=inits).transpose("init", "seed")
-                _points(ax, places + shift, arm, style.arm_label(norm) if joined else None, joined, look)
+                _points(ax, places + shift, arm, style.arm_label(norm) if joined else None, joined, look, aside)
     if others:
         ax.axvline(logs[-1] + step * 0.6, color="#888888", linewidth=0.8)
     ax.set_xticks([*logs, *beside], [f"{s:g}" for s in scales] + [style.shorten(init, 16) for init in others])
@@ -103,15 +103,16 @@ def _shade_well(ax: Axes, dataset: xr.Dataset, scaled: list[str], logs: np.ndarr
 
 
 def _points(
-    ax: Axes, places: np.ndarray, arm: xr.DataArray, label: str | None, joined: bool, look: dict[str, Any]
+    ax: Axes, places: np.ndarray, arm: xr.DataArray, label: str | None, joined: bool, look: dict[str, Any], aside: float
 ) -> None:
+    """Means with intervals at `places`, and beside each a dash for every seed."""
     summary = mean_interval(arm)
     half = (summary["upper"] - summary["mean"]).fillna(0.0).values
     line = {**look, "linestyle": look["linestyle"] if joined else "none"}
     ax.errorbar(places, summary["mean"].values, yerr=half, label=label, capsize=2.5, markersize=5.5, **line)
     if arm.sizes["seed"] > 1:
         for seed in range(arm.sizes["seed"]):
-            ax.plot(places, arm.isel(seed=seed).values, ".", color=look["color"], alpha=0.45, markersize=3)
+            ax.plot(places + aside, arm.isel(seed=seed).values, "_", color=look["color"], markersize=6)
 
 
 @figures.register(

@@ -1,0 +1,72 @@
+"""Every command and every example of the README is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
+COMMANDS = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+BNSTUDY = [command for command in COMMANDS if command.startswith("bnstudy")]
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+
+
+def run(arguments: list[str], folder) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(folder)}
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("readme")
+
+
+def test_the_commands_in_their_order_then_the_examples(folder):
+    assert len(BNSTUDY) >= 8
+    for command in BNSTUDY:
+        arguments = shlex.split(command)[1:]
+        if arguments[0] in ("baseline", "init-sweep") and "digits" not in arguments:
+            arguments.append("--dry-run")  # the real ones take MNIST and hours
+        found = run([sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments], folder)
+        assert found.returncode == 0, (command, found.stderr)
+    assert (folder / "figures" / "init-sweep" / "accuracy-by-scale.png").exists()
+    reading, running, adding = PYTHON
+    for code in (reading, running):
+        found = run([sys.executable, "-W", "error", "-c", code], folder)
+        assert found.returncode == 0, found.stderr
+    (folder / "my_inits.py").write_text(adding)
+    use = "import my_inits, bnstudy; s = bnstudy.Study.make(dict(inits='two-point:0.2', dataset='digits', models='mlp',"
+    use += " seeds=1, epochs=1)); print(float(bnstudy.run(s, 'results/two').weight_norm.max()))"
+    found = run([sys.executable, "-c", use], folder)
+    assert found.returncode == 0, found.stderr
+    weights = 64 * 256 + 256 * 128 + 128 * 10
+    assert float(found.stdout) == pytest.approx(0.2 * weights**0.5, rel=0.05)  # after one short epoch
+    shutil.rmtree(folder / "results")
+
+
+def test_the_other_commands_are_there():
+    others = [command for command in COMMANDS if command and not command.startswith("bnstudy")]
+    assert others == ["make demo", "python3 -m venv .venv"]
+    found = subprocess.run(["make", "-n", "demo", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "bnstudy figures" in found.stdout
+    assert "pytest" in found.stdout
+
+
+def test_the_entry_point_example_is_toml():
+    (text,) = (text for kind, text in BLOCKS if kind == "toml")
+    assert tomllib.loads(text)["project"]["entry-points"]["bnstudy.plugins"]
+
+
+def test_its_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
