@@ -93,18 +93,18 @@ def run(
         loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
     store = store or Store.create(folder, study, chosen.split(":")[0])
     with store.locked(), _stop_flag() as flag:
+        store.clean()
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)
-        failed = _train(
-            store, Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen), jobs, observer, flag
-        )
+        setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen)
+        failed = _train(store, setup, loaded, jobs, observer, flag)
         store.consolidate()
     if failed:
         raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
     return open_results(store.folder)
 
 
-def _train(store: Store, setup: Setup, jobs: int, observer: Observer, flag: _Flag) -> int:
+def _train(store: Store, setup: Setup, loaded: data.Data | None, jobs: int, observer: Observer, flag: _Flag) -> int:
     """Train what is pending; returns how many runs failed."""
     pending = store.pending()
     observer.started(store, len(pending))
@@ -124,7 +124,7 @@ def _train(store: Store, setup: Setup, jobs: int, observer: Observer, flag: _Fla
     attributes = provenance.attributes(setup.device)
     try:
         if jobs == 1 or setup.device != "cpu":
-            train_here(setup, pending, watch)
+            train_here(setup, pending, watch, loaded)
         else:
             train_in_processes(setup, pending, jobs, watch)
     except StoppedError:

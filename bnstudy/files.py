@@ -11,6 +11,13 @@ from pathlib import Path
 
 from bnstudy.errors import InputError
 
+SUFFIX = ".tmp"
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that :func:`stage` was writing."""
+    return path.name.startswith(".") and path.name.endswith(SUFFIX)
+
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
     """Let `write` fill a temporary file beside `path`, then put it in place.
@@ -30,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
 
 def stage(path: Path, write: Callable[[Path], None]) -> Path:
     """Write and flush a temporary file beside `path`; nothing is left behind if that fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)

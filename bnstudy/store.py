@@ -69,7 +69,7 @@ class Store:
                 )
                 raise InputError(f"{folder} holds another study ({listed}); choose another folder with --out", "out")
             return store
-        if folder.is_file() or (folder.is_dir() and any(path.name not in KNOWN for path in folder.iterdir())):
+        if folder.is_file() or (folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())):
             raise InputError(f"{folder} is not empty and holds no study; choose another folder with --out", "out")
         return None
 
@@ -133,6 +133,14 @@ class Store:
                 return False
         except LockedError:
             return True
+        except InputError:  # a folder that cannot be written is nobody's work place
+            return False
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written; only under the lock."""
+        for path in [*self.folder.iterdir(), *self.folder.glob("ensembles/.*")]:
+            if files.is_temporary(path):
+                path.unlink(missing_ok=True)
 
     # -------------------------------------------------------------- ensembles
 
@@ -272,7 +280,9 @@ class Store:
         }
 
 
-KNOWN = {"study.toml", "plan.json", "lock"}
+def _is_ours(path: Path) -> bool:
+    """Whether a file may lie in a folder whose study was not yet made."""
+    return path.name in ("study.toml", "plan.json", "lock") or files.is_temporary(path)
 
 
 def _coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:

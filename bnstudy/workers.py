@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bnstudy.errors import BnstudyError
 
 if TYPE_CHECKING:
+    from bnstudy.data import Data
     from bnstudy.plan import Ensemble
     from bnstudy.training import Curves, Progress
 
@@ -75,14 +76,16 @@ class _Queue:
         return True
 
 
-def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch) -> None:
-    """Train ensembles one after the other in this process, on one thread."""
+def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded: Data | None = None) -> None:
+    """Train ensembles one after the other in this process, on one thread; `loaded` spares reading the data again."""
+    if not ensembles:
+        return
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train = _trainer(setup)
+        train = _trainer(setup, loaded)
         queue = _Queue(list(ensembles))
         while (ensemble := queue.next()) is not None:
             try:
@@ -184,8 +187,8 @@ def _work(setup: Setup, pipe: Connection) -> None:
             return
 
 
-def _trainer(setup: Setup) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
-    """Load the study and its data once; the result trains one ensemble."""
+def _trainer(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
+    """Read the study, and its data unless they are `loaded`; the result trains one ensemble."""
     import tomllib
 
     import torch
@@ -196,8 +199,8 @@ def _trainer(setup: Setup) -> Callable[[Ensemble, Callable[[Progress], None]], C
 
     study = Study.make(tomllib.loads(setup.study_toml))
     device = torch.device(setup.device)
-    loaded = data.load(study, setup.data_dir).to(device)
-    return lambda ensemble, report: train_ensemble(study, ensemble, loaded, device, report=report)
+    ready = (loaded or data.load(study, setup.data_dir)).to(device)
+    return lambda ensemble, report: train_ensemble(study, ensemble, ready, device, report=report)
 
 
 def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:

@@ -170,6 +170,23 @@ def test_a_folder_changed_by_hand_is_refused(store, name, content):
         Store.open(store.folder)
 
 
+def test_what_a_killed_process_left_is_removed(store):
+    fill(store, store.plan[:1])
+    left = [store.folder / ".curves.nc.123.tmp", store.folder / "ensembles" / ".ensemble-00001.nc.123.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
+    store.clean()
+    assert not any(path.exists() for path in left)
+    assert len(store.pending()) == len(store.plan) - 1
+
+
+def test_a_folder_killed_while_it_was_made_is_made_again(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY.to_toml())
+    (tmp_path / ".plan.json.9.tmp").write_text("{")
+    assert Store.find(tmp_path, STUDY) is None
+    assert Store.create(tmp_path, STUDY, "cpu").study == STUDY
+
+
 def test_the_lock_is_exclusive(store):
     assert not store.is_locked()
     with store.locked():
