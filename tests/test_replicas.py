@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from bnstudy import inits, models, registry
-from bnstudy.replicas import Folded, Looped, Vmapped, replicate
+from bnstudy.replicas import Folded, Lanes, Looped, Vmapped, replicate
 from bnstudy.study import Study
 from torch import Tensor, nn
 from torch.nn import functional as F

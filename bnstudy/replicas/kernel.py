@@ -1,0 +1,128 @@
+"""Code of our own for the CPU: ``lanes.cpp``, built on first use where there is a C++ compiler, and kept.
+
+Without a compiler, or where the build or its check fails, there is no kernel, and the forms that need it are not used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from ctypes import c_double, c_int64, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+SOURCE = Path(__file__).with_name("lanes.cpp")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")  # no -ffast-math: NaN must stay NaN
+BUILD_SECONDS = 120
+
+
+class Block(ctypes.Structure):
+    """The shape of one block; the fields of ``struct Block`` in the source."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("samples", "height", "width", "inputs", "outputs", "kernel")),
+        *((name, c_int64) for name in ("relu", "pool", "sharing")),
+        ("group", c_void_p),
+        ("eps", c_double),
+        ("packs", c_int64),
+    ]
+
+
+class Norm(ctypes.Structure):
+    """The tensors of a block's batch norm, or nothing."""
+
+    _fields_ = [(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The built library.
+
+    Attributes
+    ----------
+    library : ctypes.CDLL
+    compiler : str
+        What built it, as it names itself.
+    """
+
+    library: ctypes.CDLL
+    compiler: str
+
+    def lanes(self, precision: str) -> int:
+        """Replicas in one register, for "float32" or "float64"."""
+        return int(getattr(self.library, f"lanes_{precision}")())
+
+
+@functools.cache
+def load() -> Kernel | None:
+    """The kernel, built if need be; None where it cannot be had."""
+    compiler = find_compiler()
+    if compiler is None:
+        return None
+    try:
+        version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=30).stdout
+        path = _built(compiler, version)
+        return Kernel(ctypes.CDLL(str(path)), version.partition("\n")[0].strip())
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler: ``$CXX`` if set, else the first of c++, g++, clang++ on the path."""
+    if sys.platform == "win32":
+        return None
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def _built(compiler: str, version: str) -> Path:
+    """The library's path. Its name holds all that went into it, the processor's abilities included."""
+    identity = "\0".join([SOURCE.read_text(encoding="utf-8"), version, *FLAGS, *_processor()])
+    name = f"lanes-{hashlib.sha256(identity.encode()).hexdigest()[:20]}.so"
+    folder = _cache_folder()
+    path = folder / name
+    if not path.exists():
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        os.close(handle)
+        try:
+            command = [compiler, *FLAGS, str(SOURCE), "-o", temporary]
+            subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
+            os.replace(temporary, path)  # two processes may build at once; either result will do
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def _cache_folder() -> Path:
+    """The user's cache, or a folder for this process alone where that cannot be written."""
+    folder = Path(platformdirs.user_cache_dir("bnstudy")) / "kernels"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(_private_folder().name)
+
+
+@functools.cache
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bnstudy-")
+
+
+def _processor() -> list[str]:
+    """What ``-march=native`` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})
+    except OSError:
+        return [platform.machine(), platform.processor(), platform.version()]
