@@ -144,16 +144,16 @@ def train_epoch(
     dict of str to ndarray, shape (R,), float64
         ``train_loss`` and ``train_accuracy``, running over the epoch; ``grad_norm`` at its last batch.
     """
-    images, labels = samples
-    n = len(labels)
-    order = torch.stack([streams.batch_order(seed, epoch, n) for seed in seeds]).to(labels.device)
-    loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=labels.device)
+    n = len(samples[1])
+    device = samples[1].device
+    order = torch.stack([streams.batch_order(seed, epoch, n) for seed in seeds]).to(device)
+    loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=device)
     correct_sum = torch.zeros_like(loss_sum)
     dtype = next(iter(replicas.parameters.values())).dtype
     replicas.train()
     for part in batches(n, batch_size):
-        chosen = order[:, part]
-        losses, correct = _loss_and_correct(replicas(images[chosen].to(dtype)), labels[chosen])
+        images, labels = _batch(samples, order[:, part], dtype)
+        losses, correct = _loss_and_correct(replicas(images), labels)
         for parameter in replicas.parameters.values():
             parameter.grad = None
         # Replicas share nothing, so the gradient of the sum is each one's own.
@@ -192,11 +192,17 @@ def weight_norm(replicas: Replicas) -> np.ndarray:
 
 def _loss_and_correct(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy and whether the prediction is right, each (R, batch), from logits (R, batch, classes)."""
-    replicas, batch, classes = logits.shape
-    labels = labels.repeat_interleave(replicas // labels.shape[0], dim=0)
-    losses = F.cross_entropy(logits.reshape(-1, classes), labels.reshape(-1), reduction="none").view(replicas, batch)
-    # A prediction that is not a number is wrong, whatever argmax makes of it.
-    return losses, (logits.argmax(2) == labels) & ~losses.isnan()
+    labels = labels.repeat_interleave(len(logits) // len(labels), dim=0)
+    logits = logits.transpose(1, 2).contiguous()  # with the batch last the softmax is ten times as fast
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    # A prediction that is not a number is wrong, whatever max makes of it.
+    return losses, (logits.detach().max(1).indices == labels) & ~losses.detach().isnan()
+
+
+def _batch(samples: Pair, chosen: Tensor, dtype: torch.dtype) -> Pair:
+    """The chosen samples, (groups, batch, ...) and (groups, batch), for indices (groups, batch)."""
+    images, labels = (values.index_select(0, chosen.flatten()).unflatten(0, chosen.shape) for values in samples)
+    return images.to(dtype), labels
 
 
 def _norm(tensors: list[Tensor], size: int) -> Tensor:

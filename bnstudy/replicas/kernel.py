@@ -17,12 +17,16 @@ import tempfile
 from ctypes import c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
+import torch
+from torch import Tensor
 
 SOURCE = Path(__file__).with_name("lanes.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")  # no -ffast-math: NaN must stay NaN
 BUILD_SECONDS = 120
+TYPES = (torch.float32, torch.float64)
 
 
 class Block(ctypes.Structure):
@@ -57,9 +61,9 @@ class Kernel:
     library: ctypes.CDLL
     compiler: str
 
-    def lanes(self, precision: str) -> int:
-        """Replicas in one register, for "float32" or "float64"."""
-        return int(getattr(self.library, f"lanes_{precision}")())
+    def lanes(self, dtype: torch.dtype) -> int:
+        """Replicas in one register, a pack; 0 if there is no kernel for the type."""
+        return int(getattr(self.library, f"lanes_{_name(dtype)}")()) if dtype in TYPES else 0
 
 
 @functools.cache
@@ -126,3 +130,22 @@ def _processor() -> list[str]:
         return sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})
     except OSError:
         return [platform.machine(), platform.processor(), platform.version()]
+
+
+def call(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> None:
+    """Call ``{function}_{dtype}`` with structures and tensors (or None), each as a pointer."""
+    run = getattr(library, f"{function}_{_name(dtype)}")
+    run.argtypes = run.argtypes or [c_void_p] * len(arguments)
+    run(*(ctypes.byref(a) if isinstance(a, ctypes.Structure) else address(a) for a in arguments))
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Where a tensor's values start."""
+    if tensor is None:
+        return None
+    assert tensor.is_contiguous()
+    return tensor.data_ptr()
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,12 +1,13 @@
 // Replicas as SIMD lanes. Small networks starve a convolution library: four channels do not fill a vector register.
 // Replicas do, whatever the channel count, so here the replica is the innermost axis of every tensor and each
-// multiply-add works on one value of each of them. No lane ever meets another: a NaN stays where it is. Replicas that
-// share a register are a pack; all tensors but a shared input begin with an axis of packs, done one after the other.
+// multiply-add works on one value of each of them. No lane ever meets another: a NaN stays where it is.
 //
 // One block = same-padded convolution -> [batch norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one
 // thread. A linear layer is a 1x1 convolution over one image whose width is the batch. Layouts, last axis fastest:
-//   x (sample, row, column, input, lane)   w (kernel row, kernel column, input, output, lane)   b, statistics (output, lane)
-// The network's own input has no lanes: it is shared by all of them, or by groups of them.
+//   signals (pack, sample, row, column, channel, lane)
+//   weights (kernel row, kernel column, input, output, replica)   biases, statistics (output, replica)
+// A pack is a register's worth of replicas; packs are done one after the other. The network's own input has no lanes: it
+// is shared by all of them, or by groups of them.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -37,13 +38,13 @@ struct Block {
     int64_t samples, height, width, inputs, outputs, kernel;
     int64_t relu, pool;     // whether there is a ReLU; 2 if pooled, else 1
     int64_t sharing;        // who sees an input: 0 each lane its own, 1 all the same, 2 as `group` says
-    const int32_t* group;   // (pack, lane): which of the stacked inputs it sees
+    const int32_t* group;   // (replica): which of the stacked inputs it sees
     double eps;
-    int64_t packs;  // how many registers of replicas there are
+    int64_t packs;
 };
 struct Norm {
-    const void *gamma, *beta;  // (output, lane); gamma null: no batch norm
-    void *mean, *variance;     // (output, lane), biased
+    const void *gamma, *beta;  // (output, replica); gamma null: no batch norm
+    void *mean, *variance;     // (output, replica), biased
 };
 }
 
@@ -241,16 +242,24 @@ template <class T> struct Statistics {
     double count = 0;
     explicit Statistics(long outputs) : mean(outputs), squares(outputs) {}
 
+    // Four sums side by side: one addition need not wait for the last.
+    template <class F> static V total(long positions, F value) {
+        V sum[4] = {};
+        long i = 0;
+        for (; i + 4 <= positions; i += 4)
+            UNROLL for (int k = 0; k < 4; k++) sum[k] += value(i + k);
+        for (; i < positions; i++) sum[0] += value(i);
+        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+
     void add(const V* y, long positions, long outputs) {
         double n = positions, share = n / (count + n);
         for (long o = 0; o < outputs; o++) {
-            V sum = {}, square = {};
-            for (long i = 0; i < positions; i++) sum += y[i * outputs + o];
-            V centre = sum / (T)n;
-            for (long i = 0; i < positions; i++) {
+            V centre = total(positions, [=](long i) { return y[i * outputs + o]; }) / (T)n;
+            V square = total(positions, [=](long i) {
                 V d = y[i * outputs + o] - centre;
-                square += d * d;
-            }
+                return d * d;
+            });
             D delta = __builtin_convertvector(centre, D) - mean[o];
             mean[o] += delta * share;
             squares[o] += __builtin_convertvector(square, D) + delta * delta * (count * share);
@@ -259,269 +268,288 @@ template <class T> struct Statistics {
     }
 };
 
-// y -> scale * y + shift is what a batch norm does once its statistics are known.
-template <class T> struct Affine {
-    using V = typename Types<T>::V;
-    std::vector<V> scale, shift, inverse;
-    Affine(const Block& s, const Norm& norm) : scale(s.outputs), shift(s.outputs), inverse(s.outputs) {
-        const V *gamma = (const V*)norm.gamma, *beta = (const V*)norm.beta, *mean = (const V*)norm.mean, *var = (const V*)norm.variance;
-        for (long o = 0; o < s.outputs; o++) {
-            for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(var[o][l] + (T)s.eps);
-            scale[o] = gamma[o] * inverse[o];
-            shift[o] = beta[o] - mean[o] * scale[o];
-        }
-    }
-};
-
-// ------------------------------------------------------------------ forward
+// ------------------------------------------------------------------ one block at work
 
 template <class V> static inline V rectified(V v) { return v < 0 ? V{} : v; }  // NaN stays NaN
-
-// ReLU and pooling of `pool` rows of z. `mask` remembers where the ReLU let through: a bit for each pooled position.
-template <class T, int POOL, class Z>
-static inline void activate(const Block& s, Z z, typename Types<T>::V* out, typename Types<T>::I* mask) {
-    using V = typename Types<T>::V;
-    using I = typename Types<T>::I;
-    long row = s.width * s.outputs;
-    for (long q = 0; q < s.width / POOL; q++)
-        for (long o = 0; o < s.outputs; o++) {
-            long i = q * POOL * s.outputs + o, to = q * s.outputs + o;
-            V sum = {};
-            I bits = {};
-            for (int k = 0; k < POOL * POOL; k++) {
-                V v = z(i + k / POOL * row + k % POOL * s.outputs, o);
-                bits |= ~(v <= 0) & (typename Types<T>::Int)(1 << k);
-                sum += s.relu ? rectified(v) : v;
-            }
-            out[to] = POOL == 1 ? sum : sum * (T)0.25;
-            if (mask) mask[to] = bits;
-        }
-}
-
-template <class T, int POOL, template <class> class Input>
-static void forward_of(const Block& s, const void* x, const void* w, const void* b, const Norm& norm, void* kept, void* out) {
-    using V = typename Types<T>::V;
-    using I = typename Types<T>::I;
-    Input<T> input(s, x);
-    long row = s.width * s.outputs, size = s.height * row;
-    long out_row = s.width / POOL * s.outputs, out_size = s.height / POOL * out_row;
-    bool normed = norm.gamma;
-    std::vector<V> local(normed ? 0 : POOL * row);
-    Statistics<T> statistics(s.outputs);
-    for (long n = 0; n < s.samples; n++) {
-        const auto* sample = input.sample(s, n);
-        for (long h = 0; h < s.height; h += POOL) {
-            V* y = normed ? (V*)kept + n * size + h * row : local.data();
-            for (long i = h; i < std::min(h + POOL, s.height); i++)
-                correlate(sample + i * in_row(s), in_row(s), s.inputs, (const V*)w, s.outputs, s.kernel, s.width, (const V*)b, y + (i - h) * row);
-            if (normed || h + POOL > s.height) continue;
-            long to = n * out_size + h / POOL * out_row;
-            activate<T, POOL>(s, [=](long i, long) { return y[i]; }, (V*)out + to, kept && s.relu ? (I*)kept + to : nullptr);
-        }
-        if (normed) statistics.add((V*)kept + n * size, s.height * s.width, s.outputs);
-    }
-    if (!normed) return;
-    for (long o = 0; o < s.outputs; o++) {
-        ((V*)norm.mean)[o] = __builtin_convertvector(statistics.mean[o], V);
-        ((V*)norm.variance)[o] = __builtin_convertvector(statistics.squares[o] / statistics.count, V);
-    }
-    Affine<T> affine(s, norm);
-    for (long n = 0; n < s.samples; n++)
-        for (long h = 0; h + POOL <= s.height; h += POOL) {
-            const V* y = (const V*)kept + n * size + h * row;
-            auto z = [&](long i, long o) { return y[i] * affine.scale[o] + affine.shift[o]; };
-            activate<T, POOL>(s, z, (V*)out + n * out_size + h / POOL * out_row, nullptr);
-        }
-}
-
-template <class T, template <class> class Input, class... Rest> static void forward(const Block& s, Rest... rest) {
-    if (s.pool == 2) forward_of<T, 2, Input>(s, rest...);
-    else forward_of<T, 1, Input>(s, rest...);
-}
-
-// ------------------------------------------------------------------ backward
-
 template <class V, class I> static inline V where(I mask, V v) { return (V)(mask & (I)v); }
 
-// Everything backward needs to know of one block.
-template <class T> struct Backward {
+// What forward keeps for backward: with batch norm what the convolution gave, or nothing where that is sooner computed
+// again than read from memory; without, bits that say where the ReLU let through.
+template <class T, int POOL, bool RELU, template <class> class Input> struct Layer {
     using V = typename Types<T>::V;
     using D = typename Types<T>::D;
     using I = typename Types<T>::I;
-    const Block& s;
-    explicit Backward(const Block& block) : s(block) {}
-    const V* mean = nullptr;
-    std::vector<V> scale, shift, inverse, mean_g, mean_gx;  // of the batch norm, by output
+    using Int = typename Types<T>::Int;
+    static constexpr int AREA = POOL * POOL, PER_WORD = 32 / AREA;  // outputs whose bits share a word
 
-    // Goes through some rows of one sample, output by output, and hands `use` the gradient at the ReLU's input. Pooling
-    // hands back equal parts, and zero to a last row or column that it dropped.
-    template <int POOL, bool RELU, bool NORM, class F>
-    inline void rows(const V* g, const void* kept, long first, long last, F use) const {
-        long out_width = s.width / POOL, used = out_width * POOL;
+    const Block& s;
+    const Norm& norm;
+    const V *w, *b;
+    void* kept;
+    Input<T> input;
+    long outputs = s.outputs, out_width = s.width / POOL, out_height = s.height / POOL;
+    long row = s.width * outputs, size = s.height * row, out_row = out_width * outputs, out_size = out_height * out_row;
+    long words = (outputs + PER_WORD - 1) / PER_WORD;
+    long block = std::max<long>(POOL, rows_together(s, sizeof(V)) / POOL * POOL);  // rows worked on at a time
+    std::vector<V> local = std::vector<V>(block * row);
+    std::vector<V> mean_g = std::vector<V>(outputs), mean_gx = mean_g;
+    std::vector<V> scale, shift, inverse;  // of the batch norm
+    const V* mean = (const V*)norm.mean;
+
+    Layer(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept)
+        : s(s), norm(norm), w((const V*)w), b((const V*)b), kept(kept), input(s, x) {}
+
+    template <class X> void convolve(const X* sample, long first, long last, V* y) const {
         for (long h = first; h < last; h++)
-            for (long o = 0; o < s.outputs; o++) {
-                const V* from = g + h / POOL * out_width * s.outputs + o;
-                const V* y = (const V*)kept + h * s.width * s.outputs + o;
-                const I* mask = (const I*)kept + h / POOL * out_width * s.outputs + o;
-                typename Types<T>::Int bit = 1 << h % POOL * POOL;
-                V a = NORM ? scale[o] : V{}, b = NORM ? shift[o] : V{};
-                auto through = [&](long q, V v) {
-                    if (RELU && NORM) return where(~(y[q * s.outputs] * a + b <= 0), v);
-                    if (RELU) return where((mask[q / POOL * s.outputs] & bit << q % POOL) != 0, v);
-                    return v;
-                };
-                bool dropped = h / POOL >= s.height / POOL;
-                use(h, o, y, [&](auto each) {
-                    for (long q = 0; q < (dropped ? 0 : used); q += POOL) {
-                        V v = from[q / POOL * s.outputs] * (T)(1.0 / (POOL * POOL));
-                        for (int i = 0; i < POOL; i++) each(q + i, through(q + i, v));
+            correlate(sample + h * in_row(s), in_row(s), s.inputs, w, outputs, s.kernel, s.width, b, y + (h - first) * row);
+    }
+
+    // Some rows of what the convolution gave.
+    template <class X> const V* convolved(long n, const X* sample, long first, long last) {
+        if (kept) return (const V*)kept + n * size + first * row;
+        convolve(sample, first, last, local.data());
+        return local.data();
+    }
+
+    // y -> scale * y + shift is what a batch norm does once its statistics are known.
+    void use_statistics() {
+        scale.resize(outputs), shift.resize(outputs), inverse.resize(outputs);
+        for (long o = 0; o < outputs; o++) {
+            for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(((const V*)norm.variance)[o][l] + (T)s.eps);
+            scale[o] = ((const V*)norm.gamma)[o] * inverse[o];
+            shift[o] = ((const V*)norm.beta)[o] - mean[o] * scale[o];
+        }
+    }
+
+    // ---- forward
+
+    // ReLU and pooling of POOL rows of what the convolution gave.
+    template <bool NORM> void activate(const V* y, V* out, I* mask) const {
+        for (long q = 0; q < out_width; q++)
+            for (long word = 0; word < words; word++) {
+                I bits = {};
+                for (long o = word * PER_WORD; o < std::min((word + 1) * PER_WORD, outputs); o++) {
+                    const V* from = y + q * POOL * outputs + o;
+                    V sum = {};
+                    for (int k = 0; k < AREA; k++) {
+                        V v = from[k / POOL * row + k % POOL * outputs];
+                        if (NORM) v = v * scale[o] + shift[o];
+                        if (RELU) bits |= ~(v <= 0) & (Int)(1u << (o % PER_WORD * AREA + k));
+                        sum += RELU ? rectified(v) : v;
                     }
-                    for (long q = dropped ? 0 : used; q < s.width; q++) each(q, V{});
+                    out[q * outputs + o] = AREA == 1 ? sum : sum * (T)(1.0 / AREA);
+                }
+                if (mask) mask[q * words + word] = bits;
+            }
+    }
+
+    void forward(V* out) {
+        if (norm.gamma) return forward_normed(out);
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = input.sample(s, n);
+            for (long h = 0; h + POOL <= s.height; h += POOL) {
+                convolve(sample, h, h + POOL, local.data());
+                I* mask = RELU && kept ? (I*)kept + ((n * out_height + h / POOL) * out_width) * words : nullptr;
+                activate<false>(local.data(), out + n * out_size + h / POOL * out_row, mask);
+            }
+        }
+    }
+
+    void forward_normed(V* out) {
+        Statistics<T> statistics(outputs);
+        std::vector<V> whole(kept ? 0 : size);
+        for (long n = 0; n < s.samples; n++) {
+            V* y = kept ? (V*)kept + n * size : whole.data();
+            convolve(input.sample(s, n), 0, s.height, y);
+            statistics.add(y, s.height * s.width, outputs);
+        }
+        for (long o = 0; o < outputs; o++) {
+            ((V*)norm.mean)[o] = __builtin_convertvector(statistics.mean[o], V);
+            ((V*)norm.variance)[o] = __builtin_convertvector(statistics.squares[o] / statistics.count, V);
+        }
+        use_statistics();
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = kept ? nullptr : input.sample(s, n);
+            for (long h = 0; h + POOL <= s.height; h += POOL)
+                activate<true>(convolved(n, sample, h, h + POOL), out + n * out_size + h / POOL * out_row, nullptr);
+        }
+    }
+
+    // ---- backward
+
+    // Goes through some rows of one sample, output by output, and hands `use` the gradient at the ReLU's input; y is
+    // what the convolution gave there. Each comes with a number below POOL, so that sums can be kept apart. Pooling hands back equal parts, and zero to a last row or column that it dropped.
+    template <bool NORM, class F> inline void rows(long n, const V* g, const V* y, long first, long last, F use) const {
+        for (long h = first; h < last; h++)
+            for (long o = 0; o < outputs; o++) {
+                const V* from = g + n * out_size + h / POOL * out_row + o;
+                const V* at = y + (h - first) * row + o;
+                const I* mask = (const I*)kept + (n * out_height + h / POOL) * out_width * words + o / PER_WORD;
+                Int bit = (Int)(1u << (o % PER_WORD * AREA + h % POOL * POOL));
+                V a = NORM ? scale[o] : V{}, c = NORM ? shift[o] : V{};
+                bool dropped = h / POOL >= out_height;
+                use(h, o, at, [&](auto each) {
+                    for (long q = 0; q < (dropped ? 0 : out_width); q++) {
+                        V v = from[q * outputs] * (T)(1.0 / AREA);
+                        UNROLL for (int i = 0; i < POOL; i++) {
+                            if (RELU && NORM) each(q * POOL + i, i, where(~(at[(q * POOL + i) * outputs] * a + c <= 0), v));
+                            else if (RELU) each(q * POOL + i, i, where((mask[q * words] & bit << i) != 0, v));
+                            else each(q * POOL + i, i, v);
+                        }
+                    }
+                    for (long q = dropped ? 0 : out_width * POOL; q < s.width; q++) each(q, 0, V{});
                 });
             }
     }
 
     // Sums over the batch that a batch norm's gradient needs, before any of it can be known.
-    template <int POOL, bool RELU> void normalize(const Norm& norm, const void* kept, const void* g, void* dgamma, void* dbeta) {
-        Affine<T> affine(s, norm);
-        scale = affine.scale, shift = affine.shift, inverse = affine.inverse, mean = (const V*)norm.mean;
-        mean_g.resize(s.outputs), mean_gx.resize(s.outputs);
-        std::vector<D> by_gamma(s.outputs), by_beta(s.outputs);
-        std::vector<V> sum(s.outputs), sum_x(s.outputs);
-        long out_size = (s.height / POOL) * (s.width / POOL) * s.outputs;
+    void sum_for_norm(const V* g, V* dgamma, V* dbeta) {
+        std::vector<D> by_gamma(outputs), by_beta(outputs);
+        std::vector<V> sum(outputs), sum_x(outputs);
         for (long n = 0; n < s.samples; n++) {
+            const auto* sample = kept ? nullptr : input.sample(s, n);
             std::fill(sum.begin(), sum.end(), V{});
             std::fill(sum_x.begin(), sum_x.end(), V{});
-            const V* of = (const V*)kept + n * s.height * s.width * s.outputs;
-            rows<POOL, RELU, true>((const V*)g + n * out_size, of, 0, s.height, [&](long, long o, const V* y, auto go) {
-                V total = {}, total_x = {}, m = mean[o];
-                go([&](long q, V v) { total += v, total_x += v * (y[q * s.outputs] - m); });
-                sum[o] += total, sum_x[o] += total_x;
-            });
-            for (long o = 0; o < s.outputs; o++) {
+            for (long first = 0; first < s.height; first += block) {
+                long last = std::min(first + block, s.height);
+                rows<true>(n, g, convolved(n, sample, first, last), first, last, [&](long, long o, const V* y, auto go) {
+                    V total[2] = {}, total_x[2] = {}, m = mean[o];
+                    go([&](long q, int i, V v) { total[i] += v, total_x[i] += v * (y[q * outputs] - m); });
+                    sum[o] += total[0] + total[1], sum_x[o] += total_x[0] + total_x[1];
+                });
+            }
+            for (long o = 0; o < outputs; o++) {
                 by_beta[o] += __builtin_convertvector(sum[o], D);
                 by_gamma[o] += __builtin_convertvector(sum_x[o] * inverse[o], D);
             }
         }
         double count = (double)s.samples * s.height * s.width;
-        for (long o = 0; o < s.outputs; o++) {
+        for (long o = 0; o < outputs; o++) {
             mean_g[o] = __builtin_convertvector(by_beta[o] / count, V);
             mean_gx[o] = __builtin_convertvector(by_gamma[o] / count, V) * inverse[o];
-            ((V*)dbeta)[o] = __builtin_convertvector(by_beta[o], V);
-            ((V*)dgamma)[o] = __builtin_convertvector(by_gamma[o], V);
+            dbeta[o] = __builtin_convertvector(by_beta[o], V);
+            dgamma[o] = __builtin_convertvector(by_gamma[o], V);
         }
     }
 
-    template <int POOL, bool RELU, bool NORM, class Input>
-    void run(Input& input, const void* flipped, const void* kept, const void* g, void* dx, void* dw, void* db) const {
-        long size = s.height * s.width * s.outputs, in_size = s.height * s.width * s.inputs;
-        long out_size = (s.height / POOL) * (s.width / POOL) * s.outputs;
-        long pad = padding(s), row = (s.width + 2 * pad) * s.outputs, block = rows_together(s, sizeof(V));
-        std::vector<V> padded((s.height + 2 * pad) * row), sum(s.outputs);
-        std::vector<D> bias(s.outputs);
-        V* dy = padded.data() + pad * row + pad * s.outputs;
-        std::fill_n((V*)dw, s.kernel * s.kernel * s.inputs * s.outputs, V{});
+    template <bool NORM> void backward(const V* flipped, const V* g, V* dx, V* dw, V* db) {
+        long pad = padding(s), g_row = (s.width + 2 * pad) * outputs;
+        std::vector<V> padded((s.height + 2 * pad) * g_row), sum(outputs);
+        std::vector<D> bias(outputs);
+        V* dy = padded.data() + pad * g_row + pad * outputs;
+        std::fill_n(dw, s.kernel * s.kernel * s.inputs * outputs, V{});
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = input.sample(s, n);
-            const void* of = NORM ? (const void*)((const V*)kept + n * size) : (const void*)((const I*)kept + n * out_size);
             std::fill(sum.begin(), sum.end(), V{});
             for (long first = 0; first < s.height; first += block) {
                 long last = std::min(first + block, s.height);
-                rows<POOL, RELU, NORM>((const V*)g + n * out_size, of, first, last, [&](long h, long o, const V* y, auto go) {
-                    V total = {}, a, m, mg, mgx;
+                const V* y = NORM ? convolved(n, sample, first, last) : nullptr;
+                rows<NORM>(n, g, y, first, last, [&](long h, long o, const V* y, auto go) {
+                    V total[2] = {}, a, m, mg, mgx;
                     if (NORM) a = scale[o], m = mean[o], mg = mean_g[o], mgx = mean_gx[o];
-                    V* to = dy + h * row + o;
-                    go([&](long q, V v) {
-                        if (NORM) v = a * (v - mg - (y[q * s.outputs] - m) * mgx);
-                        total += v;
-                        to[q * s.outputs] = v;
+                    V* to = dy + h * g_row + o;
+                    go([&](long q, int i, V v) {
+                        if (NORM) v = a * (v - mg - (y[q * outputs] - m) * mgx);
+                        total[i] += v;
+                        to[q * outputs] = v;
                     });
-                    sum[o] += total;
+                    sum[o] += total[0] + total[1];
                 });
-                weight_gradient(s, sample + first * in_row(s), dy + first * row, row, last - first, (V*)dw);
+                weight_gradient(s, sample + first * in_row(s), dy + first * g_row, g_row, last - first, dw);
             }
-            for (long o = 0; o < s.outputs; o++) bias[o] += __builtin_convertvector(sum[o], D);
+            for (long o = 0; o < outputs; o++) bias[o] += __builtin_convertvector(sum[o], D);
             for (long h = 0; dx && h < s.height; h++)
-                correlate(padded.data() + h * row, row, s.outputs, (const V*)flipped, s.inputs, s.kernel, s.width, (const V*)nullptr,
-                          (V*)dx + n * in_size + h * s.width * s.inputs);
+                correlate(padded.data() + h * g_row, g_row, outputs, flipped, s.inputs, s.kernel, s.width, (const V*)nullptr,
+                          dx + (n * s.height + h) * s.width * s.inputs);
         }
-        for (long o = 0; o < s.outputs; o++) ((V*)db)[o] = __builtin_convertvector(bias[o], V);
+        for (long o = 0; o < outputs; o++) db[o] = __builtin_convertvector(bias[o], V);
+    }
+
+    void backward(const V* flipped, const V* g, V* dx, V* dw, V* db, V* dgamma, V* dbeta) {
+        if (!norm.gamma) return backward<false>(flipped, g, dx, dw, db);
+        use_statistics();
+        sum_for_norm(g, dgamma, dbeta);
+        backward<true>(flipped, g, dx, dw, db);
     }
 };
 
-template <class T, int POOL, bool RELU, template <class> class Input>
-static void backward_of(const Block& s, const void* x, const void* flipped, const Norm& norm, const void* kept, const void* g,
-                        void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
-    Input<T> input(s, x);
-    Backward<T> block(s);
-    if (norm.gamma) {
-        block.template normalize<POOL, RELU>(norm, kept, g, dgamma, dbeta);
-        block.template run<POOL, RELU, true>(input, flipped, kept, g, dx, dw, db);
-    } else block.template run<POOL, RELU, false>(input, flipped, kept, g, dx, dw, db);
-}
-
-template <class T, template <class> class Input, class... Rest> static void backward(const Block& s, Rest... rest) {
-    if (s.pool == 2 && s.relu) backward_of<T, 2, true, Input>(s, rest...);
-    else if (s.pool == 2) backward_of<T, 2, false, Input>(s, rest...);
-    else if (s.relu) backward_of<T, 1, true, Input>(s, rest...);
-    else backward_of<T, 1, false, Input>(s, rest...);
-}
-
 // ------------------------------------------------------------------ what Python calls
 
-// The part of a tensor that belongs to one pack.
-template <class V> static void* of_pack(const void* tensor, long pack, long size) { return tensor ? (V*)tensor + pack * size : nullptr; }
+template <class T, int POOL, bool RELU, class F> static void by_sharing(const Block& s, F f) {
+    if (s.sharing == 0) f((Layer<T, POOL, RELU, OwnInput>*)nullptr);
+    else if (s.sharing == 1) f((Layer<T, POOL, RELU, SharedInput>*)nullptr);
+    else f((Layer<T, POOL, RELU, GroupedInput>*)nullptr);
+}
 
-// Calls f for each pack: its block, its input, and a function that finds its part of a tensor with so many values a lane.
-template <class T, class F> static void each_pack(const Block& s, const void* x, F f) {
+// Calls f with a null pointer to the kind of layer that a block asks for.
+template <class T, class F> static void by_kind(const Block& s, F f) {
+    if (s.pool == 2 && s.relu) by_sharing<T, 2, true>(s, f);
+    else if (s.pool == 2) by_sharing<T, 2, false>(s, f);
+    else if (s.relu) by_sharing<T, 1, true>(s, f);
+    else by_sharing<T, 1, false>(s, f);
+}
+
+// Copies of one pack's share of the weights or statistics, and back.
+template <class V> static std::vector<V> taken(const void* from, long pack, long packs, long size) {
+    std::vector<V> values(from ? size : 0);
+    for (long i = 0; i < (long)values.size(); i++) values[i] = ((const V*)from)[i * packs + pack];
+    return values;
+}
+template <class V> static void put(const std::vector<V>& values, void* to, long pack, long packs) {
+    for (long i = 0; i < (long)values.size(); i++) ((V*)to)[i * packs + pack] = values[i];
+}
+
+// Calls f(layer, pack, its parts of the signals) for each pack.
+template <class T, class F> static void each_pack(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, F f) {
     using V = typename Types<T>::V;
+    long weights = s.kernel * s.kernel * s.inputs * s.outputs, size = s.samples * s.height * s.width;
     for (long p = 0; p < s.packs; p++) {
+        auto own_w = taken<V>(w, p, s.packs, weights), own_b = taken<V>(b, p, s.packs, s.outputs);
+        auto gamma = taken<V>(norm.gamma, p, s.packs, s.outputs), beta = taken<V>(norm.beta, p, s.packs, s.outputs);
+        auto mean = taken<V>(norm.mean, p, s.packs, s.outputs), variance = taken<V>(norm.variance, p, s.packs, s.outputs);
+        Norm own{norm.gamma ? gamma.data() : nullptr, beta.data(), mean.data(), variance.data()};
         Block block = s;
         if (s.group) block.group += p * Types<T>::LANES;
-        const void* own = s.sharing == 0 ? of_pack<V>(x, p, s.samples * s.height * s.width * s.inputs) : x;
-        f(block, own, [=](const void* tensor, long size) { return of_pack<V>(tensor, p, size); });
+        const void* own_x = s.sharing == 0 ? (const V*)x + p * size * s.inputs : x;
+        by_kind<T>(block, [&](auto* kind) {
+            std::remove_pointer_t<decltype(kind)> layer(block, own, own_x, own_w.data(), own_b.data(), kept);
+            if (kept) layer.kept = (V*)kept + p * s.samples * (norm.gamma ? layer.size : layer.out_height * layer.out_width * layer.words);
+            f(layer, p);
+        });
+        if (norm.gamma) put(mean, norm.mean, p, s.packs), put(variance, norm.variance, p, s.packs);
     }
 }
 
-template <class T> static void forward_all(const Block& s, const void* x, const void* w, const void* b, const Norm& norm, void* kept, void* out) {
-    long c = s.outputs, weights = s.kernel * s.kernel * s.inputs * c;
-    long size = s.samples * s.height * s.width * c, pooled = s.samples * (s.height / s.pool) * (s.width / s.pool) * c;
-    each_pack<T>(s, x, [&](const Block& block, const void* x, auto at) {
-        Norm own{at(norm.gamma, c), at(norm.beta, c), at(norm.mean, c), at(norm.variance, c)};
-        auto run = [&](auto f) { f(block, x, at(w, weights), at(b, c), own, at(kept, norm.gamma ? size : pooled), at(out, pooled)); };
-        using A = const void*;
-        if (s.sharing == 0) run(forward<T, OwnInput, A, A, A, Norm, void*, void*>);
-        else if (s.sharing == 1) run(forward<T, SharedInput, A, A, A, Norm, void*, void*>);
-        else run(forward<T, GroupedInput, A, A, A, Norm, void*, void*>);
+template <class T>
+static void forward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, void* out) {
+    using V = typename Types<T>::V;
+    each_pack<T>(s, norm, x, w, b, kept, [&](auto& layer, long p) { layer.forward((V*)out + p * s.samples * layer.out_size); });
+}
+
+template <class T>
+static void backward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, const void* flipped,
+                           const void* g, void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
+    using V = typename Types<T>::V;
+    long weights = s.kernel * s.kernel * s.inputs * s.outputs, size = s.samples * s.height * s.width;
+    each_pack<T>(s, norm, x, w, b, kept, [&](auto& layer, long p) {
+        auto own_flipped = taken<V>(flipped, p, s.packs, weights);
+        std::vector<V> own_w(weights), own_b(s.outputs), own_gamma(dgamma ? s.outputs : 0), own_beta(own_gamma);
+        layer.backward(own_flipped.data(), (const V*)g + p * s.samples * layer.out_size, dx ? (V*)dx + p * size * s.inputs : nullptr,
+                       own_w.data(), own_b.data(), own_gamma.data(), own_beta.data());
+        put(own_w, dw, p, s.packs), put(own_b, db, p, s.packs), put(own_gamma, dgamma, p, s.packs), put(own_beta, dbeta, p, s.packs);
     });
 }
 
-template <class T> static void backward_all(const Block& s, const void* x, const void* flipped, const Norm& norm, const void* kept, const void* g,
-                                            void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
-    long c = s.outputs, weights = s.kernel * s.kernel * s.inputs * c, in_size = s.samples * s.height * s.width * s.inputs;
-    long size = s.samples * s.height * s.width * c, pooled = s.samples * (s.height / s.pool) * (s.width / s.pool) * c;
-    each_pack<T>(s, x, [&](const Block& block, const void* x, auto at) {
-        Norm own{at(norm.gamma, c), at(norm.beta, c), at(norm.mean, c), at(norm.variance, c)};
-        auto run = [&](auto f) {
-            f(block, x, at(flipped, weights), own, at(kept, norm.gamma ? size : pooled), at(g, pooled), at(dx, in_size), at(dw, weights),
-              at(db, c), at(dgamma, c), at(dbeta, c));
-        };
-        using A = const void*;
-        if (s.sharing == 0) run(backward<T, OwnInput, A, A, Norm, A, A, void*, void*, void*, void*, void*>);
-        else if (s.sharing == 1) run(backward<T, SharedInput, A, A, Norm, A, A, void*, void*, void*, void*, void*>);
-        else run(backward<T, GroupedInput, A, A, Norm, A, A, void*, void*, void*, void*, void*>);
-    });
-}
-
-#define EXPORT(T, NAME)                                                                                                        \
-    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                                  \
-    extern "C" void forward_##NAME(const Block* s, const void* x, const void* w, const void* b, const Norm* norm, void* kept,  \
-                                   void* out) {                                                                                \
-        forward_all<T>(*s, x, w, b, *norm, kept, out);                                                                         \
-    }                                                                                                                          \
-    extern "C" void backward_##NAME(const Block* s, const void* x, const void* flipped, const Norm* norm, const void* kept,    \
-                                    const void* g, void* dx, void* dw, void* db, void* dgamma, void* dbeta) {                  \
-        backward_all<T>(*s, x, flipped, *norm, kept, g, dx, dw, db, dgamma, dbeta);                                            \
+#define EXPORT(T, NAME)                                                                                                       \
+    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                                 \
+    extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b, void* kept, \
+                                   void* out) {                                                                               \
+        forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                                      \
+    }                                                                                                                         \
+    extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,            \
+                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,             \
+                                    void* dgamma, void* dbeta) {                                                              \
+        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                                   \
     }
 
 EXPORT(float, float32)
