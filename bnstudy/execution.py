@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bnstudy import data, provenance
 from bnstudy.errors import FailedRunsError, InputError
-from bnstudy.plan import Ensemble
+from bnstudy.plan import Ensemble, make_plan
 from bnstudy.store import Store, open_results
 from bnstudy.study import Study
 from bnstudy.workers import Setup, StoppedError, Watch, train_here, train_in_processes
@@ -49,6 +49,7 @@ def run(
     data_dir: str | Path | None = None,
     device: str = "auto",
     jobs: int = 1,
+    compiled: bool = True,
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
@@ -66,6 +67,8 @@ def run(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
+    compiled : bool
+        Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
     quiet : bool
         Whether a download shows no progress.
     observer : Observer, optional
@@ -91,12 +94,12 @@ def run(
     loaded = None
     if store is None or store.pending() or not _arms_known(store):
         loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
-    store = store or Store.create(folder, study, chosen.split(":")[0])
+    store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
     with store.locked(), _stop_flag() as flag:
         store.clean()
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)
-        setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen)
+        setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
         failed = _train(store, setup, loaded, jobs, observer, flag)
         store.consolidate()
     if failed:
@@ -121,12 +124,12 @@ def _train(store: Store, setup: Setup, loaded: data.Data | None, jobs: int, obse
         observer.failed(ensemble, reason)
 
     watch = Watch(observer.progress, done, fail, lambda: flag.signal is not None)
-    attributes = provenance.attributes(setup.device)
+    attributes = provenance.attributes(setup.device) | {"kernel": _kernel(setup)}
     try:
         if jobs == 1 or setup.device != "cpu":
             train_here(setup, pending, watch, loaded)
         else:
-            train_in_processes(setup, pending, jobs, watch)
+            train_in_processes(setup, pending, jobs, watch, loaded)
     except StoppedError:
         store.consolidate()
         error = StoppedError(
@@ -135,6 +138,25 @@ def _train(store: Store, setup: Setup, loaded: data.Data | None, jobs: int, obse
         error.exit_code = 128 + (flag.signal or signal.SIGINT)
         raise error from None
     return failed
+
+
+def _kernel(setup: Setup) -> str:
+    """What compiled code computes, built now so that no worker has to; "none" where there is none."""
+    from bnstudy.replicas import kernel
+
+    found = kernel.load() if setup.compiled and setup.device == "cpu" else None
+    return f"lanes, {found.compiler}" if found else "none"
+
+
+def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
+    """The plan of a study on this machine and one of its devices."""
+    kind = device.split(":")[0]
+    capacity = None
+    if kind == "cuda":
+        from bnstudy import training
+
+        capacity = training.capacity(study, device)
+    return make_plan(study, kind, capacity, usable_cores())
 
 
 def _left(store: Store) -> int:

@@ -7,7 +7,6 @@ operation is elementwise, so that no replica can reach another.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -56,20 +55,19 @@ def _adam(parameters: Sequence[Tensor], lr: Tensor, coupled_decay: float, decoup
     rates = _rates(parameters, lr)
     means = [torch.zeros_like(p) for p in parameters]
     squares = [torch.zeros_like(p) for p in parameters]
-    steps = 0
+    steps = torch.zeros((), dtype=torch.float64, device=lr.device)  # on the device: a recorded step must count too
 
     @torch.no_grad()
     def step() -> None:
-        nonlocal steps
-        steps += 1
-        bias1, bias2 = 1 - beta1**steps, math.sqrt(1 - beta2**steps)
+        steps.add_(1)
+        bias1, bias2 = 1 - beta1**steps, (1 - beta2**steps).sqrt()
         gradients = _gradients(parameters, coupled_decay)
         for p, g, m, v, rate in zip(parameters, gradients, means, squares, rates, strict=True):
             if decoupled_decay:
                 p.mul_(1 - rate * decoupled_decay)
             m.lerp_(g, 1 - beta1)
             v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-            p.addcmul_(m / (v.sqrt() / bias2).add_(eps), rate, value=-1 / bias1)
+            p.addcmul_(m / (v.sqrt() / bias2.to(p.dtype)).add_(eps), -rate / bias1.to(p.dtype))
 
     return step
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TypeVar
 
 from bnstudy.study import Run, Study
 
 T = TypeVar("T")
 
-# Replicas an ensemble at most. On a CPU a few that share their batches; a GPU wants hundreds.
-CAPACITY = {"cpu": 8, "cuda": 256}
+# Replicas an ensemble at most: on a CPU what fills its registers twice, a GPU wants hundreds. A small study on many
+# cores is cut finer, so that each has work.
+CAPACITY = {"cpu": 16, "cuda": 256}
+FINER = 8
 
 
 @dataclass(frozen=True)
 class Ensemble:
     """Replicas of one model and norm that train together in one module, and are stored together.
 
-    The runs are ordered by seed, the same number for each seed: those of one seed see the same batches.
+    The runs are ordered by seed; those of one seed see the same batches.
     """
 
     index: int
@@ -36,8 +38,14 @@ class Ensemble:
         """Its seeds, in order."""
         return tuple(dict.fromkeys(run.seed for run in self.runs))
 
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """For each run, the position of its seed among :attr:`seeds`."""
+        seeds = self.seeds
+        return tuple(seeds.index(run.seed) for run in self.runs)
 
-def make_plan(study: Study, device: str = "cpu", capacity: int | None = None) -> tuple[Ensemble, ...]:
+
+def make_plan(study: Study, device: str = "cpu", capacity: int | None = None, cores: int = 1) -> tuple[Ensemble, ...]:
     """Split a study's runs into ensembles.
 
     Parameters
@@ -48,31 +56,21 @@ def make_plan(study: Study, device: str = "cpu", capacity: int | None = None) ->
         Where it will train.
     capacity : int, optional
         Replicas an ensemble at most; by default what suits the device.
+    cores : int
+        Of the machine; on a CPU each should have an ensemble to work on.
     """
-    capacity = capacity or CAPACITY[device]
-    by_arm = sorted(study.runs(), key=lambda run: _arm(study, run))
+    most = capacity or CAPACITY[device]
+    if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:
+        most = FINER
+    by_arm = sorted(study.runs(), key=lambda run: (_arm(study, run), study.seeds.index(run.seed)))
     chunks = [
-        chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _split(list(runs), capacity)
+        chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _chunks(list(runs), most)
     ]
-    return tuple(Ensemble(index, chunk) for index, chunk in enumerate(chunks))
+    return tuple(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
 
 
 def _arm(study: Study, run: Run) -> tuple[int, int, int]:
     return study.models.index(run.model), study.norms.index(run.norm), study.optimizers.index(run.optimizer)
-
-
-def _split(runs: list[Run], capacity: int) -> Iterator[tuple[Run, ...]]:
-    """Chunks of nearly equal size, each of whole seeds or of one seed's runs."""
-    by_seed: dict[int, list[Run]] = {}
-    for run in runs:
-        by_seed.setdefault(run.seed, []).append(run)
-    per_seed = len(next(iter(by_seed.values())))
-    if per_seed > capacity:
-        for each in by_seed.values():
-            yield from (tuple(chunk) for chunk in _chunks(each, capacity))
-    else:
-        for some in _chunks(list(by_seed.values()), capacity // per_seed):
-            yield tuple(chain.from_iterable(some))
 
 
 def _chunks(items: list[T], most: int) -> Iterator[list[T]]:

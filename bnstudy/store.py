@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,10 @@ class Store:
         return None
 
     @classmethod
-    def create(cls, folder: str | Path, study: Study, device: str) -> Store:
-        """Make a study folder and plan the study there; InputError if it cannot be made."""
+    def create(cls, folder: str | Path, study: Study, device: str, plan: Sequence[Ensemble] | None = None) -> Store:
+        """Make a study folder that holds a plan (by default the device's); InputError if it cannot be made."""
         folder = Path(folder)
-        plan = make_plan(study, device)
+        plan = tuple(plan or make_plan(study, device))
         index = {run: i for i, run in enumerate(study.runs())}
         listed = [[index[run] for run in ensemble.runs] for ensemble in plan]
         files.write_text(folder / "study.toml", study.to_toml())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from bnstudy.errors import BnstudyError
 if TYPE_CHECKING:
     from bnstudy.data import Data
     from bnstudy.plan import Ensemble
+    from bnstudy.sharing import Shared
+    from bnstudy.study import Study
     from bnstudy.training import Curves, Progress
 
 ATTEMPTS = 2  # an ensemble that fails is tried once more
@@ -35,6 +37,8 @@ class Setup:
     study_toml: str
     data_dir: str | None
     device: str
+    compiled: bool = True
+    data: Shared | None = None  # where the data lie in memory; else they are read from `data_dir`
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,19 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded
         torch.set_num_threads(threads)
 
 
-def train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch) -> None:
-    """Train ensembles in `jobs` worker processes; the numbers are those of :func:`train_here`."""
+def train_in_processes(
+    setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch, loaded: Data | None = None
+) -> None:
+    """Train ensembles in `jobs` worker processes, which share the data; the numbers are those of :func:`train_here`."""
+    if not ensembles:
+        return
+    from bnstudy.sharing import share
+
+    with share(loaded or _load(setup)) as shared:
+        _train_in_processes(replace(setup, data=shared), ensembles, jobs, watch)
+
+
+def _train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch) -> None:
     queue = _Queue(list(ensembles))
     workers = [_start(setup) for _ in range(min(jobs, len(ensembles)))]
     try:
@@ -187,20 +202,34 @@ def _work(setup: Setup, pipe: Connection) -> None:
             return
 
 
-def _trainer(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
-    """Read the study, and its data unless they are `loaded`; the result trains one ensemble."""
+def _study(setup: Setup) -> Study:
     import tomllib
 
+    from bnstudy.study import Study
+
+    return Study.make(tomllib.loads(setup.study_toml))
+
+
+def _load(setup: Setup) -> Data:
+    from bnstudy import data
+
+    return setup.data.open() if setup.data else data.load(_study(setup), setup.data_dir)
+
+
+def _trainer(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
+    """Read the study, and its data unless they are `loaded`; the result trains one ensemble."""
     import torch
 
-    from bnstudy import data
-    from bnstudy.study import Study
-    from bnstudy.training import train_ensemble
+    from bnstudy import training
 
-    study = Study.make(tomllib.loads(setup.study_toml))
+    study = _study(setup)
     device = torch.device(setup.device)
-    ready = (loaded or data.load(study, setup.data_dir)).to(device)
-    return lambda ensemble, report: train_ensemble(study, ensemble, ready, device, report=report)
+    ready = (loaded or _load(setup)).to(device)
+
+    def train(ensemble: Ensemble, report: Callable[[Progress], None]) -> Curves:
+        return training.train_ensemble(study, ensemble, ready, device, report=report, compiled=setup.compiled)
+
+    return train
 
 
 def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:

@@ -10,7 +10,7 @@ import math
 
 import pytest
 import torch
-from bnstudy import data, inits, models, registry, streams, training
+from bnstudy import data, epochs, inits, models, registry, streams, training
 from bnstudy.study import Study
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -170,12 +170,13 @@ def test_fact_07_zero_weights_train_only_the_output_bias(digits, model, norm):
     study = Study.make({"dataset": "digits", "inits": "zero", "models": model, "norms": norm, "seeds": 1})
     replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu")
     start = {name: p.detach().clone() for name, p in replicas.parameters.items()}
-    assert training.evaluate(replicas, digits.test, "test")["test_loss"] == pytest.approx(math.log(10), abs=1e-6)
+    assert epochs.evaluate(replicas, digits.test, "test")["test_loss"] == pytest.approx(math.log(10), abs=1e-6)
     step = registry.optimizers["sgd"].function(
         list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0
     )
+    trainer = epochs.Trainer(replicas, digits.train, (0,), (0,), 100, step)
     for epoch in range(1, 4):
-        training.train_epoch(replicas, digits.train, (0,), epoch, 100, step)
+        trainer.epoch(epoch)
         for name, parameter in replicas.parameters.items():
             assert torch.equal(parameter, start[name]) == (name != "output.bias")
 
@@ -219,8 +220,9 @@ def test_fact_09_constant_weights_keep_the_units_of_a_layer_identical(digits, no
         list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0
     )
     before = replicas.parameters["output.bias"].detach().clone()
+    trainer = epochs.Trainer(replicas, digits.train, (0,), (0,), 100, step)
     for epoch in (1, 2):
-        training.train_epoch(replicas, digits.train, (0,), epoch, 100, step)
+        trainer.epoch(epoch)
     weight = replicas.parameters["linear1.weight"][0]
     assert (weight - weight[:1]).abs().max() < 1e-12
     assert not torch.equal(before, replicas.parameters["output.bias"])

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bnstudy.cli.options import DataDir, Device, DryRun, Jobs, Out, Quiet, Verbose, option_name, study_options
+from bnstudy.cli.options import (
+    DataDir,
+    Device,
+    DryRun,
+    Jobs,
+    NoCompile,
+    Out,
+    Quiet,
+    Verbose,
+    option_name,
+    study_options,
+)
 from bnstudy.errors import BnstudyError, InputError
 
 if TYPE_CHECKING:
@@ -71,12 +82,13 @@ def baseline(
     data_dir: DataDir = None,
     device: Device = "auto",
     jobs: Jobs = None,
+    no_compile: NoCompile = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    _run(_shipped("baseline"), settings, out, data_dir, device, jobs, dry_run, quiet, verbose)
+    _run(_shipped("baseline"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
 
 
 @app.command("init-sweep")
@@ -87,12 +99,13 @@ def init_sweep(
     data_dir: DataDir = None,
     device: Device = "auto",
     jobs: Jobs = None,
+    no_compile: NoCompile = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    _run(_shipped("init_sweep"), settings, out, data_dir, device, jobs, dry_run, quiet, verbose)
+    _run(_shipped("init_sweep"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
 
 
 @app.command()
@@ -104,12 +117,13 @@ def run(
     data_dir: DataDir = None,
     device: Device = "auto",
     jobs: Jobs = None,
+    no_compile: NoCompile = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Run a study file, or resume it. Options are laid over the file."""
-    _run(Path(study_file), settings, out, data_dir, device, jobs, dry_run, quiet, verbose)
+    _run(Path(study_file), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
 
 
 def _run(
@@ -119,6 +133,7 @@ def _run(
     data_dir: str | None,
     device: str,
     jobs: str | None,
+    no_compile: bool,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
@@ -139,6 +154,7 @@ def _run(
             data_dir=data_dir,
             device=device,
             jobs=usable_cores() if jobs is None else _whole_number(jobs, "jobs"),
+            compiled=not no_compile,
             quiet=quiet,
             observer=reporter,
         )
@@ -192,11 +208,10 @@ def plan(study_file: StudyFile, settings: dict[str, str], out: Out = None, devic
 
 def _print_plan(study: Study, out: str | None, device: str) -> None:
     from bnstudy.analysis.design import warnings
-    from bnstudy.execution import resolve_device
-    from bnstudy.plan import make_plan
+    from bnstudy.execution import plan_for, resolve_device
 
     chosen = resolve_device(device)
-    ensembles = make_plan(study, chosen.split(":")[0])
+    ensembles = plan_for(study, chosen)
     sizes = [len(ensemble.runs) for ensemble in ensembles]
     steps = -(-study.n_train // study.batch_size)
     rows = (

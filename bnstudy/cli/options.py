@@ -88,6 +88,10 @@ Jobs = Annotated[
     str | None,
     typer.Option("--jobs", metavar="N", help="Worker processes; one a core by default.", rich_help_panel=RUNNING),
 ]
+NoCompile = Annotated[
+    bool,
+    typer.Option("--no-compile", help="Build and use no code of bnstudy's own.", rich_help_panel=RUNNING),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 
@@ -23,15 +25,19 @@ class Replicas(ABC):
     size: int
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
+    _index: tuple[Sequence[int], Tensor] | None = None
 
     @abstractmethod
-    def __call__(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         """Outputs of every replica.
 
         Parameters
         ----------
-        inputs : Tensor, shape (groups, batch, ...)
-            `groups` divides R: the first R/groups replicas see ``inputs[0]``, the next ``inputs[1]``, and so on.
+        inputs : Tensor, shape (inputs, batch, ...)
+            One batch for all replicas, or several.
+        groups : sequence of int, length R, optional
+            For each replica the batch it sees, in ascending order. By default the first R/inputs replicas see
+            ``inputs[0]``, the next ``inputs[1]``, and so on.
 
         Returns
         -------
@@ -41,6 +47,14 @@ class Replicas(ABC):
     @abstractmethod
     def train(self, mode: bool = True) -> None:
         """Switch between training and evaluation mode."""
+
+    def _evenly(self, inputs: Tensor, groups: Sequence[int] | None) -> Tensor:
+        """Inputs of which each is seen by the same number of replicas, in order."""
+        if groups is None or list(groups) == [r * len(inputs) // self.size for r in range(self.size)]:
+            return inputs
+        if self._index is None or self._index[0] != groups:  # made once: a recorded step must not read the host
+            self._index = (groups, torch.tensor(groups, device=inputs.device))
+        return inputs[self._index[1]]
 
     def state(self, replica: int) -> dict[str, Tensor]:
         """One replica's state, as the plain network's ``load_state_dict`` takes it."""

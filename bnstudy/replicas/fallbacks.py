@@ -20,7 +20,8 @@ class Vmapped(Replicas):
         self.parameters, self.buffers = stack_module_state(list(networks))
         self.module = copy.deepcopy(networks[0])
 
-    def __call__(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        inputs = self._evenly(inputs, groups)
         shared = inputs.shape[0] == 1
         x = inputs[0] if shared else inputs.repeat_interleave(self.size // inputs.shape[0], dim=0)
         return vmap(self._one, in_dims=(0, 0, None if shared else 0))(self.parameters, self.buffers, x)
@@ -35,7 +36,8 @@ class Vmapped(Replicas):
 class Looped(Vmapped):
     """Replicas one at a time: right for any network."""
 
-    def __call__(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        inputs = self._evenly(inputs, groups)
         parameters = {name: p.unbind() for name, p in self.parameters.items()}
         each = self.size // inputs.shape[0]
         outputs = [

@@ -30,9 +30,10 @@ class Folded(Replicas):
         self.parameters = dict(self.module.named_parameters())
         self.buffers = dict(self.module.named_buffers())
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        groups, batch = inputs.shape[:2]
-        folded = inputs[0] if groups == 1 else inputs.transpose(0, 1).flatten(1, 2)
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        inputs = self._evenly(inputs, groups)
+        different, batch = inputs.shape[:2]
+        folded = inputs[0] if different == 1 else inputs.transpose(0, 1).flatten(1, 2)
         outputs = self.module(folded)
         return outputs.view(batch, self.size, -1).transpose(0, 1)
 

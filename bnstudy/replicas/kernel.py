@@ -74,8 +74,15 @@ def load() -> Kernel | None:
         return None
     try:
         version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=30).stdout
-        path = _built(compiler, version)
-        return Kernel(ctypes.CDLL(str(path)), version.partition("\n")[0].strip())
+        path = _path(version)
+        if not path.exists():
+            _build(compiler, path)
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError:  # damaged in the cache
+            _build(compiler, path)
+            library = ctypes.CDLL(str(path))
+        return Kernel(library, version.partition("\n")[0].strip())
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -88,22 +95,21 @@ def find_compiler() -> str | None:
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
-def _built(compiler: str, version: str) -> Path:
-    """The library's path. Its name holds all that went into it, the processor's abilities included."""
+def _path(version: str) -> Path:
+    """Where the library lies. Its name holds all that goes into it, the processor's abilities included."""
     identity = "\0".join([SOURCE.read_text(encoding="utf-8"), version, *FLAGS, *_processor()])
-    name = f"lanes-{hashlib.sha256(identity.encode()).hexdigest()[:20]}.so"
-    folder = _cache_folder()
-    path = folder / name
-    if not path.exists():
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        os.close(handle)
-        try:
-            command = [compiler, *FLAGS, str(SOURCE), "-o", temporary]
-            subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
-            os.replace(temporary, path)  # two processes may build at once; either result will do
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return path
+    return _cache_folder() / f"lanes-{hashlib.sha256(identity.encode()).hexdigest()[:20]}.so"
+
+
+def _build(compiler: str, path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    os.close(handle)
+    try:
+        command = [compiler, *FLAGS, str(SOURCE), "-o", temporary]
+        subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
+        os.replace(temporary, path)  # two processes may build at once; either result will do
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _cache_folder() -> Path:

@@ -54,7 +54,7 @@ class Step:
     """One call of the kernel: a weight layer and what it takes along.
 
     The tensors are the kernel's: weight (height, width, in, out, replicas), all others (out, replicas), where the
-    replicas fill whole packs. Parameters and buffers of the folded layers are views of them, so that an optimizer moves both.
+    replicas fill whole packs. Parameters and buffers of the folded layers are views of them: an optimizer moves both.
     """
 
     layer: FoldedConv | FoldedLinear
@@ -99,9 +99,8 @@ class Lanes(Replicas):
         found = kernel.load()
         return found is not None and found.lanes(dtypes.pop()) > 0
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        groups, batch = inputs.shape[:2]
-        signal = Signal(inputs, self._groups(groups))
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        signal = Signal(inputs, self._group(len(inputs), groups))
         for run in self.runs:
             if isinstance(run, list):
                 parameters = [p for step in run for p in step.parameters]
@@ -115,19 +114,17 @@ class Lanes(Replicas):
             else:
                 signal = replace(signal, values=run(signal.values))
         # (packs, batch, height, width, channels, lanes) to (replicas, batch, features), in the plain network's order
-        return signal.values.permute(0, 5, 1, 4, 2, 3).reshape(-1, batch, signal.values[0, 0, ..., 0].numel())[
-            : self.size
-        ]
+        return signal.values.permute(0, 5, 1, 4, 2, 3).flatten(0, 1).flatten(2)[: self.size]
 
     def train(self, mode: bool = True) -> None:
         self.module.train(mode)
 
-    def _groups(self, groups: int) -> Tensor | None:
-        """Which group of inputs each replica sees; None where there is one for all."""
-        if groups == 1:
+    def _group(self, inputs: int, groups: Sequence[int] | None) -> Tensor | None:
+        """Which input each replica sees; None where there is one for all."""
+        if inputs == 1:
             return None
-        group = torch.arange(self.size, dtype=torch.int32) // (self.size // groups)
-        return F.pad(group, (0, self.packs * self.lanes - self.size))
+        chosen = groups or [r * inputs // self.size for r in range(self.size)]
+        return torch.tensor([*chosen, *[0] * (self.packs * self.lanes - self.size)], dtype=torch.int32)
 
 
 class _Run(torch.autograd.Function):
