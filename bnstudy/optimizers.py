@@ -16,18 +16,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Step = Callable[[], None]
+LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica by replica
+
+
+def _pieces(tensors: Sequence[Tensor | None]) -> list[Tensor]:
+    """Large tensors replica by replica, so that an update's few passes over one find it in the cache; others whole."""
+    pieces: list[Tensor] = []
+    for tensor in tensors:
+        assert tensor is not None
+        pieces += tensor.detach().unbind() if _is_large(tensor) else [tensor.detach()]
+    return pieces
 
 
 def _rates(parameters: Sequence[Tensor], lr: Tensor) -> list[Tensor]:
-    return [lr.to(p.dtype).view(-1, *[1] * (p.dim() - 1)) for p in parameters]
-
-
-def _gradients(parameters: Sequence[Tensor], weight_decay: float) -> list[Tensor]:
-    gradients = []
+    """The learning rate of each of the parameters' pieces."""
+    rates: list[Tensor] = []
     for p in parameters:
-        assert p.grad is not None
-        gradients.append(p.grad.add(p, alpha=weight_decay) if weight_decay else p.grad)
-    return gradients
+        rate = lr.to(p.dtype).view(-1, *[1] * (p.dim() - 1))
+        rates += rate.unbind() if _is_large(p) else [rate]
+    return rates
+
+
+def _is_large(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor[0].numel() > LARGE
+
+
+def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: float) -> Tensor:
+    return gradient.add(parameter, alpha=weight_decay) if weight_decay else gradient
 
 
 @optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD")
@@ -35,12 +50,14 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
     """Stochastic gradient descent: b = momentum b + g, p = p - lr b."""
     import torch
 
-    rates = _rates(parameters, lr)
-    buffers = [torch.zeros_like(p) for p in parameters]
+    rates, pieces = _rates(parameters, lr), _pieces(parameters)
+    buffers = [torch.zeros_like(p) for p in pieces]
 
     @torch.no_grad()
     def step() -> None:
-        for p, g, b, rate in zip(parameters, _gradients(parameters, weight_decay), buffers, rates, strict=True):
+        gradients = _pieces([p.grad for p in parameters])
+        for p, g, b, rate in zip(pieces, gradients, buffers, rates, strict=True):
+            g = _decayed(g, p, weight_decay)
             if momentum:
                 g = b.mul_(momentum).add_(g)
             p.addcmul_(g, rate, value=-1)
@@ -52,17 +69,18 @@ def _adam(parameters: Sequence[Tensor], lr: Tensor, coupled_decay: float, decoup
     import torch
 
     beta1, beta2, eps = 0.9, 0.999, 1e-8
-    rates = _rates(parameters, lr)
-    means = [torch.zeros_like(p) for p in parameters]
-    squares = [torch.zeros_like(p) for p in parameters]
+    rates, pieces = _rates(parameters, lr), _pieces(parameters)
+    means = [torch.zeros_like(p) for p in pieces]
+    squares = [torch.zeros_like(p) for p in pieces]
     steps = torch.zeros((), dtype=torch.float64, device=lr.device)  # on the device: a recorded step must count too
 
     @torch.no_grad()
     def step() -> None:
         steps.add_(1)
         bias1, bias2 = 1 - beta1**steps, (1 - beta2**steps).sqrt()
-        gradients = _gradients(parameters, coupled_decay)
-        for p, g, m, v, rate in zip(parameters, gradients, means, squares, rates, strict=True):
+        gradients = _pieces([p.grad for p in parameters])
+        for p, g, m, v, rate in zip(pieces, gradients, means, squares, rates, strict=True):
+            g = _decayed(g, p, coupled_decay)
             if decoupled_decay:
                 p.mul_(1 - rate * decoupled_decay)
             m.lerp_(g, 1 - beta1)

@@ -52,12 +52,13 @@ class FoldedLinear(nn.Module):
         assert self.weight is not None
         replicas, outputs, inputs = self.weight.shape
         batch, groups = x.shape[0], x.shape[1] // inputs
-        x = x.view(batch, groups, inputs).permute(1, 2, 0)
-        weight = self.weight.view(groups, -1, inputs)
-        bias = None if self.bias is None else self.bias.view(groups, -1, 1)
         if groups == 1:
-            y = weight[0] @ x[0] if bias is None else torch.addmm(bias[0], weight[0], x[0])
+            weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.view(-1, 1)
+            y = weight @ x.t() if bias is None else torch.addmm(bias, weight, x.t())
         else:
+            x = x.view(batch, groups, inputs).permute(1, 2, 0)
+            weight = self.weight.view(groups, -1, inputs)
+            bias = None if self.bias is None else self.bias.view(groups, -1, 1)
             y = torch.bmm(weight, x) if bias is None else torch.baddbmm(bias, weight, x)
         return y.view(replicas * outputs, batch).t()
 
