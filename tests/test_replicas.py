@@ -100,7 +100,14 @@ def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
     nets, data = networks(model, norm, init, 3), batches(1)
     replicas = replicate(nets, data[0][0][0], compiled=form is Lanes)
     assert type(replicas) is form
-    assert_same(train_together(replicas, data), train_alone(nets, data))
+    found, wanted = train_together(replicas, data), train_alone(nets, data)
+    if (form, norm, init) == (Lanes, "batch", "zero-hidden"):
+        # THEORY fact 8: the exact weights stay 0. What moves them is rounding, times 1/sqrt(eps) a layer, so the two
+        # can agree on nothing but that it is small.
+        for states in (found, wanted):
+            assert max(float(state[f"conv{i}.weight"].abs().max()) for state in states for i in (1, 2)) < 1e-6
+        return
+    assert_same(found, wanted)
 
 
 @pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Looped])
