@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test format check clean
+.PHONY: install demo test bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -27,18 +27,32 @@ demo: .venv/.installed
 	$(BIN)/bnstudy figures $(DEMO)/baseline $(DEMO)/init-sweep --out $(DEMO)/figures
 	@echo "Done. Look at $(DEMO)/figures/README.md and the pictures beside it; the curves are in $(DEMO)/*/curves.nc."
 
+.venv/.bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	touch $@
+
 test: check
 	$(BIN)/python -m pytest -n 2
 
+# About half an hour, and nothing else should run. What was measured before is kept: `make bench-clean` starts afresh.
+bench: .venv/.bench
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/analysis.py > benchmarks/analysis.jsonl
+	$(BIN)/python benchmarks/results.py
+
+bench-clean:
+	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
+
 check: .venv/.dev
-	$(BIN)/ruff check bnstudy tests
-	$(BIN)/ruff format --check bnstudy tests
+	$(BIN)/ruff check bnstudy tests benchmarks
+	$(BIN)/ruff format --check bnstudy tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/.dev
-	$(BIN)/ruff check --fix bnstudy tests
-	$(BIN)/ruff format bnstudy tests
+	$(BIN)/ruff check --fix bnstudy tests benchmarks
+	$(BIN)/ruff format bnstudy tests benchmarks
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """Seconds a run-epoch, of bnstudy and of everything it can be compared with, interleaved in one run on one machine.
 
-Usage: python benchmarks/speed.py [--rounds 5] [--share 0.2] [--out benchmarks/speed.jsonl]
+Usage: python benchmarks/speed.py [--rounds 4] [--share 0.1] [--out benchmarks/speed.jsonl]
 
 Every measurement is a line of the output, written as it is made; what is there already is not measured again. Each
 round measures every contestant once, in another order, so that a slow minute of the machine does not fall on one.
@@ -26,8 +26,8 @@ def _measure(name: str, task: Task, shared, pipe) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--share", type=float, default=0.2, help="of MNIST, for training and test")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--share", type=float, default=0.1, help="of MNIST, for training and test")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("speed.jsonl"))
     parser.add_argument("--only", default="", help="contestants, with semicolons")
     options = parser.parse_args()

@@ -216,18 +216,27 @@ template <class T> struct OwnInput {
 
 template <class T> struct GroupedInput {
     using V = typename Types<T>::V;
+    using I = typename Types<T>::I;
     using X = V;
     const T* x;
     Padded<V> padded;
-    GroupedInput(const Block& s, const void* x) : x((const T*)x), padded(s) {}
+    std::vector<long> groups;  // those that occur, and who belongs to each
+    std::vector<I> members;
+    GroupedInput(const Block& s, const void* x) : x((const T*)x), padded(s) {
+        for (int l = 0; l < Types<T>::LANES; l++) {
+            size_t i = std::find(groups.begin(), groups.end(), (long)s.group[l]) - groups.begin();
+            if (i == groups.size()) groups.push_back(s.group[l]), members.push_back(I{});
+            members[i][l] = -1;
+        }
+    }
     const V* sample(const Block& s, long n) {
         long size = s.height * s.width * s.inputs;
         const T* from[Types<T>::LANES];
-        for (int l = 0; l < Types<T>::LANES; l++) from[l] = x + (s.group[l] * s.samples + n) * size;
+        for (size_t i = 0; i < groups.size(); i++) from[i] = x + (groups[i] * s.samples + n) * size;
         return padded.fill(s, [&](long i) {
-            V v;
-            for (int l = 0; l < Types<T>::LANES; l++) v[l] = from[l][i];
-            return v;
+            I v = {};
+            for (size_t k = 0; k < groups.size(); k++) v |= members[k] & (I)(V{} + from[k][i]);
+            return (V)v;
         });
     }
 };
@@ -509,8 +518,14 @@ template <class T, class F> static void each_pack(const Block& s, const Norm& no
         auto mean = taken<V>(norm.mean, p, s.packs, s.outputs), variance = taken<V>(norm.variance, p, s.packs, s.outputs);
         Norm own{norm.gamma ? gamma.data() : nullptr, beta.data(), mean.data(), variance.data()};
         Block block = s;
-        if (s.group) block.group += p * Types<T>::LANES;
         const void* own_x = s.sharing == 0 ? (const V*)x + p * size * s.inputs : x;
+        if (s.sharing == 2) {
+            block.group += p * Types<T>::LANES;
+            if (std::equal(block.group + 1, block.group + Types<T>::LANES, block.group)) {  // they share one after all
+                block.sharing = 1;
+                own_x = (const T*)x + block.group[0] * size * s.inputs;
+            }
+        }
         by_kind<T>(block, [&](auto* kind) {
             std::remove_pointer_t<decltype(kind)> layer(block, own, own_x, own_w.data(), own_b.data(), kept);
             if (kept) layer.kept = (V*)kept + p * s.samples * (norm.gamma ? layer.size : layer.out_height * layer.out_width * layer.words);
