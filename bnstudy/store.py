@@ -9,15 +9,16 @@ A study folder holds::
     arms.json        facts of each model and norm: parameters, time alone
     curves.nc        everything, rebuilt from the ensembles
 
-An ensemble's line is written before its file is renamed into place. So a file that is there is always known, and a
-line without its file means only that the ensemble is still to be trained.
+A file's line is written before the file is renamed into place. So a file that is there is always known, and a line
+without its file means only that an ensemble is still to be trained. A process killed between the two leaves the line of
+a dataset beside the one before it, until the next run writes both again.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from bnstudy.training import Curves
 
 Arm = tuple[str, str]  # model, norm
+DATASET = "curves.nc"
+# What a study folder holds, the folder of ensembles included.
+OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", DATASET, "lock")
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ class Store:
         return self.folder / "ensembles" / f"{ensemble.name}.nc"
 
     def manifest(self) -> dict[str, dict[str, Any]]:
-        """The last line of every ensemble, by name. A line torn by a crash is passed over."""
+        """The last line of every file, by the ensemble's name or the dataset's. A line torn by a crash is passed over."""
         try:
             lines = (self.folder / "manifest.jsonl").read_text().splitlines()
         except FileNotFoundError:
@@ -158,8 +162,8 @@ class Store:
         for line in lines:
             try:
                 entry = json.loads(line)
-                entries[entry["ensemble"]] = entry
-            except (ValueError, KeyError, TypeError):
+                entries[entry.get("ensemble") or entry["file"]] = entry
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         return entries
 
@@ -172,19 +176,9 @@ class Store:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
         dataset = _ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
         path = self.path(ensemble)
-        staged = files.stage(path, lambda temporary: _write_netcdf(dataset, temporary))
-        entry = {
-            "ensemble": ensemble.name,
-            "sha256": files.sha256(staged),
-            "runs": len(ensemble.runs),
-            "diverged": int((curves.status == Status.DIVERGED).sum()),
-        }
-        try:
-            files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
-        except BaseException:
-            staged.unlink(missing_ok=True)
-            raise
-        files.publish(staged, path)
+        diverged = int((curves.status == Status.DIVERGED).sum())
+        entry = {"ensemble": ensemble.name, "runs": len(ensemble.runs), "diverged": diverged}
+        self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
 
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""
@@ -225,10 +219,21 @@ class Store:
 
     def consolidate(self) -> Path:
         """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
-        path = self.folder / "curves.nc"
+        path = self.folder / DATASET
         dataset = self.dataset()
-        files.write_atomically(path, lambda temporary: _write_netcdf(dataset, temporary))
+        self._publish(path, {"file": DATASET}, lambda temporary: _write_netcdf(dataset, temporary))
         return path
+
+    def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> None:
+        """Write a file aside, put its checksum into the manifest, then put the file into place."""
+        staged = files.stage(path, write)
+        try:
+            line = {**entry, "sha256": files.sha256(staged)}
+            files.append_line(self.folder / "manifest.jsonl", json.dumps(line))
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        files.publish(staged, path)
 
     def dataset(self) -> xr.Dataset:
         """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
