@@ -153,18 +153,27 @@ class Store:
         return self.folder / "ensembles" / f"{ensemble.name}.nc"
 
     def manifest(self) -> dict[str, dict[str, Any]]:
-        """The last line of every file, by the ensemble's name or the dataset's. A line torn by a crash is passed over."""
+        """The last line of every file, by the ensemble's name or the dataset's."""
+        return {entry.get("ensemble") or entry["file"]: entry for entry in self._lines()}
+
+    def dataset_digests(self) -> list[str]:
+        """SHA-256 of every dataset that was ever put, or about to be put, into place; the last is the newest."""
+        return [entry["sha256"] for entry in self._lines() if entry.get("file") == DATASET]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """The manifest's lines; one torn by a crash is passed over."""
         try:
-            lines = (self.folder / "manifest.jsonl").read_text().splitlines()
+            lines = (self.folder / "manifest.jsonl").read_text(errors="replace").splitlines()
         except FileNotFoundError:
-            return {}
-        entries: dict[str, dict[str, Any]] = {}
+            return []
+        entries = []
         for line in lines:
             try:
                 entry = json.loads(line)
-                entries[entry.get("ensemble") or entry["file"]] = entry
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except ValueError:
                 continue
+            if isinstance(entry, dict) and ("ensemble" in entry or ("sha256" in entry and "file" in entry)):
+                entries.append(entry)
         return entries
 
     def pending(self) -> list[Ensemble]:

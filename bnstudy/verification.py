@@ -56,13 +56,13 @@ def _ensembles(store: Store) -> Iterator[Finding]:
 
 
 def _dataset(store: Store) -> Iterator[Finding]:
-    path, digest = store.folder / DATASET, store.manifest().get(DATASET, {}).get("sha256")
+    path, digests = store.folder / DATASET, store.dataset_digests()
     if path.is_file():
-        if digest is None:
-            yield Finding(path, "foreign", "the manifest does not know it; run the study again, which replaces it")
-        elif files.sha256(path) != digest:
-            yield Finding(path, "damaged", "run the study again, which rebuilds it from the ensembles")
-    elif digest is not None:
+        # A process killed just before the newest was put into place leaves the one before it, which is whole.
+        if files.sha256(path) not in digests:
+            kind = "damaged" if digests else "foreign"
+            yield Finding(path, kind, "run the study again, which rebuilds it from the ensembles")
+    elif digests:
         yield Finding(path, "missing", "run the study again, which rebuilds it from the ensembles")
 
 
