@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Arm = tuple[str, str]  # model, norm
 DATASET = "curves.nc"
+COMPUTED_BY = ("device", "kernel", "machine", "versions")  # what the last bits of a result depend on
 # What a study folder holds, the folder of ensembles included.
 OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", DATASET, "lock")
 
@@ -187,7 +188,14 @@ class Store:
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
         entry = {"ensemble": ensemble.name, "runs": len(ensemble.runs), "diverged": diverged}
+        entry["computed"] = {name: attributes[name] for name in COMPUTED_BY if name in attributes}
         self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
+
+    def computed_by(self) -> list[dict[str, str]]:
+        """What computed the ensembles that are stored: each different answer once."""
+        pending = {ensemble.name for ensemble in self.pending()}
+        found = [e["computed"] for name, e in self.manifest().items() if "computed" in e and name not in pending]
+        return [one for i, one in enumerate(found) if one not in found[:i]]
 
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""

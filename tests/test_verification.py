@@ -27,13 +27,19 @@ def folder(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "study"))
 
 
+def bnstudy(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    return stopped.value.code
+
+
 def kinds(folder: Path) -> dict[str, str]:
     return {str(finding.path.relative_to(folder)): finding.kind for finding in verify(folder)}
 
 
 def test_a_finished_study_is_as_it_was_written(folder, capsys):
     assert verify(folder) == []
-    assert main(["verify", str(folder)]) == 0
+    assert bnstudy("verify", str(folder)) == 0
     assert "as it was written" in capsys.readouterr().out
 
 
@@ -79,16 +85,16 @@ def test_a_half_written_file_is_nobodys_finding(folder):
 def test_the_command_names_each_and_exits_2(folder, capsys):
     (folder / "curves.nc").write_bytes(b"")
     (folder / "notes.txt").write_text("mine")
-    assert main(["verify", str(folder)]) == 2
+    assert bnstudy("verify", str(folder)) == 2
     printed = capsys.readouterr()
     assert f"{folder / 'curves.nc'}: damaged; run the study again" in printed.out
     assert f"{folder / 'notes.txt'}: foreign" in printed.out
     assert printed.err.count("\n") == 1
     assert "2 of its files" in printed.err
-    assert main(["verify", str(folder), "--json"]) == 2
+    assert bnstudy("verify", str(folder), "--json") == 2
     assert [finding["kind"] for finding in json.loads(capsys.readouterr().out)] == ["damaged", "foreign"]
 
 
 def test_a_folder_without_a_study_is_bad_input(tmp_path, capsys):
-    assert main(["verify", str(tmp_path)]) == 2
+    assert bnstudy("verify", str(tmp_path)) == 2
     assert "no study there" in capsys.readouterr().err

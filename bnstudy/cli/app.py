@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from bnstudy.cli.options import (
+    AllowMixed,
     DataDir,
     Device,
     DryRun,
@@ -83,12 +84,14 @@ def baseline(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    _run(_shipped("baseline"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    _run(_shipped("baseline"), settings, out, running, dry_run, quiet, verbose)
 
 
 @app.command("init-sweep")
@@ -100,12 +103,15 @@ def init_sweep(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    _run(_shipped("init_sweep"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    _run(
+        _shipped("init_sweep"), settings, out, data_dir, device, jobs, no_compile, allow_mixed, dry_run, quiet, verbose
+    )
 
 
 @app.command()
@@ -118,29 +124,38 @@ def run(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Run a study file, or resume it. Options are laid over the file."""
-    _run(Path(study_file), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    _run(Path(study_file), settings, out, running, dry_run, quiet, verbose)
+
+
+class Running(NamedTuple):
+    """How a study is run; none of it changes what is asked."""
+
+    data_dir: str | None
+    device: str
+    jobs: str | None
+    compiled: bool
+    allow_mixed: bool
 
 
 def _run(
     path: Path,
     settings: dict[str, str],
     out: str | None,
-    data_dir: str | None,
-    device: str,
-    jobs: str | None,
-    no_compile: bool,
+    running: Running,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
     study = _load(path, settings)
     if dry_run:
-        _print_plan(study, out, device)
+        _print_plan(study, out, running.device)
         return
     from bnstudy.cli.progress import Reporter
     from bnstudy.execution import Observer, usable_cores
@@ -151,10 +166,11 @@ def _run(
         dataset = run_study(
             study,
             out,
-            data_dir=data_dir,
-            device=device,
-            jobs=usable_cores() if jobs is None else _whole_number(jobs, "jobs"),
-            compiled=not no_compile,
+            data_dir=running.data_dir,
+            device=running.device,
+            jobs=usable_cores() if running.jobs is None else _whole_number(running.jobs, "jobs"),
+            compiled=running.compiled,
+            allow_mixed=running.allow_mixed,
             quiet=quiet,
             observer=reporter,
         )
