@@ -103,10 +103,7 @@ def run(
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)
         setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
-        computed_by = provenance.attributes(chosen) | {"kernel": _kernel(setup)}
-        if store.pending() and not allow_mixed:
-            _refuse_mixture(store, computed_by)
-        failed = _train(store, setup, loaded, jobs, observer, flag, computed_by)
+        failed = _train(store, setup, loaded, jobs, observer, flag, allow_mixed)
         store.consolidate()
     if failed:
         raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
@@ -139,10 +136,15 @@ def _train(
     jobs: int,
     observer: Observer,
     flag: _Flag,
-    attributes: dict[str, str],
+    allow_mixed: bool,
 ) -> int:
     """Train what is pending; returns how many runs failed."""
     pending = store.pending()
+    attributes = provenance.attributes(setup.device)
+    if pending:
+        attributes["kernel"] = _kernel(setup)
+        if not allow_mixed:
+            _refuse_mixture(store, attributes)
     observer.started(store, len(pending))
     failed = 0
 

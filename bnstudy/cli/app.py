@@ -109,9 +109,8 @@ def init_sweep(
     verbose: Verbose = False,
 ) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    _run(
-        _shipped("init_sweep"), settings, out, data_dir, device, jobs, no_compile, allow_mixed, dry_run, quiet, verbose
-    )
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    _run(_shipped("init_sweep"), settings, out, running, dry_run, quiet, verbose)
 
 
 @app.command()
