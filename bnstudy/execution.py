@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bnstudy import data, provenance
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.plan import Ensemble, make_plan
-from bnstudy.store import Store, open_results
+from bnstudy.store import Store, computed_by, open_results
 from bnstudy.study import Study
 from bnstudy.workers import Setup, StoppedError, Watch, train_here, train_in_processes
 
@@ -144,7 +144,7 @@ def _train(
     if pending:
         attributes["kernel"] = _kernel(setup)
         if not allow_mixed:
-            _refuse_mixture(store, attributes)
+            _refuse_mixture(store, computed_by(attributes))
     observer.started(store, len(pending))
     failed = 0
 

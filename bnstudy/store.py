@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 Arm = tuple[str, str]  # model, norm
 DATASET = "curves.nc"
-COMPUTED_BY = ("device", "kernel", "machine", "versions")  # what the last bits of a result depend on
 # What a study folder holds, the folder of ensembles included.
 OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", DATASET, "lock")
 
@@ -188,7 +187,7 @@ class Store:
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
         entry = {"ensemble": ensemble.name, "runs": len(ensemble.runs), "diverged": diverged}
-        entry["computed"] = {name: attributes[name] for name in COMPUTED_BY if name in attributes}
+        entry["computed"] = computed_by(attributes)
         self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
 
     def computed_by(self) -> list[dict[str, str]]:
@@ -300,6 +299,14 @@ class Store:
             "classes": registry.datasets[study.dataset].about["classes"],
             "target_accuracy": study.target_accuracy,
         }
+
+
+def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
+    found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
+    if "machine" in attributes:
+        found["machine"] = attributes["machine"].rpartition(",")[0]
+    return found
 
 
 def _is_ours(path: Path) -> bool:
