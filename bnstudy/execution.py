@@ -51,6 +51,7 @@ def run(
     jobs: int = 1,
     compiled: bool = True,
     allow_mixed: bool = False,
+    wait: bool = False,
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
@@ -72,6 +73,8 @@ def run(
         Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
     allow_mixed : bool
         Whether to resume a study of which another device, kernel, processor or other versions computed a part.
+    wait : bool
+        Whether to wait while another process is at work on the folder, rather than to give up.
     quiet : bool
         Whether a download shows no progress.
     observer : Observer, optional
@@ -98,7 +101,7 @@ def run(
     if store is None or store.pending() or not _arms_known(store):
         loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
     store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
-    with store.locked(), _stop_flag() as flag:
+    with store.locked(wait), _stop_flag() as flag:
         store.clean()
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)

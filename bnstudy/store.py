@@ -116,13 +116,18 @@ class Store:
         return cls(folder, study, device, ensembles)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the study's lock; LockedError if another process does. The kernel frees it when its holder dies."""
-        lock = filelock.FileLock(self.folder / "lock", timeout=0)
+    def locked(self, wait: bool = False) -> Iterator[None]:
+        """Hold the study's lock; LockedError if another process does, unless we `wait` for it.
+
+        The kernel frees it when its holder dies.
+        """
+        lock = filelock.FileLock(self.folder / "lock", timeout=-1 if wait else 0)
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise LockedError(f"{self.folder} is being worked on by another process; wait for it, or stop it") from None
+            raise LockedError(
+                f"{self.folder} is being worked on by another process; add --wait to run after it, or stop it"
+            ) from None
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be locked: {error.strerror}", "out") from None
         try:

@@ -20,6 +20,7 @@ from bnstudy.cli.options import (
     Out,
     Quiet,
     Verbose,
+    Wait,
     option_name,
     study_options,
 )
@@ -85,12 +86,13 @@ def baseline(
     jobs: Jobs = None,
     no_compile: NoCompile = False,
     allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
     _run(_shipped("baseline"), settings, out, running, dry_run, quiet, verbose)
 
 
@@ -104,12 +106,13 @@ def init_sweep(
     jobs: Jobs = None,
     no_compile: NoCompile = False,
     allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
     _run(_shipped("init_sweep"), settings, out, running, dry_run, quiet, verbose)
 
 
@@ -124,12 +127,13 @@ def run(
     jobs: Jobs = None,
     no_compile: NoCompile = False,
     allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Run a study file, or resume it. Options are laid over the file."""
-    running = Running(data_dir, device, jobs, not no_compile, allow_mixed)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
     _run(Path(study_file), settings, out, running, dry_run, quiet, verbose)
 
 
@@ -141,6 +145,7 @@ class Running(NamedTuple):
     jobs: str | None
     compiled: bool
     allow_mixed: bool
+    wait: bool
 
 
 def _run(
@@ -170,6 +175,7 @@ def _run(
             jobs=usable_cores() if running.jobs is None else _whole_number(running.jobs, "jobs"),
             compiled=running.compiled,
             allow_mixed=running.allow_mixed,
+            wait=running.wait,
             quiet=quiet,
             observer=reporter,
         )

@@ -100,6 +100,10 @@ AllowMixed = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another process is at work on the study.", rich_help_panel=RUNNING),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
