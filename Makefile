@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test bench bench-clean format check clean
+.PHONY: install demo test test-faults bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -43,6 +43,10 @@ bench: .venv/.bench
 
 bench-clean:
 	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
+
+# Every fault in full: minutes of killing.
+test-faults: .venv/.dev
+	$(BIN)/python -m pytest -m faults -s
 
 check: .venv/.dev
 	$(BIN)/ruff check bnstudy tests benchmarks

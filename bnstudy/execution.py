@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bnstudy import data, provenance
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.plan import Ensemble, make_plan
-from bnstudy.store import Store, open_results
+from bnstudy.store import Store, computed_by, open_results
 from bnstudy.study import Study
 from bnstudy.workers import Setup, StoppedError, Watch, train_here, train_in_processes
 
@@ -50,6 +50,8 @@ def run(
     device: str = "auto",
     jobs: int = 1,
     compiled: bool = True,
+    allow_mixed: bool = False,
+    wait: bool = False,
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
@@ -69,6 +71,10 @@ def run(
         Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
     compiled : bool
         Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
+    allow_mixed : bool
+        Whether to resume a study of which another device, kernel, processor or other versions computed a part.
+    wait : bool
+        Whether to wait while another process is at work on the folder, rather than to give up.
     quiet : bool
         Whether a download shows no progress.
     observer : Observer, optional
@@ -95,21 +101,53 @@ def run(
     if store is None or store.pending() or not _arms_known(store):
         loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
     store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
-    with store.locked(), _stop_flag() as flag:
+    with store.locked(wait), _stop_flag() as flag:
         store.clean()
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)
         setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
-        failed = _train(store, setup, loaded, jobs, observer, flag)
+        failed = _train(store, setup, loaded, jobs, observer, flag, allow_mixed)
         store.consolidate()
     if failed:
         raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
     return open_results(store.folder)
 
 
-def _train(store: Store, setup: Setup, loaded: data.Data | None, jobs: int, observer: Observer, flag: _Flag) -> int:
+def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
+    """InputError if what would compute the rest of a study differs from what computed the part that is stored."""
+    for before in store.computed_by():
+        differing = [name for name in before if before[name] != now.get(name)]
+        if differing:
+            listed = "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in differing)
+            raise InputError(
+                f"{store.folder} was computed in part by something else ({listed}), and mixing changes last digits; "
+                "resume it as it was begun, choose another folder with --out, or add --allow-mixed",
+                "out",
+            )
+
+
+def _without(before: str, now: str) -> str:
+    """What differs between two lists of words, or the two as they are."""
+    there, here = before.split(), now.split()
+    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"
+
+
+def _train(
+    store: Store,
+    setup: Setup,
+    loaded: data.Data | None,
+    jobs: int,
+    observer: Observer,
+    flag: _Flag,
+    allow_mixed: bool,
+) -> int:
     """Train what is pending; returns how many runs failed."""
     pending = store.pending()
+    attributes = provenance.attributes(setup.device)
+    if pending:
+        attributes["kernel"] = _kernel(setup)
+        if not allow_mixed:
+            _refuse_mixture(store, computed_by(attributes))
     observer.started(store, len(pending))
     failed = 0
 
@@ -124,7 +162,6 @@ def _train(store: Store, setup: Setup, loaded: data.Data | None, jobs: int, obse
         observer.failed(ensemble, reason)
 
     watch = Watch(observer.progress, done, fail, lambda: flag.signal is not None)
-    attributes = provenance.attributes(setup.device) | {"kernel": _kernel(setup)}
     try:
         if jobs == 1 or setup.device != "cpu":
             train_here(setup, pending, watch, loaded)

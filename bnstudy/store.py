@@ -9,15 +9,16 @@ A study folder holds::
     arms.json        facts of each model and norm: parameters, time alone
     curves.nc        everything, rebuilt from the ensembles
 
-An ensemble's line is written before its file is renamed into place. So a file that is there is always known, and a
-line without its file means only that the ensemble is still to be trained.
+A file's line is written before the file is renamed into place. So a file that is there is always known, and a line
+without its file means only that an ensemble is still to be trained. A process killed between the two leaves the line of
+a dataset beside the one before it, until the next run writes both again.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from bnstudy.training import Curves
 
 Arm = tuple[str, str]  # model, norm
+DATASET = "curves.nc"
+# What a study folder holds, the folder of ensembles included.
+OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", DATASET, "lock")
 
 
 @dataclass(frozen=True)
@@ -112,13 +116,18 @@ class Store:
         return cls(folder, study, device, ensembles)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the study's lock; LockedError if another process does. The kernel frees it when its holder dies."""
-        lock = filelock.FileLock(self.folder / "lock", timeout=0)
+    def locked(self, wait: bool = False) -> Iterator[None]:
+        """Hold the study's lock; LockedError if another process does, unless we `wait` for it.
+
+        The kernel frees it when its holder dies.
+        """
+        lock = filelock.FileLock(self.folder / "lock", timeout=-1 if wait else 0)
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise LockedError(f"{self.folder} is being worked on by another process; wait for it, or stop it") from None
+            raise LockedError(
+                f"{self.folder} is being worked on by another process; add --wait to run after it, or stop it"
+            ) from None
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be locked: {error.strerror}", "out") from None
         try:
@@ -149,18 +158,27 @@ class Store:
         return self.folder / "ensembles" / f"{ensemble.name}.nc"
 
     def manifest(self) -> dict[str, dict[str, Any]]:
-        """The last line of every ensemble, by name. A line torn by a crash is passed over."""
+        """The last line of every file, by the ensemble's name or the dataset's."""
+        return {entry.get("ensemble") or entry["file"]: entry for entry in self._lines()}
+
+    def dataset_digests(self) -> list[str]:
+        """SHA-256 of every dataset that was ever put, or about to be put, into place; the last is the newest."""
+        return [entry["sha256"] for entry in self._lines() if entry.get("file") == DATASET]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """The manifest's lines; one torn by a crash is passed over."""
         try:
-            lines = (self.folder / "manifest.jsonl").read_text().splitlines()
+            lines = (self.folder / "manifest.jsonl").read_text(errors="replace").splitlines()
         except FileNotFoundError:
-            return {}
-        entries: dict[str, dict[str, Any]] = {}
+            return []
+        entries = []
         for line in lines:
             try:
                 entry = json.loads(line)
-                entries[entry["ensemble"]] = entry
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 continue
+            if isinstance(entry, dict) and ("ensemble" in entry or ("sha256" in entry and "file" in entry)):
+                entries.append(entry)
         return entries
 
     def pending(self) -> list[Ensemble]:
@@ -172,19 +190,16 @@ class Store:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
         dataset = _ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
         path = self.path(ensemble)
-        staged = files.stage(path, lambda temporary: _write_netcdf(dataset, temporary))
-        entry = {
-            "ensemble": ensemble.name,
-            "sha256": files.sha256(staged),
-            "runs": len(ensemble.runs),
-            "diverged": int((curves.status == Status.DIVERGED).sum()),
-        }
-        try:
-            files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
-        except BaseException:
-            staged.unlink(missing_ok=True)
-            raise
-        files.publish(staged, path)
+        diverged = int((curves.status == Status.DIVERGED).sum())
+        entry = {"ensemble": ensemble.name, "runs": len(ensemble.runs), "diverged": diverged}
+        entry["computed"] = computed_by(attributes)
+        self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
+
+    def computed_by(self) -> list[dict[str, str]]:
+        """What computed the ensembles that are stored: each different answer once."""
+        pending = {ensemble.name for ensemble in self.pending()}
+        found = [e["computed"] for name, e in self.manifest().items() if "computed" in e and name not in pending]
+        return [one for i, one in enumerate(found) if one not in found[:i]]
 
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""
@@ -225,10 +240,21 @@ class Store:
 
     def consolidate(self) -> Path:
         """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
-        path = self.folder / "curves.nc"
+        path = self.folder / DATASET
         dataset = self.dataset()
-        files.write_atomically(path, lambda temporary: _write_netcdf(dataset, temporary))
+        self._publish(path, {"file": DATASET}, lambda temporary: _write_netcdf(dataset, temporary))
         return path
+
+    def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> None:
+        """Write a file aside, put its checksum into the manifest, then put the file into place."""
+        staged = files.stage(path, write)
+        try:
+            line = {**entry, "sha256": files.sha256(staged)}
+            files.append_line(self.folder / "manifest.jsonl", json.dumps(line))
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        files.publish(staged, path)
 
     def dataset(self) -> xr.Dataset:
         """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
@@ -278,6 +304,14 @@ class Store:
             "classes": registry.datasets[study.dataset].about["classes"],
             "target_accuracy": study.target_accuracy,
         }
+
+
+def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
+    found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
+    if "machine" in attributes:
+        found["machine"] = attributes["machine"].rpartition(",")[0]
+    return found
 
 
 def _is_ours(path: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import bnstudy
 import pytest
 import xarray as xr
+from bnstudy import provenance
 from bnstudy.errors import FailedRunsError, InputError, LockedError
 from bnstudy.execution import Observer, resolve_device, run
 from bnstudy.store import Store
@@ -67,6 +68,30 @@ def test_a_resumed_study_is_the_uninterrupted_one(tmp_path):
     resumed = run(study_of(), tmp_path / "cut", observer=recorder)
     assert recorder.trained == [1, 2, 3]
     assert numbers(resumed).equals(numbers(run(study_of(), tmp_path / "whole")))
+
+
+def test_a_study_is_not_resumed_by_something_else(tmp_path, monkeypatch):
+    """Other versions compute other last digits: refused with what differs, unless asked for; nothing is lost."""
+    study = study_of()
+    wanted = run(study, tmp_path / "s")
+    store = Store.open(tmp_path / "s")
+    store.path(store.plan[0]).unlink()
+    there = provenance.versions()
+    monkeypatch.setattr(provenance, "versions", lambda: there.replace("torch==", "torch==0."))
+    with pytest.raises(InputError, match=r"versions: torch==\S+ before, torch==0\.\S+ now") as refused:
+        run(study, tmp_path / "s")
+    assert "--allow-mixed" in str(refused.value)
+    assert len(store.pending()) == 1
+    resumed = run(study, tmp_path / "s", allow_mixed=True)
+    assert (resumed.test_loss == wanted.test_loss).all()
+    assert len(store.computed_by()) == 2
+
+
+def test_a_finished_study_may_be_opened_by_anything(tmp_path, monkeypatch):
+    study = study_of()
+    run(study, tmp_path / "s")
+    monkeypatch.setattr(provenance, "versions", lambda: "torch==0")
+    run(study, tmp_path / "s")
 
 
 def test_a_locked_study_is_left_alone(tmp_path):

@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from bnstudy.cli.options import (
+    AllowMixed,
     DataDir,
     Device,
     DryRun,
@@ -19,6 +20,7 @@ from bnstudy.cli.options import (
     Out,
     Quiet,
     Verbose,
+    Wait,
     option_name,
     study_options,
 )
@@ -83,12 +85,15 @@ def baseline(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    _run(_shipped("baseline"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
+    _run(_shipped("baseline"), settings, out, running, dry_run, quiet, verbose)
 
 
 @app.command("init-sweep")
@@ -100,12 +105,15 @@ def init_sweep(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    _run(_shipped("init_sweep"), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
+    _run(_shipped("init_sweep"), settings, out, running, dry_run, quiet, verbose)
 
 
 @app.command()
@@ -118,29 +126,40 @@ def run(
     device: Device = "auto",
     jobs: Jobs = None,
     no_compile: NoCompile = False,
+    allow_mixed: AllowMixed = False,
+    wait: Wait = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Run a study file, or resume it. Options are laid over the file."""
-    _run(Path(study_file), settings, out, data_dir, device, jobs, no_compile, dry_run, quiet, verbose)
+    running = Running(data_dir, device, jobs, not no_compile, allow_mixed, wait)
+    _run(Path(study_file), settings, out, running, dry_run, quiet, verbose)
+
+
+class Running(NamedTuple):
+    """How a study is run; none of it changes what is asked."""
+
+    data_dir: str | None
+    device: str
+    jobs: str | None
+    compiled: bool
+    allow_mixed: bool
+    wait: bool
 
 
 def _run(
     path: Path,
     settings: dict[str, str],
     out: str | None,
-    data_dir: str | None,
-    device: str,
-    jobs: str | None,
-    no_compile: bool,
+    running: Running,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
     study = _load(path, settings)
     if dry_run:
-        _print_plan(study, out, device)
+        _print_plan(study, out, running.device)
         return
     from bnstudy.cli.progress import Reporter
     from bnstudy.execution import Observer, usable_cores
@@ -151,10 +170,12 @@ def _run(
         dataset = run_study(
             study,
             out,
-            data_dir=data_dir,
-            device=device,
-            jobs=usable_cores() if jobs is None else _whole_number(jobs, "jobs"),
-            compiled=not no_compile,
+            data_dir=running.data_dir,
+            device=running.device,
+            jobs=usable_cores() if running.jobs is None else _whole_number(running.jobs, "jobs"),
+            compiled=running.compiled,
+            allow_mixed=running.allow_mixed,
+            wait=running.wait,
             quiet=quiet,
             observer=reporter,
         )
@@ -261,6 +282,27 @@ def status(
     for name, entry in store.manifest().items():
         if "failed" in entry:
             print(f"{name} failed: {entry['failed']}")
+
+
+@app.command()
+def verify(
+    folder: StudyFolder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False
+) -> None:
+    """Check every file of a study against its checksum; names those that are damaged, missing or foreign."""
+    from bnstudy.verification import verify as find
+
+    found = find(folder)
+    if as_json:
+        import json
+
+        print(json.dumps([{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in found]))
+    else:
+        for finding in found:
+            print(f"{finding.path}: {finding.kind}; {finding.advice}")
+    if found:
+        raise InputError(f"{folder}: {len(found)} of its files are not as they should be")
+    if not as_json:
+        print(f"{folder}: every file is as it was written")
 
 
 @app.command("list")

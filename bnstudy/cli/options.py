@@ -92,6 +92,18 @@ NoCompile = Annotated[
     bool,
     typer.Option("--no-compile", help="Build and use no code of bnstudy's own.", rich_help_panel=RUNNING),
 ]
+AllowMixed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed",
+        help="Resume even where another device, kernel or other versions computed a part.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another process is at work on the study.", rich_help_panel=RUNNING),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]

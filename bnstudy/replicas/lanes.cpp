@@ -72,7 +72,8 @@ template <class V> static inline V spread(double v) { return V{} + v; }
 // P neighbouring positions by O outputs, kept in registers. In a row of the image the window's columns and channels
 // lie one after the other: `span` of them.
 template <class X, class V, int P, int O>
-static inline void tile(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, const V* bias, V* y) {
+static inline void tile(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, const V* bias,
+                        V* y) {
     V sum[P][O];
     UNROLL for (int o = 0; o < O; o++) {
         V b = bias ? bias[o] : V{};
@@ -96,30 +97,40 @@ static inline void tile(const X* x, long row, long hop, const V* w, long outputs
 }
 
 template <class X, class V, int O>
-static inline void tiles(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width, const V* bias, V* y) {
+static inline void tiles(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width, const V* bias,
+                         V* y) {
     long q = 0, span = kernel * hop;
-    for (; q + 4 <= width; q += 4) tile<X, V, 4, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * outputs);
-    if (width - q >= 2) tile<X, V, 2, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * outputs), q += 2;
-    if (q < width) tile<X, V, 1, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * outputs);
+    auto next = [&](auto P) {
+        tile<X, V, P.value, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * outputs);
+        q += P.value;
+    };
+    while (q + 4 <= width) next(std::integral_constant<int, 4>());
+    if (q + 2 <= width) next(std::integral_constant<int, 2>());
+    if (q < width) next(std::integral_constant<int, 1>());
+}
+
+// Calls f with a number from 1 to 4 that the compiler knows.
+template <class F> static inline void with_number(long n, F f) {
+    if (n == 4) f(std::integral_constant<int, 4>());
+    else if (n == 3) f(std::integral_constant<int, 3>());
+    else if (n == 2) f(std::integral_constant<int, 2>());
+    else f(std::integral_constant<int, 1>());
 }
 
 // One row of outputs from `kernel` rows of padded inputs, `hop` channels a position.
 template <class X, class V>
-static void correlate(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width, const V* bias, V* y) {
-    for (long o = 0; o < outputs;) {
-        const V* b = bias ? bias + o : nullptr;
-        long left = std::min<long>(TILE, outputs - o);
-        if (left == 4) tiles<X, V, 4>(x, row, hop, w + o, outputs, kernel, width, b, y + o);
-        else if (left == 3) tiles<X, V, 3>(x, row, hop, w + o, outputs, kernel, width, b, y + o);
-        else if (left == 2) tiles<X, V, 2>(x, row, hop, w + o, outputs, kernel, width, b, y + o);
-        else tiles<X, V, 1>(x, row, hop, w + o, outputs, kernel, width, b, y + o);
-        o += left;
-    }
+static void correlate(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width, const V* bias,
+                      V* y) {
+    for (long o = 0; o < outputs; o += TILE)
+        with_number(std::min<long>(TILE, outputs - o), [&](auto O) {
+            tiles<X, V, O.value>(x, row, hop, w + o, outputs, kernel, width, bias ? bias + o : nullptr, y + o);
+        });
 }
 
 // K rows by J inputs of the window by O outputs of the weight gradient, summed over some rows.
 template <class X, class V, int K, int J, int O>
-static inline void outer(const X* x, long row, long hop, const V* g, long g_row, long outputs, long rows, long width, V* dw, long dw_row) {
+static inline void outer(const X* x, long row, long hop, const V* g, long g_row, long outputs, long rows, long width, V* dw,
+                         long dw_row) {
     V sum[K][J][O] = {};
     for (long h = 0; h < rows; h++) {
         const X* xs = x + h * row;
@@ -147,28 +158,23 @@ static inline void outer(const X* x, long row, long hop, const V* g, long g_row,
 template <class X, class V>
 static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, long rows, V* dw) {
     long row = in_row(s), span = s.kernel * s.inputs, dw_row = span * s.outputs;
-    auto all = [&](auto run, long k, long j, long o) { run(x + k * row + j, row, s.inputs, g + o, g_row, s.outputs, rows, s.width, dw + k * dw_row + j * s.outputs + o, dw_row); };
+    auto sum = [&](auto run, long k, long j, long o) {
+        V* to = dw + k * dw_row + j * s.outputs + o;
+        run(x + k * row + j, row, s.inputs, g + o, g_row, s.outputs, rows, s.width, to, dw_row);
+    };
     if (s.kernel == 3 && s.inputs == 1) {  // a whole window of one channel fits the registers
         long o = 0;
-        for (; o + 2 <= s.outputs; o += 2) all(outer<X, V, 3, 3, 2>, 0, 0, o);
-        if (o < s.outputs) all(outer<X, V, 3, 3, 1>, 0, 0, o);
+        for (; o + 2 <= s.outputs; o += 2) sum(outer<X, V, 3, 3, 2>, 0, 0, o);
+        if (o < s.outputs) sum(outer<X, V, 3, 3, 1>, 0, 0, o);
         return;
     }
     for (long k = 0; k < s.kernel; k++)
         for (long j = 0; j < span; j += TILE)
-            for (long o = 0; o < s.outputs; o += TILE) {
-                long inputs = std::min<long>(TILE, span - j), outputs = std::min<long>(TILE, s.outputs - o);
-                auto of = [&](auto J) {
-                    if (outputs == 4) all(outer<X, V, 1, J.value, 4>, k, j, o);
-                    else if (outputs == 3) all(outer<X, V, 1, J.value, 3>, k, j, o);
-                    else if (outputs == 2) all(outer<X, V, 1, J.value, 2>, k, j, o);
-                    else all(outer<X, V, 1, J.value, 1>, k, j, o);
-                };
-                if (inputs == 4) of(std::integral_constant<int, 4>());
-                else if (inputs == 3) of(std::integral_constant<int, 3>());
-                else if (inputs == 2) of(std::integral_constant<int, 2>());
-                else of(std::integral_constant<int, 1>());
-            }
+            for (long o = 0; o < s.outputs; o += TILE)
+                with_number(std::min<long>(TILE, span - j), [&](auto J) {
+                    with_number(std::min<long>(TILE, s.outputs - o),
+                                [&](auto O) { sum(outer<X, V, 1, J.value, O.value>, k, j, o); });
+                });
 }
 
 // A few rows at a time, so that they stay in the first-level cache.
@@ -324,7 +330,8 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
     void use_statistics() {
         scale.resize(outputs), shift.resize(outputs), inverse.resize(outputs);
         for (long o = 0; o < outputs; o++) {
-            for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(((const V*)norm.variance)[o][l] + (T)s.eps);
+            V variance = ((const V*)norm.variance)[o] + (T)s.eps;
+            for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(variance[l]);
             scale[o] = ((const V*)norm.gamma)[o] * inverse[o];
             shift[o] = ((const V*)norm.beta)[o] - mean[o] * scale[o];
         }
@@ -387,8 +394,10 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
     // ---- backward
 
     // Goes through some rows of one sample, output by output, and hands `use` the gradient at the ReLU's input; y is
-    // what the convolution gave there. Each comes with a number below POOL, so that sums can be kept apart. Pooling hands back equal parts, and zero to a last row or column that it dropped.
-    template <bool NORM, class F> inline void rows(long n, const V* g, const V* y, long first, long last, F use) const {
+    // what the convolution gave there. Pooling hands back equal parts, and zero to a last row or column that it dropped.
+    // Each value comes with a number below POOL, so that sums can be kept side by side.
+    template <bool NORM, class F>
+    inline void rows(long n, const V* g, const V* y, long first, long last, F use) const {
         for (long h = first; h < last; h++)
             for (long o = 0; o < outputs; o++) {
                 const V* from = g + n * out_size + h / POOL * out_row + o;
@@ -509,7 +518,8 @@ template <class V> static void put(const std::vector<V>& values, void* to, long 
 }
 
 // Calls f(layer, pack, its parts of the signals) for each pack.
-template <class T, class F> static void each_pack(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, F f) {
+template <class T, class F>
+static void each_pack(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, F f) {
     using V = typename Types<T>::V;
     long weights = s.kernel * s.kernel * s.inputs * s.outputs, size = s.samples * s.height * s.width;
     for (long p = 0; p < s.packs; p++) {
@@ -528,7 +538,8 @@ template <class T, class F> static void each_pack(const Block& s, const Norm& no
         }
         by_kind<T>(block, [&](auto* kind) {
             std::remove_pointer_t<decltype(kind)> layer(block, own, own_x, own_w.data(), own_b.data(), kept);
-            if (kept) layer.kept = (V*)kept + p * s.samples * (norm.gamma ? layer.size : layer.out_height * layer.out_width * layer.words);
+            long each = norm.gamma ? layer.size : layer.out_height * layer.out_width * layer.words;
+            if (kept) layer.kept = (V*)kept + p * s.samples * each;
             f(layer, p);
         });
         if (norm.gamma) put(mean, norm.mean, p, s.packs), put(variance, norm.variance, p, s.packs);
@@ -536,22 +547,26 @@ template <class T, class F> static void each_pack(const Block& s, const Norm& no
 }
 
 template <class T>
-static void forward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, void* out) {
+static void forward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept,
+                          void* out) {
     using V = typename Types<T>::V;
-    each_pack<T>(s, norm, x, w, b, kept, [&](auto& layer, long p) { layer.forward((V*)out + p * s.samples * layer.out_size); });
+    each_pack<T>(s, norm, x, w, b, kept,
+                 [&](auto& layer, long p) { layer.forward((V*)out + p * s.samples * layer.out_size); });
 }
 
 template <class T>
-static void backward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept, const void* flipped,
-                           const void* g, void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
+static void backward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept,
+                           const void* flipped, const void* g, void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
     using V = typename Types<T>::V;
     long weights = s.kernel * s.kernel * s.inputs * s.outputs, size = s.samples * s.height * s.width;
     each_pack<T>(s, norm, x, w, b, kept, [&](auto& layer, long p) {
         auto own_flipped = taken<V>(flipped, p, s.packs, weights);
         std::vector<V> own_w(weights), own_b(s.outputs), own_gamma(dgamma ? s.outputs : 0), own_beta(own_gamma);
-        layer.backward(own_flipped.data(), (const V*)g + p * s.samples * layer.out_size, dx ? (V*)dx + p * size * s.inputs : nullptr,
-                       own_w.data(), own_b.data(), own_gamma.data(), own_beta.data());
-        put(own_w, dw, p, s.packs), put(own_b, db, p, s.packs), put(own_gamma, dgamma, p, s.packs), put(own_beta, dbeta, p, s.packs);
+        V* own_dx = dx ? (V*)dx + p * size * s.inputs : nullptr;
+        layer.backward(own_flipped.data(), (const V*)g + p * s.samples * layer.out_size, own_dx, own_w.data(), own_b.data(),
+                       own_gamma.data(), own_beta.data());
+        put(own_w, dw, p, s.packs), put(own_b, db, p, s.packs);
+        put(own_gamma, dgamma, p, s.packs), put(own_beta, dbeta, p, s.packs);
     });
 }
 

@@ -1,0 +1,74 @@
+"""Whether a study folder holds what it should: every file against its checksum, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bnstudy import files
+from bnstudy.store import DATASET, OWN_FILES, Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file that is not as it should be.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    kind : str
+        ``damaged``, ``missing`` or ``foreign``.
+    advice : str
+        What to do about it.
+    """
+
+    path: Path
+    kind: str
+    advice: str
+
+
+def verify(folder: str | Path) -> list[Finding]:
+    """Every damaged, missing or foreign file of a study folder; no file is opened but to add up its bytes.
+
+    Raises
+    ------
+    InputError
+        The folder holds no study, or its study or plan cannot be read.
+    """
+    store = Store.open(folder)
+    found = [*_ensembles(store), *_dataset(store)]
+    return sorted([*found, *_foreign(store)], key=lambda finding: str(finding.path))
+
+
+def _ensembles(store: Store) -> Iterator[Finding]:
+    entries = store.manifest()
+    for ensemble in store.plan:
+        path, digest = store.path(ensemble), entries.get(ensemble.name, {}).get("sha256")
+        if digest is None:
+            if path.exists():
+                yield Finding(path, "foreign", "the manifest does not know it; move it away and run the study again")
+        elif not path.is_file():
+            yield Finding(path, "missing", "run the study again, which trains it anew")
+        elif files.sha256(path) != digest:
+            yield Finding(path, "damaged", "delete it and run the study again")
+
+
+def _dataset(store: Store) -> Iterator[Finding]:
+    path, digests = store.folder / DATASET, store.dataset_digests()
+    if path.is_file():
+        # A process killed just before the newest was put into place leaves the one before it, which is whole.
+        if files.sha256(path) not in digests:
+            kind = "damaged" if digests else "foreign"
+            yield Finding(path, kind, "run the study again, which rebuilds it from the ensembles")
+    elif digests:
+        yield Finding(path, "missing", "run the study again, which rebuilds it from the ensembles")
+
+
+def _foreign(store: Store) -> Iterator[Finding]:
+    """Whatever lies there that no study writes. What a killed process left half-written goes at the next run."""
+    known = {store.folder / name for name in OWN_FILES} | {store.path(ensemble) for ensemble in store.plan}
+    for path in [*store.folder.iterdir(), *store.folder.glob("ensembles/*")]:
+        if path not in known and not files.is_temporary(path):
+            yield Finding(path, "foreign", "bnstudy did not write it; move it away")
