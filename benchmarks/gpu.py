@@ -20,7 +20,10 @@ import torch
 from bnstudy import data, training
 
 GRID = {
-    **{"name": "grid", "models": "mlp,cnn", "norms": "none,batch", "seeds": 10},
+    "name": "grid",
+    "models": "mlp,cnn",
+    "norms": "none,batch",
+    "seeds": 10,
     "inits": "default,zero,large-variance,scaled-normal:0.01,scaled-normal:1,scaled-normal:10",
 }
 

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from bnstudy import streams
 from bnstudy.replicas import Replicas
 
-EVALUATION_BATCH = 500
 WARM_UP = 3  # steps before a CUDA graph is recorded, so that libraries have set themselves up
 Pair = tuple[Tensor, Tensor]
 
@@ -154,7 +153,7 @@ def evaluate(replicas: Replicas, samples: Pair, prefix: str) -> dict[str, np.nda
     correct_sum = torch.zeros_like(loss_sum)
     dtype = next(iter(replicas.parameters.values())).dtype
     replicas.train(False)
-    for part in batches(len(labels), EVALUATION_BATCH):
+    for part in batches(len(labels), replicas.evaluation_batch):
         losses, correct = loss_and_correct(replicas(images[None, part].to(dtype)), labels[None, part])
         loss_sum += losses.sum(1, dtype=torch.float64)
         correct_sum += correct.sum(1)

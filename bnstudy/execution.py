@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from bnstudy import data, provenance
+from bnstudy import data, files, provenance
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.store import Store, computed_by, open_results
@@ -101,7 +101,7 @@ def run(
     if store is None or store.pending() or not _arms_known(store):
         loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
     store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
-    with store.locked(wait), _stop_flag() as flag:
+    with files.disk_errors(folder), store.locked(wait), _stop_flag() as flag:
         store.clean()
         if loaded and not _arms_known(store):
             _measure_arms(store, loaded, chosen)

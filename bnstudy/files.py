@@ -6,7 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bnstudy.errors import InputError
@@ -54,14 +54,26 @@ def stage(path: Path, write: Callable[[Path], None]) -> Path:
 
 def publish(temporary: Path, path: Path) -> str:
     """Rename a staged file into place and flush its folder; returns its SHA-256."""
-    digest = sha256(temporary)
     try:
+        digest = sha256(temporary)
         os.replace(temporary, path)
         flush_folder(path.parent)
     except OSError as error:
         _discard(temporary)
         raise _cannot_write(path, error) from error
     return digest
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses, and nobody else has explained, into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(
+            f"{error.filename or folder}: {reason}; what is stored is whole, and resumes", "out"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> str:

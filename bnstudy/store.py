@@ -65,6 +65,8 @@ class Store:
             The folder holds another study (the message lists the differences), or something else.
         """
         folder = Path(folder)
+        # Looked at first: another process may be making the study, and a study's plan is there before the rest.
+        strange = folder.is_file() or (folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir()))
         if (folder / "plan.json").exists():
             store = cls.open(folder)
             if changes := store.study.differences(study):
@@ -73,7 +75,7 @@ class Store:
                 )
                 raise InputError(f"{folder} holds another study ({listed}); choose another folder with --out", "out")
             return store
-        if folder.is_file() or (folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())):
+        if strange:
             raise InputError(f"{folder} is not empty and holds no study; choose another folder with --out", "out")
         return None
 

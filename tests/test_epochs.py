@@ -73,7 +73,7 @@ def test_evaluation_does_not_depend_on_its_batch(digits, monkeypatch):
     study = Study.make({"dataset": "digits", "models": "cnn", "norms": "batch", "inits": "default", "seeds": 1})
     replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
     wanted = epochs.evaluate(replicas, digits.test, "test")
-    monkeypatch.setattr(epochs, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(type(replicas), "evaluation_batch", 7)
     found = epochs.evaluate(replicas, digits.test, "test")
     assert abs(found["test_loss"] - wanted["test_loss"]) < 1e-12
     assert found["test_accuracy"] == wanted["test_accuracy"]

@@ -20,7 +20,11 @@ class Replicas(ABC):
         The plain network's parameters by name, each with a leading axis of length R. They are leaves.
     buffers : dict of str to Tensor
         Likewise its buffers.
+    evaluation_batch : int
+        Samples at a time that are quickest to evaluate.
     """
+
+    evaluation_batch: int = 1000
 
     size: int
     parameters: dict[str, Tensor]

@@ -28,6 +28,8 @@ from bnstudy.replicas.steps import Call, Signal, Step, runs_of
 class Lanes(Replicas):
     """Replicas as lanes; of a chain of known layers, on a CPU, where the kernel can be built."""
 
+    evaluation_batch = 250
+
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         found = kernel.load()
         assert found is not None, "ask Lanes.suits first"
@@ -75,7 +77,8 @@ class Lanes(Replicas):
         if inputs == 1:
             return None
         chosen = groups or [r * inputs // self.size for r in range(self.size)]
-        return torch.tensor([*chosen, *[0] * (self.packs * self.lanes - self.size)], dtype=torch.int32)
+        missing = self.packs * self.lanes - self.size
+        return torch.tensor([*chosen, *[chosen[-1]] * missing], dtype=torch.int32)
 
 
 class _Run(torch.autograd.Function):
