@@ -78,7 +78,7 @@ def aim(target: float | None, reached: float) -> str:
 def draw(found: dict) -> None:
     names = sorted(found[TASKS[0]], key=lambda name: statistics.median(found[TASKS[0]][name].values()))
     names.remove(BEST_LOOP)
-    figure, axes = plt.subplots(1, len(TASKS), figsize=(11, 3.6), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(11, 3.6), sharex=True, sharey=True, layout="constrained")
     for ax, task in zip(axes, TASKS, strict=True):
         for i, name in enumerate(names):
             values = list(found[task][name].values())
@@ -89,6 +89,8 @@ def draw(found: dict) -> None:
         ax.set(xscale="log", title=NAMES[task[0]] + NAMES[task[1]], xlabel="seconds a run-epoch")
         ax.grid(axis="x", which="both", linewidth=0.4, alpha=0.5)
         ax.spines[["top", "right"]].set_visible(False)
+    ticks = [0.1, 0.3, 1, 3, 10]
+    axes[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     count = len(next(iter(found[TASKS[0]].values())))
