@@ -35,10 +35,8 @@ def main() -> None:
             steps = len(data.train[1]) // BATCH
             print(f"\n{task.model}, {task.norm}, {type(replicas).__name__}: {total / 1e3 / steps / REPLICAS:.2f} ms")
             for average in averages[:ROWS]:
-                share = 100 * average.self_cpu_time_total / total
-                print(
-                    f"  {share:5.1f} %  {average.self_cpu_time_total / 1e3 / steps / REPLICAS:.3f} ms  {average.key[:60]}"
-                )
+                own = average.self_cpu_time_total
+                print(f"  {100 * own / total:5.1f} %  {own / 1e3 / steps / REPLICAS:.3f} ms  {average.key[:60]}")
 
 
 if __name__ == "__main__":
