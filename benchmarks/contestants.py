@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from bnstudy import epochs, inits, models, registry, training, workers
+from bnstudy import epochs, inits, models, registry, workers
 from bnstudy.data import Data
 from bnstudy.execution import usable_cores
 from bnstudy.plan import make_plan
 from bnstudy.replicas import Vmapped
-from bnstudy.sharing import Shared, share
+from bnstudy.sharing import Shared
 from bnstudy.study import Study
 from torch import nn
 from torch.nn import functional as F
@@ -288,6 +288,3 @@ def pictures(share_of_mnist: float) -> Data:
         return torch.randn(n, 1, 28, 28, generator=draw), torch.randint(10, (n,), generator=draw)
 
     return Data(pair(int(60_000 * share_of_mnist)), None, pair(int(10_000 * share_of_mnist)), 10, "noise")
-
-
-__all__ = ["CONTESTANTS", "Task", "pictures", "share", "training"]

@@ -15,7 +15,8 @@ import random
 import sys
 from pathlib import Path
 
-from contestants import CONTESTANTS, Task, pictures, share
+from bnstudy.sharing import share
+from contestants import CONTESTANTS, Task, pictures
 
 TASKS = [Task(model, norm) for model in ("cnn", "mlp") for norm in ("none", "batch")]
 
