@@ -17,7 +17,7 @@ def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
         yield name, version
     yield "machine", provenance.machine()
     yield from _torch()
-    yield "compiler", shutil.which("g++") or shutil.which("c++") or "none found (not needed)"
+    yield "kernel", _kernel()
     yield from _data(data_dir)
     yield "results", _writable(Path("results"))
 
@@ -37,6 +37,17 @@ def _torch() -> Iterator[tuple[str, str]]:
         import torchvision.datasets  # noqa: F401
     except Exception as error:  # a mismatched torchvision fails in its own ways
         yield "problem", f"torchvision cannot be imported ({str(error).splitlines()[0]}): install one that fits torch"
+
+
+def _kernel() -> str:
+    from bnstudy.replicas import kernel
+
+    if kernel.find_compiler() is None:
+        return "none: no C++ compiler found; convolutions take PyTorch's code, which is slower for small networks"
+    found = kernel.load()
+    if found is None:
+        return f"none: {kernel.find_compiler()} cannot build it; convolutions take PyTorch's code, which is slower"
+    return f"lanes, built by {found.compiler}"
 
 
 def _data(data_dir: str | None) -> Iterator[tuple[str, str]]:
