@@ -169,3 +169,15 @@ def test_learning_rates_may_differ_within_an_ensemble():
 def test_seconds_alone_is_a_time_per_epoch(digits):
     study = study_of()
     assert 0 < training.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
+
+
+def test_a_gpus_capacity_is_what_its_free_memory_holds(monkeypatch):
+    """Two-layer CNN: 100 samples of 4 x 28 x 28 after each of three layers, and so on; doubled for the gradients."""
+    study = Study.make({"models": "cnn"})
+    none, batch = (training.replica_bytes(study, "cnn", norm, (1, 28, 28), 10) for norm in ("none", "batch"))
+    outputs = 2 * 4 * 28 * 28 + 4 * 14 * 14 + 2 * 8 * 14 * 14 + 2 * 8 * 7 * 7 + 10
+    assert none == 4 * (2 * outputs * 100 + 4 * 4266)
+    assert batch > none
+    for free, wanted in ((0, 1), (8 * batch, 4), (10**15, 512)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**15))
+        assert training.capacity(study, "cuda") == wanted
