@@ -96,21 +96,22 @@ def run(
         raise InputError(f"must be from 1 to {MAX_JOBS}, not {jobs}", "jobs")
     chosen = resolve_device(device)
     folder = Path(out or Path("results") / study.name)
-    store = Store.find(folder, study)
-    loaded = None
-    if store is None or store.pending() or not _arms_known(store):
-        loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
-    store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
-    with files.disk_errors(folder), store.locked(wait), _stop_flag() as flag:
-        store.clean()
-        if loaded and not _arms_known(store):
-            _measure_arms(store, loaded, chosen)
-        setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
-        failed = _train(store, setup, loaded, jobs, observer, flag, allow_mixed)
-        store.consolidate()
-    if failed:
-        raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
-    return open_results(store.folder)
+    with files.disk_errors(folder):
+        store = Store.find(folder, study)
+        loaded = None
+        if store is None or store.pending() or not _arms_known(store):
+            loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
+        store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
+        with store.locked(wait), _stop_flag() as flag:
+            store.clean()
+            if loaded and not _arms_known(store):
+                _measure_arms(store, loaded, chosen)
+            setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
+            failed = _train(store, setup, loaded, jobs, observer, flag, allow_mixed)
+            store.consolidate()
+        if failed:
+            raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
+        return open_results(store.folder)
 
 
 def _refuse_mixture(store: Store, now: dict[str, str]) -> None:

@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader went away. Keep Python from complaining again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}", 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 
