@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from bnstudy import epochs, inits, models, registry, workers
 from bnstudy.data import Data
-from bnstudy.execution import usable_cores
+from bnstudy.machine import usable_cores
 from bnstudy.plan import make_plan
 from bnstudy.replicas import Vmapped
 from bnstudy.sharing import Shared
@@ -66,7 +66,7 @@ def bnstudy(task: Task, shared: Shared, compiled: bool = True) -> float:
     def progress(ensemble, progress) -> None:
         times.setdefault(ensemble.index, []).append(time.perf_counter())
 
-    watch = workers.Watch(progress, lambda *_: None, _fail, lambda: False)
+    watch = workers.Watch(lambda _: None, progress, lambda *_: None, _fail, lambda: False)
     setup = workers.Setup(study.to_toml(), None, "cpu", compiled)
     plan = make_plan(study, capacity=16)[: cores()]
     workers.train_in_processes(setup, plan, cores(), watch, data)

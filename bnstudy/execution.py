@@ -1,36 +1,35 @@
-"""Who runs the ensembles: this process or several, from a study to its stored dataset."""
+"""Who runs the ensembles: this machine or a cluster, from a study to its stored dataset."""
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from bnstudy import data, files, provenance
+from bnstudy import files
 from bnstudy.errors import FailedRunsError, InputError
-from bnstudy.plan import Ensemble, make_plan
-from bnstudy.store import Store, computed_by, open_results
+from bnstudy.machine import Machine, resolve_device
+from bnstudy.plan import Ensemble, Shard
+from bnstudy.store import Store, computed_by, differing, open_results
 from bnstudy.study import Study
-from bnstudy.workers import Setup, StoppedError, Watch, train_here, train_in_processes
+from bnstudy.workers import StoppedError, Watch
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bnstudy.store import Arm
     from bnstudy.training import Curves, Progress
-
-MAX_JOBS = 1024
 
 
 class Observer:
     """Told what happens while a study runs; does nothing by itself."""
 
-    def started(self, store: Store, todo: int) -> None:
-        """Training begins: `todo` ensembles are left."""
+    def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
+        """Training begins, of the ensembles that are left."""
 
     def progress(self, ensemble: Ensemble, progress: Progress) -> None:
         """An ensemble finished an epoch."""
@@ -42,6 +41,30 @@ class Observer:
         """An ensemble failed twice and is given up for now."""
 
 
+class Trains(Protocol):
+    """What can train ensembles: this machine (:class:`~bnstudy.machine.Machine`) or a cluster."""
+
+    device: str
+
+    def prepare(self, study: Study) -> None:
+        """Make sure of the data; InputError if they are not to be had."""
+
+    def plan(self, study: Study) -> tuple[Ensemble, ...]:
+        """Which runs train together."""
+
+    def attributes(self) -> dict[str, str]:
+        """What computes, as the attributes of what is stored."""
+
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
+        """Facts of each arm's plain network."""
+
+    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
+        """Train ensembles and tell `watch`."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
 def run(
     study: Study,
     out: str | Path | None = None,
@@ -49,6 +72,8 @@ def run(
     data_dir: str | Path | None = None,
     device: str = "auto",
     jobs: int = 1,
+    shard: Shard | None = None,
+    scheduler: str | None = None,
     compiled: bool = True,
     allow_mixed: bool = False,
     wait: bool = False,
@@ -62,13 +87,18 @@ def run(
     study : Study
         What to run.
     out : path, optional
-        The study folder; ``results/NAME`` by default. If it holds the same study, that study is resumed.
+        The study folder; by default ``results/NAME``, for a shard ``results/NAME.shards/K-of-N``. If it holds the same
+        study, that study is resumed.
     data_dir : path, optional
         Where data sets lie; see :func:`bnstudy.data.data_folder`.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int
         Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
+    shard : Shard, optional
+        Train this part of the ensembles alone; :func:`bnstudy.merging.merge` joins the parts.
+    scheduler : str, optional
+        Send the ensembles to the workers of this ``dask.distributed`` scheduler: its address, or its scheduler file.
     compiled : bool
         Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
     allow_mixed : bool
@@ -91,35 +121,43 @@ def run(
     StoppedError
         A signal came; what is finished is stored, and the same call resumes.
     """
-    observer = observer or Observer()
-    if not 1 <= jobs <= MAX_JOBS:
-        raise InputError(f"must be from 1 to {MAX_JOBS}, not {jobs}", "jobs")
-    chosen = resolve_device(device)
-    folder = Path(out or Path("results") / study.name)
-    with files.disk_errors(folder):
+    folder = Path(out) if out else default_folder(study, shard)
+    with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, files.disk_errors(folder):
         store = Store.find(folder, study)
-        loaded = None
-        if store is None or store.pending() or not _arms_known(store):
-            loaded = data.load(study, data_dir, quiet)  # before anything is written: it may not be there
-        store = store or Store.create(folder, study, chosen.split(":")[0], plan_for(study, chosen))
+        if prepared := store is None or bool(_left(store, shard)) or not _arms_known(store):
+            trainer.prepare(study)  # before anything is written: the data may not be there
+        store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
         with store.locked(wait), _stop_flag() as flag:
             store.clean()
-            if loaded and not _arms_known(store):
-                _measure_arms(store, loaded, chosen)
-            setup = Setup(study.to_toml(), str(data_dir) if data_dir else None, chosen, compiled)
-            failed = _train(store, setup, loaded, jobs, observer, flag, allow_mixed)
+            if prepared and not _arms_known(store):
+                store.save_arms(trainer.measure_arms(study))
+            failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
             store.consolidate()
         if failed:
             raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
         return open_results(store.folder)
 
 
+def default_folder(study: Study, shard: Shard | None = None) -> Path:
+    """Where a study is stored unless one says otherwise."""
+    whole = Path("results") / study.name
+    return whole.with_name(f"{study.name}.shards") / f"{shard.index}-of-{shard.count}" if shard else whole
+
+
+def _trainer(
+    device: str, data_dir: str | Path | None, jobs: int, compiled: bool, quiet: bool, scheduler: str | None
+) -> Trains:
+    if scheduler is None:
+        return Machine(resolve_device(device), data_dir, jobs, compiled, quiet)
+    from bnstudy.cluster import Cluster
+
+    return Cluster(scheduler, device, data_dir, compiled)
+
+
 def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
     """InputError if what would compute the rest of a study differs from what computed the part that is stored."""
     for before in store.computed_by():
-        differing = [name for name in before if before[name] != now.get(name)]
-        if differing:
-            listed = "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in differing)
+        if listed := differing(before, now):
             raise InputError(
                 f"{store.folder} was computed in part by something else ({listed}), and mixing changes last digits; "
                 "resume it as it was begun, choose another folder with --out, or add --allow-mixed",
@@ -127,33 +165,19 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
             )
 
 
-def _without(before: str, now: str) -> str:
-    """What differs between two lists of words, or the two as they are."""
-    there, here = before.split(), now.split()
-    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"
-
-
 def _train(
-    store: Store,
-    setup: Setup,
-    loaded: data.Data | None,
-    jobs: int,
-    observer: Observer,
-    flag: _Flag,
-    allow_mixed: bool,
+    store: Store, shard: Shard | None, trainer: Trains, observer: Observer, flag: _Flag, allow_mixed: bool
 ) -> int:
-    """Train what is pending; returns how many runs failed."""
-    pending = store.pending()
-    attributes = provenance.attributes(setup.device)
-    if pending:
-        attributes["kernel"] = _kernel(setup)
-        if not allow_mixed:
-            _refuse_mixture(store, computed_by(attributes))
-    observer.started(store, len(pending))
+    """Train what is left; returns how many runs failed."""
+    todo = _left(store, shard)
+    here = trainer.attributes() if todo else {}
+    if todo and not allow_mixed:
+        _refuse_mixture(store, computed_by(here))
+    observer.started(store, todo)
     failed = 0
 
-    def done(ensemble: Ensemble, curves: Curves) -> None:
-        store.save(ensemble, curves, attributes)
+    def done(ensemble: Ensemble, curves: Curves, attributes: dict[str, str] | None) -> None:
+        store.save(ensemble, curves, attributes or here)
         observer.done(ensemble, curves)
 
     def fail(ensemble: Ensemble, reason: str) -> None:
@@ -162,100 +186,28 @@ def _train(
         store.mark_failed(ensemble, reason)
         observer.failed(ensemble, reason)
 
-    watch = Watch(observer.progress, done, fail, lambda: flag.signal is not None)
+    watch = Watch(store.note_running, observer.progress, done, fail, lambda: flag.signal is not None)
     try:
-        if jobs == 1 or setup.device != "cpu":
-            train_here(setup, pending, watch, loaded)
-        else:
-            train_in_processes(setup, pending, jobs, watch, loaded)
+        trainer.train(store.study, todo, watch)
     except StoppedError:
         store.consolidate()
+        counts = store.counts()
         error = StoppedError(
-            f"stopped; {sum(store.counts().values()) - _left(store)} runs are stored, the same command resumes"
+            f"stopped; {counts['done'] + counts['diverged']} runs are stored, the same command resumes"
         )
         error.exit_code = 128 + (flag.signal or signal.SIGINT)
         raise error from None
     return failed
 
 
-def _kernel(setup: Setup) -> str:
-    """What compiled code computes, built now so that no worker has to; "none" where there is none."""
-    from bnstudy.replicas import kernel
-
-    found = kernel.load() if setup.compiled and setup.device == "cpu" else None
-    return f"lanes, {found.compiler}" if found else "none"
-
-
-def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
-    """The plan of a study on this machine and one of its devices."""
-    kind = device.split(":")[0]
-    capacity = None
-    if kind == "cuda":
-        from bnstudy import training
-
-        capacity = training.capacity(study, device)
-    return make_plan(study, kind, capacity, usable_cores())
-
-
-def _left(store: Store) -> int:
-    return sum(len(ensemble.runs) for ensemble in store.pending())
-
-
-def _arms(study: Study) -> list[tuple[str, str]]:
-    return [(model, norm) for model in study.models for norm in study.norms]
+def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
+    """What is still to be trained, of one shard or of all."""
+    return [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
 
 
 def _arms_known(store: Store) -> bool:
     known = store.arms()
-    return all(arm in known for arm in _arms(store.study))
-
-
-def _measure_arms(store: Store, loaded: data.Data, device: str) -> None:
-    """Count each arm's parameters and time its plain network alone, once a study, before the workers start."""
-    import torch
-
-    from bnstudy import training
-
-    study = store.study
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        loaded = loaded.to(torch.device(device))
-        store.save_arms(
-            {
-                (model, norm): {
-                    "n_parameters": training.count_parameters(study, model, norm, loaded.shape, loaded.classes),
-                    "epoch_seconds_alone": training.seconds_alone(study, model, norm, loaded),
-                }
-                for model, norm in _arms(study)
-            }
-        )
-    finally:
-        torch.set_num_threads(threads)
-
-
-def resolve_device(name: str) -> str:
-    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
-    import torch
-
-    kind, _, index = name.partition(":")
-    available = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if available else "cpu"
-    if name == "cpu":
-        return name
-    if kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name):
-        if not available:
-            raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
-        if index and int(index) >= torch.cuda.device_count():
-            raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
-        return name
-    raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return all(arm in known for arm in store.study.arms())
 
 
 @dataclass

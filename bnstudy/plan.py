@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
+from bnstudy.errors import InputError
 from bnstudy.study import Run, Study
 
 T = TypeVar("T")
@@ -45,7 +46,13 @@ class Ensemble:
         return tuple(seeds.index(run.seed) for run in self.runs)
 
 
-def make_plan(study: Study, device: str = "cpu", capacity: int | None = None, cores: int = 1) -> tuple[Ensemble, ...]:
+def make_plan(
+    study: Study,
+    device: str = "cpu",
+    capacity: int | None = None,
+    cores: int = 1,
+    leave_out: Container[Run] = (),
+) -> tuple[Ensemble, ...]:
     """Split a study's runs into ensembles.
 
     Parameters
@@ -58,11 +65,14 @@ def make_plan(study: Study, device: str = "cpu", capacity: int | None = None, co
         Replicas an ensemble at most; by default what suits the device.
     cores : int
         Of the machine; on a CPU each should have an ensemble to work on.
+    leave_out : container of Run
+        Runs that are planned already.
     """
     most = capacity or CAPACITY[device]
     if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:
         most = FINER
-    by_arm = sorted(study.runs(), key=lambda run: (_arm(study, run), study.seeds.index(run.seed)))
+    runs = (run for run in study.runs() if run not in leave_out)
+    by_arm = sorted(runs, key=lambda run: (_arm(study, run), study.seeds.index(run.seed)))
     chunks = [
         chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _chunks(list(runs), most)
     ]
@@ -81,3 +91,31 @@ def _chunks(items: list[T], most: int) -> Iterator[list[T]]:
         stop = start + size + (i < longer)
         yield items[start:stop]
         start = stop
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a plan, counted from 1: each part is run by itself, on this machine or another."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``"2/8"`` as a shard.
+
+        Raises
+        ------
+        InputError
+            It is not two whole numbers K/N with 1 <= K <= N.
+        """
+        index, slash, count = text.partition("/")
+        if not (slash and index.strip().isdecimal() and count.strip().isdecimal() and len(text) < 20):
+            raise InputError(f"must be K/N, as in 2/8, not {text[:60]!r}", "shard")
+        if not 1 <= int(index) <= int(count):
+            raise InputError(f"must be K/N with K from 1 to N, not {text!r}", "shard")
+        return cls(int(index), int(count))
+
+    def holds(self, ensemble: Ensemble) -> bool:
+        """Whether an ensemble is of this part. Parts take turns, so that each gets its share of every arm."""
+        return ensemble.index % self.count == self.index - 1

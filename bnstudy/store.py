@@ -7,6 +7,7 @@ A study folder holds::
     ensembles/       one netCDF file each, written once
     manifest.jsonl   a line per file with its SHA-256; the last line of a file counts
     arms.json        facts of each model and norm: parameters, time alone
+    running.json     what is in training now, if a process holds the lock
     curves.nc        everything, rebuilt from the ensembles
 
 A file's line is written before the file is renamed into place. So a file that is there is always known, and a line
@@ -17,7 +18,7 @@ a dataset beside the one before it, until the next run writes both again.
 from __future__ import annotations
 
 import json
-from collections import Counter
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, registry, schema
+from bnstudy import files, provenance, registry, schema
 from bnstudy.errors import InputError, LockedError
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
 
 Arm = tuple[str, str]  # model, norm
 DATASET = "curves.nc"
+PATIENCE = 0.5  # seconds to try for the lock
 # What a study folder holds, the folder of ensembles included.
-OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", DATASET, "lock")
+OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, "lock")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Store:
     study: Study
     device: str
     plan: tuple[Ensemble, ...]
+    amendments: tuple[dict[str, Any], ...] = ()
 
     # ------------------------------------------------------------- open, lock
 
@@ -82,15 +85,11 @@ class Store:
     @classmethod
     def create(cls, folder: str | Path, study: Study, device: str, plan: Sequence[Ensemble] | None = None) -> Store:
         """Make a study folder that holds a plan (by default the device's); InputError if it cannot be made."""
-        folder = Path(folder)
-        plan = tuple(plan or make_plan(study, device))
-        index = {run: i for i, run in enumerate(study.runs())}
-        listed = [[index[run] for run in ensemble.runs] for ensemble in plan]
-        files.write_text(folder / "study.toml", study.to_toml())
+        store = cls(Path(folder), study, device, tuple(plan or make_plan(study, device)))
+        files.write_text(store.folder / "study.toml", study.to_toml())
         # Last: a folder without its plan is one that was never made.
-        text = json.dumps({"study_hash": study.digest, "device": device, "ensembles": listed})
-        files.write_text(folder / "plan.json", text)
-        return cls(folder, study, device, plan)
+        files.write_text(store.folder / "plan.json", store._plan_text())
+        return store
 
     @classmethod
     def open(cls, folder: str | Path) -> Store:
@@ -98,24 +97,53 @@ class Store:
         folder = Path(folder)
         if not (folder / "plan.json").is_file():
             raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
-        study = Study.load(folder / "study.toml")
         try:
             plan = json.loads((folder / "plan.json").read_text())
+            device, digest, planned = str(plan["device"]), plan["study_hash"], plan["study"]
+            amendments = tuple(plan["amendments"])
+            before = [amendment["study_hash"] for amendment in amendments]
+            study = Study.make(planned)
+            if study.digest != digest:
+                raise ValueError("its study is not the one of its hash")
             runs = list(study.runs())
             ensembles = tuple(
                 Ensemble(i, tuple(runs[position] for position in positions))
                 for i, positions in enumerate(plan["ensembles"])
             )
-            device, digest = str(plan["device"]), plan["study_hash"]
         except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
             raise InputError(
                 f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
             ) from None
-        if digest != study.digest:
+        # A process killed while it amended the study leaves the text of the one before.
+        if Study.load(folder / "study.toml").digest not in (digest, *before[-1:]):
             raise InputError(
                 f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder"
             )
-        return cls(folder, study, device, ensembles)
+        return cls(folder, study, device, ensembles, amendments)
+
+    def amend(self, study: Study, plan: Sequence[Ensemble]) -> Store:
+        """Replace the study by a larger one whose plan goes on from this one's, and record what changed.
+
+        Only under the lock.
+        """
+        changes = {key: list(values) for key, values in self.study.differences(study).items()}
+        amendment = {"at": provenance.now(), "study_hash": self.study.digest, "changes": changes}
+        store = Store(self.folder, study, self.device, tuple(plan), (*self.amendments, amendment))
+        files.write_text(self.folder / "plan.json", store._plan_text())
+        files.write_text(self.folder / "study.toml", study.to_toml())
+        return store
+
+    def _plan_text(self) -> str:
+        index = {run: i for i, run in enumerate(self.study.runs())}
+        return json.dumps(
+            {
+                "study_hash": self.study.digest,
+                "device": self.device,
+                "amendments": list(self.amendments),
+                "study": self.study.model_dump(mode="json"),
+                "ensembles": [[index[run] for run in ensemble.runs] for ensemble in self.plan],
+            }
+        )
 
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[None]:
@@ -123,9 +151,10 @@ class Store:
 
         The kernel frees it when its holder dies.
         """
-        lock = filelock.FileLock(self.folder / "lock", timeout=-1 if wait else 0)
+        lock = filelock.FileLock(self.folder / "lock")
         try:
-            lock.acquire()
+            # `status` holds it for an instant, which should not turn a run away.
+            lock.acquire(timeout=-1 if wait else PATIENCE)
         except filelock.Timeout:
             raise LockedError(
                 f"{self.folder} is being worked on by another process; add --wait to run after it, or stop it"
@@ -139,12 +168,13 @@ class Store:
 
     def is_locked(self) -> bool:
         """Whether a process is working on the study now."""
+        lock = filelock.FileLock(self.folder / "lock")
         try:
-            with self.locked():
+            with lock.acquire(timeout=0):
                 return False
-        except LockedError:
+        except filelock.Timeout:
             return True
-        except InputError:  # a folder that cannot be written is nobody's work place
+        except OSError:  # a folder that cannot be written is nobody's work place
             return False
 
     def clean(self) -> None:
@@ -157,7 +187,21 @@ class Store:
 
     def path(self, ensemble: Ensemble) -> Path:
         """Where an ensemble's curves lie."""
-        return self.folder / "ensembles" / f"{ensemble.name}.nc"
+        return self.folder / "ensembles" / f"{self.name(ensemble)}.nc"
+
+    def name(self, ensemble: Ensemble) -> str:
+        """What an ensemble is called in the manifest. With more epochs it is another one, stored beside the first."""
+        return ensemble.name + (f"-{self.study.epochs}-epochs" if self._earlier_epochs() else "")
+
+    def _earlier_epochs(self) -> list[int]:
+        """How many epochs the study had before each amendment that gave it more."""
+        return [amendment["changes"]["epochs"][0] for amendment in self.amendments if "epochs" in amendment["changes"]]
+
+    def superseded(self, ensemble: Ensemble) -> list[Path]:
+        """Where the ensemble lay when the study had fewer epochs."""
+        earlier = self._earlier_epochs()
+        names = [ensemble.name + (f"-{epochs}-epochs" if i else "") for i, epochs in enumerate(earlier)]
+        return [self.folder / "ensembles" / f"{name}.nc" for name in names]
 
     def manifest(self) -> dict[str, dict[str, Any]]:
         """The last line of every file, by the ensemble's name or the dataset's."""
@@ -186,40 +230,69 @@ class Store:
     def pending(self) -> list[Ensemble]:
         """Ensembles that have no curves yet, failed ones among them."""
         entries = self.manifest()
-        return [e for e in self.plan if "sha256" not in entries.get(e.name, {}) or not self.path(e).exists()]
+        return [e for e in self.plan if "sha256" not in entries.get(self.name(e), {}) or not self.path(e).exists()]
 
     def save(self, ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> None:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
         dataset = _ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
-        entry = {"ensemble": ensemble.name, "runs": len(ensemble.runs), "diverged": diverged}
+        entry = {"ensemble": self.name(ensemble), "runs": len(ensemble.runs), "diverged": diverged}
         entry["computed"] = computed_by(attributes)
         self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
+        for earlier in self.superseded(ensemble):
+            earlier.unlink(missing_ok=True)
+
+    def adopt(self, source: Path, entry: Mapping[str, Any]) -> None:
+        """Copy an ensemble's file from another folder of this study, with its line of that folder's manifest."""
+
+        def copy(temporary: Path) -> None:
+            shutil.copyfile(source, temporary)
+            if files.sha256(temporary) != entry["sha256"]:
+                raise InputError(f"{source}: damaged (its checksum is not the manifest's); run that shard again")
+
+        self._publish(self.folder / "ensembles" / source.name, dict(entry), copy)
 
     def computed_by(self) -> list[dict[str, str]]:
         """What computed the ensembles that are stored: each different answer once."""
-        pending = {ensemble.name for ensemble in self.pending()}
+        pending = {self.name(ensemble) for ensemble in self.pending()}
         found = [e["computed"] for name, e in self.manifest().items() if "computed" in e and name not in pending]
         return [one for i, one in enumerate(found) if one not in found[:i]]
 
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""
-        entry = {"ensemble": ensemble.name, "failed": reason[:500], "runs": len(ensemble.runs)}
+        entry = {"ensemble": self.name(ensemble), "failed": reason[:500], "runs": len(ensemble.runs)}
         files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
 
+    def note_running(self, ensembles: Sequence[Ensemble]) -> None:
+        """Say which ensembles are in training now, for :meth:`running`; the holder of the lock does."""
+        files.write_text(self.folder / "running.json", json.dumps([ensemble.index for ensemble in ensembles]))
+
+    def running(self) -> list[Ensemble]:
+        """Ensembles in training now: none when no process holds the lock, whatever a killed one left written."""
+        if not self.is_locked():
+            return []
+        try:
+            listed = json.loads((self.folder / "running.json").read_text())
+            return [ensemble for ensemble in self.pending() if ensemble.index in listed]
+        except (OSError, ValueError, TypeError):
+            return []
+
     def counts(self) -> dict[str, int]:
-        """Runs by status: ``pending``, ``done``, ``diverged``, ``failed``."""
+        """Runs by what became of them: ``pending``, ``running``, ``done``, ``diverged``, ``failed``."""
         entries, pending = self.manifest(), {e.index for e in self.pending()}
-        counts: Counter[str] = Counter()
+        running = {e.index for e in self.running()}
+        counts = dict.fromkeys(("pending", "running", "done", "diverged", "failed"), 0)
         for ensemble in self.plan:
-            entry = entries.get(ensemble.name, {})
-            if ensemble.index in pending:
+            entry = entries.get(self.name(ensemble), {})
+            if ensemble.index in running:
+                counts["running"] += len(ensemble.runs)
+            elif ensemble.index in pending:
                 counts["failed" if "failed" in entry else "pending"] += len(ensemble.runs)
             else:
                 counts["diverged"] += entry["diverged"]
                 counts["done"] += len(ensemble.runs) - entry["diverged"]
-        return {status.name.lower(): counts[status.name.lower()] for status in Status}
+        return counts
 
     # ------------------------------------------------------------------- arms
 
@@ -271,7 +344,7 @@ class Store:
         attributes: dict[str, str] = {}
         for ensemble in self.plan:
             where = np.unravel_index([index[run] for run in ensemble.runs], shape)
-            entry = entries.get(ensemble.name, {})
+            entry = entries.get(self.name(ensemble), {})
             if ensemble.index in pending:
                 arrays["status"][where] = Status.FAILED if "failed" in entry else Status.PENDING
                 continue
@@ -305,6 +378,7 @@ class Store:
             "dataset": study.dataset,
             "classes": registry.datasets[study.dataset].about["classes"],
             "target_accuracy": study.target_accuracy,
+            "amendments": json.dumps(self.amendments),
         }
 
 
@@ -314,6 +388,18 @@ def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
     if "machine" in attributes:
         found["machine"] = attributes["machine"].rpartition(",")[0]
     return found
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """In what two answers of :func:`computed_by` differ, in words; empty where they are the same."""
+    names = [name for name in before if before[name] != now.get(name)]
+    return "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in names)
+
+
+def _without(before: str, now: str) -> str:
+    """What differs between two lists of words."""
+    there, here = before.split(), now.split()
+    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"
 
 
 def _is_ours(path: Path) -> bool:

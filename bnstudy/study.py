@@ -262,6 +262,10 @@ class Study(BaseModel):
         """Cells times seeds."""
         return self.n_cells * len(self.seeds)
 
+    def arms(self) -> list[tuple[str, str]]:
+        """Every combination of model and norm."""
+        return list(product(self.models, self.norms))
+
     def runs(self) -> Iterator[Run]:
         """Every run, the last factor fastest."""
         levels = product(self.models, self.norms, self.inits, self.optimizers, self.lr, self.seeds)

@@ -45,7 +45,7 @@ def verify(folder: str | Path) -> list[Finding]:
 def _ensembles(store: Store) -> Iterator[Finding]:
     entries = store.manifest()
     for ensemble in store.plan:
-        path, digest = store.path(ensemble), entries.get(ensemble.name, {}).get("sha256")
+        path, digest = store.path(ensemble), entries.get(store.name(ensemble), {}).get("sha256")
         if digest is None:
             if path.exists():
                 yield Finding(path, "foreign", "the manifest does not know it; move it away and run the study again")
@@ -68,7 +68,8 @@ def _dataset(store: Store) -> Iterator[Finding]:
 
 def _foreign(store: Store) -> Iterator[Finding]:
     """Whatever lies there that no study writes. What a killed process left half-written goes at the next run."""
-    known = {store.folder / name for name in OWN_FILES} | {store.path(ensemble) for ensemble in store.plan}
+    known = {store.folder / name for name in OWN_FILES}
+    known |= {path for ensemble in store.plan for path in (store.path(ensemble), *store.superseded(ensemble))}
     for path in [*store.folder.iterdir(), *store.folder.glob("ensembles/*")]:
         if path not in known and not files.is_temporary(path):
             yield Finding(path, "foreign", "bnstudy did not write it; move it away")

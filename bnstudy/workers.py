@@ -40,13 +40,22 @@ class Setup:
     compiled: bool = True
     data: Shared | None = None  # where the data lie in memory; else they are read from `data_dir`
 
+    def study(self) -> Study:
+        """The study itself."""
+        import tomllib
+
+        from bnstudy.study import Study
+
+        return Study.make(tomllib.loads(self.study_toml))
+
 
 @dataclass(frozen=True)
 class Watch:
     """What the parent does as workers answer."""
 
+    running: Callable[[Sequence[Ensemble]], None]  # all that are in training now
     progress: Callable[[Ensemble, Progress], None]
-    done: Callable[[Ensemble, Curves], None]
+    done: Callable[[Ensemble, Curves, dict[str, str] | None], None]  # with what computed it, if not this machine
     failed: Callable[[Ensemble, str], None]
     stop: Callable[[], bool]
 
@@ -59,7 +68,7 @@ class _Worker:
 
 
 @dataclass
-class _Queue:
+class Queue:
     """Ensembles still to be handed out, and how often each was tried."""
 
     waiting: list[Ensemble]
@@ -89,18 +98,19 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train = _trainer(setup, loaded)
-        queue = _Queue(list(ensembles))
+        train = trainer_of(setup, loaded)
+        queue = Queue(list(ensembles))
         while (ensemble := queue.next()) is not None:
+            watch.running([ensemble])
             try:
                 curves = train(ensemble, _reporter(ensemble, watch))
             except StoppedError:
                 raise
             except Exception as error:  # whatever a model raises must not end the study
                 if not queue.again(ensemble):
-                    watch.failed(ensemble, _reason(error))
+                    watch.failed(ensemble, reason_of(error))
                 continue
-            watch.done(ensemble, curves)
+            watch.done(ensemble, curves, None)
     finally:
         torch.set_num_threads(threads)
 
@@ -113,18 +123,20 @@ def train_in_processes(
         return
     from bnstudy.sharing import share
 
-    with share(loaded or _load(setup)) as shared:
+    with share(loaded or load(setup)) as shared:
         _train_in_processes(replace(setup, data=shared), ensembles, jobs, watch)
 
 
 def _train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch) -> None:
-    queue = _Queue(list(ensembles))
+    queue = Queue(list(ensembles))
     workers = [_start(setup) for _ in range(min(jobs, len(ensembles)))]
     try:
         while queue.waiting or any(worker.ensemble for worker in workers):
-            for worker in workers:
-                if worker.ensemble is None:
-                    _hand_out(worker, queue)
+            idle = [worker for worker in workers if worker.ensemble is None]
+            for worker in idle:
+                _hand_out(worker, queue)
+            if idle:
+                watch.running([worker.ensemble for worker in workers if worker.ensemble])
             busy: list[Any] = [worker.pipe for worker in workers if worker.ensemble]
             ready = wait(busy, timeout=0.2)
             if watch.stop():
@@ -140,7 +152,7 @@ def _train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, 
             worker.process.join()
 
 
-def _hand_out(worker: _Worker, queue: _Queue) -> None:
+def _hand_out(worker: _Worker, queue: Queue) -> None:
     worker.ensemble = queue.next()
     if worker.ensemble:
         try:
@@ -149,7 +161,7 @@ def _hand_out(worker: _Worker, queue: _Queue) -> None:
             pass  # it died; its pipe says so when it is read
 
 
-def _answer(worker: _Worker, queue: _Queue, watch: Watch) -> bool:
+def _answer(worker: _Worker, queue: Queue, watch: Watch) -> bool:
     """Deal with one message; False if the worker is dead."""
     ensemble = worker.ensemble
     assert ensemble is not None
@@ -165,7 +177,7 @@ def _answer(worker: _Worker, queue: _Queue, watch: Watch) -> bool:
         return True
     worker.ensemble = None
     if kind == "done":
-        watch.done(ensemble, content)
+        watch.done(ensemble, content, None)
     elif not queue.again(ensemble):
         watch.failed(ensemble, content)
     return True
@@ -186,7 +198,7 @@ def _work(setup: Setup, pipe: Connection) -> None:
     import torch
 
     torch.set_num_threads(1)
-    train = _trainer(setup)
+    train = trainer_of(setup)
     while True:
         try:
             ensemble = pipe.recv()
@@ -196,35 +208,28 @@ def _work(setup: Setup, pipe: Connection) -> None:
             except OSError:
                 raise
             except Exception as error:  # whatever a model raises must not end the worker
-                answer = ("failed", _reason(error))
+                answer = ("failed", reason_of(error))
             pipe.send(answer)
         except (EOFError, OSError):
             return
 
 
-def _study(setup: Setup) -> Study:
-    import tomllib
-
-    from bnstudy.study import Study
-
-    return Study.make(tomllib.loads(setup.study_toml))
-
-
-def _load(setup: Setup) -> Data:
+def load(setup: Setup) -> Data:
+    """The study's data, from memory or from disk."""
     from bnstudy import data
 
-    return setup.data.open() if setup.data else data.load(_study(setup), setup.data_dir)
+    return setup.data.open() if setup.data else data.load(setup.study(), setup.data_dir)
 
 
-def _trainer(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
+def trainer_of(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
     """Read the study, and its data unless they are `loaded`; the result trains one ensemble."""
     import torch
 
     from bnstudy import training
 
-    study = _study(setup)
+    study = setup.study()
     device = torch.device(setup.device)
-    ready = (loaded or _load(setup)).to(device)
+    ready = (loaded or load(setup)).to(device)
 
     def train(ensemble: Ensemble, report: Callable[[Progress], None]) -> Curves:
         return training.train_ensemble(study, ensemble, ready, device, report=report, compiled=setup.compiled)
@@ -241,6 +246,7 @@ def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:
     return report
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
+    """An error as one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"

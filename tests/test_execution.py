@@ -14,7 +14,8 @@ import pytest
 import xarray as xr
 from bnstudy import provenance
 from bnstudy.errors import FailedRunsError, InputError, LockedError
-from bnstudy.execution import Observer, resolve_device, run
+from bnstudy.execution import Observer, run
+from bnstudy.machine import resolve_device
 from bnstudy.store import Store
 from bnstudy.study import Study
 

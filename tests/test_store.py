@@ -91,6 +91,7 @@ def test_pending_and_failed_runs_are_told_by_status(store):
     assert store.counts() == {
         "pending": sum(len(e.runs) for e in store.plan[3:]),
         "done": sum(len(e.runs) - 1 for e in store.plan[:2]),
+        "running": 0,
         "diverged": 2,
         "failed": len(store.plan[2].runs),
     }

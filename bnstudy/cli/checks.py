@@ -25,7 +25,7 @@ def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
 def _torch() -> Iterator[tuple[str, str]]:
     import torch
 
-    from bnstudy.execution import resolve_device, usable_cores
+    from bnstudy.machine import resolve_device, usable_cores
 
     yield "cores", f"{usable_cores()} usable, one single-threaded worker each"
     names = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -41,18 +41,29 @@ def option_name(key: str) -> str:
     return "--" + key.replace("_", "-")
 
 
-def study_options(*, scales: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator: give a command every study option. They arrive as one dict, ``settings``, of those that were given."""
-    described = {"scales": SCALES, **STUDY_OPTIONS} if scales else STUDY_OPTIONS
+def study_options(
+    *, scales: bool = False, running: bool = True, keys: Iterable[str] = STUDY_OPTIONS
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: give a command the options of these study keys, and those that say how a study is run.
+
+    The first arrive as one dict, ``settings``, of those that were given; the second as ``running``.
+    """
+    described = {**({"scales": SCALES} if scales else {}), **{key: STUDY_OPTIONS[key] for key in keys}}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def wrapper(**values: Any) -> None:
             settings = {key: values.pop(key) for key in described}
+            if running:
+                values["running"] = Running(**{name: values.pop(name) for name in Running._fields})
             command(settings={key: text for key, text in settings.items() if text is not None}, **values)
 
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
-        shared = [_parameter(key, *about) for key, about in described.items()]
-        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *shared)]
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [p for p in own if p.name not in ("settings", "running")]
+        parameters += [_parameter(key, *about) for key, about in described.items()]
+        if running:
+            types = get_type_hints(Running, include_extras=True)
+            parameters += [_keyword(name, types[name], Running._field_defaults[name]) for name in Running._fields]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
         # Typer reads a command's options from these two.
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -64,10 +75,15 @@ def study_options(*, scales: bool = False) -> Callable[[Callable[..., None]], Ca
 
 def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Parameter:
     option = typer.Option(option_name(key), metavar=metavar, help=text, rich_help_panel=panel, show_default=False)
-    annotation = Annotated[str | None, option]
-    return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    return _keyword(key, Annotated[str | None, option], None)
 
 
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+StudyFile = Annotated[str, typer.Argument(metavar="STUDY.toml", help="A study file.", show_default=False)]
+StudyFolder = Annotated[str, typer.Argument(metavar="DIR", help="A study folder.", show_default=False)]
 Out = Annotated[
     str | None,
     typer.Option("--out", metavar="DIR", help="Study folder; results/NAME by default.", rich_help_panel=RUNNING),
@@ -104,6 +120,21 @@ Wait = Annotated[
     bool,
     typer.Option("--wait", help="Wait while another process is at work on the study.", rich_help_panel=RUNNING),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="K/N", help="Train the K-th of N parts; `bnstudy merge` joins them.", rich_help_panel=RUNNING
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Send the ensembles to a dask.distributed scheduler, such as tcp://host:8786.",
+        rich_help_panel=RUNNING,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
@@ -111,3 +142,20 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="A line for each finished ensemble.", rich_help_panel=RUNNING)
 ]
+
+
+class Running(NamedTuple):
+    """How a study is run; none of it changes what is asked."""
+
+    out: Out = None
+    data_dir: DataDir = None
+    device: Device = "auto"
+    jobs: Jobs = None
+    shard: Shard = None
+    scheduler: Scheduler = None
+    no_compile: NoCompile = False
+    allow_mixed: AllowMixed = False
+    wait: Wait = False
+    dry_run: DryRun = False
+    quiet: Quiet = False
+    verbose: Verbose = False

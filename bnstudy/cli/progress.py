@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,17 +36,19 @@ class Reporter(Observer):
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
-    def started(self, store: Store, todo: int) -> None:
+    def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
         self.epochs = store.study.epochs
-        pending = store.pending()
-        self.runs = sum(len(ensemble.runs) for ensemble in pending)
+        self.runs = sum(len(ensemble.runs) for ensemble in todo)
         self.total = self.runs * self.epochs
-        before = store.study.n_runs - self.runs
-        resumed = f" ({before} were finished before)" if before else ""
+        pending = sum(len(ensemble.runs) for ensemble in store.pending())
+        before, others = store.study.n_runs - pending, pending - self.runs
         if not todo:
-            self._line(f"{store.folder}: all {store.study.n_runs} runs are finished")
+            left = f" of this shard are finished; {others} of others are not" if others else " are finished"
+            self._line(f"{store.folder}: all {store.study.n_runs - others} runs{left}")
             return
-        self._line(f"{store.folder}: {self.runs} runs of {self.epochs} epochs in {todo} ensembles{resumed}")
+        resumed = f" ({before} were finished before)" if before else ""
+        shard = f" ({others} runs are left to other shards)" if others else ""
+        self._line(f"{store.folder}: {self.runs} runs of {self.epochs} epochs in {len(todo)} ensembles{resumed}{shard}")
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("{task.fields[runs]} runs"),

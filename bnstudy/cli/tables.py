@@ -1,0 +1,76 @@
+"""Tables and lists as the terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bnstudy.analysis.table import Table
+    from bnstudy.plan import Ensemble
+    from bnstudy.study import Study
+
+
+def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """What a study would run, as pairs of a name and a value."""
+    sizes = [len(ensemble.runs) for ensemble in ensembles]
+    steps = -(-study.n_train // study.batch_size)
+    yield "study", f"{study.name} ({study.digest[:12]})"
+    yield "folder", str(folder)
+    yield "data", f"{study.dataset}, {study.n_train} training samples"
+    yield "models", ", ".join(study.models)
+    yield "norms", ", ".join(study.norms)
+    yield "inits", ", ".join(f"{label} ({study.roles[label]})" for label in study.inits)
+    yield "optimizers", ", ".join(study.optimizers)
+    yield "learning rates", ", ".join(f"{lr:g}" for lr in study.lr)
+    yield "seeds", _shorten(study.seeds)
+    yield "runs", f"{study.n_runs} ({study.n_cells} cells × {len(study.seeds)} seeds)"
+    yield "training", f"{study.epochs} epochs of {steps} steps, {study.n_runs * study.epochs} run-epochs in all"
+    yield "ensembles", f"{len(ensembles)}, of {min(sizes)} to {max(sizes)} replicas, on {device}"
+
+
+def _shorten(seeds: tuple[int, ...]) -> str:
+    listed = ", ".join(map(str, seeds[:12]))
+    return listed if len(seeds) <= 12 else f"{listed}, … ({len(seeds)} in all)"
+
+
+def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: str | None) -> Table:
+    """The cost of each of `count` shards, and of all; with times if there is a device to measure them on."""
+    from bnstudy.analysis.table import Table
+    from bnstudy.costs import costs
+    from bnstudy.plan import Shard
+
+    shards = [Shard(index, count) for index in range(1, count + 1)]
+    parts = [[ensemble for ensemble in ensembles if shard.holds(ensemble)] for shard in shards]
+    names = [f"{shard.index}/{shard.count}" for shard in shards]
+    if count > 1:
+        parts, names = [*parts, list(ensembles)], [*names, "all"]
+    rows = []
+    for name, part, cost in zip(names, parts, costs(study, parts, device), strict=True):
+        row = [name, str(len(part)), f"{cost.runs:,}", f"{cost.run_epochs:,}", f"{cost.operations / 1e12:,.3g}"]
+        rows.append((*row, *([] if cost.seconds is None else [f"{cost.seconds / 3600:,.3g}"])))
+    header = ["shard", "ensembles", "runs", "run-epochs", "TFLOP"]
+    notes = ["TFLOP: products and sums of the layers, forward and backward"]
+    if device:
+        header.append("hours")
+        notes.append(f"hours: of one worker ({device}) as this machine is now, from a few steps on random data")
+    return Table("Cost", tuple(header), tuple(rows), tuple(notes))
+
+
+def print_table(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console()
+    drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    for i, name in enumerate(table.header):
+        drawn.add_column(name, justify="left" if i < table.labels else "right", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
+    if not console.is_terminal:  # a file has no width: cut nothing
+        console = Console(width=max(80, Console(width=1000).measure(drawn).maximum))
+    console.print(drawn)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,142 @@
+"""The machine at hand: its devices and cores, what it computes with, and the training of ensembles on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bnstudy import data, provenance
+from bnstudy.errors import InputError
+from bnstudy.plan import Ensemble, make_plan
+from bnstudy.study import Study
+from bnstudy.workers import Setup, Watch, train_here, train_in_processes
+
+if TYPE_CHECKING:
+    from bnstudy.store import Arm
+
+MAX_JOBS = 1024
+
+
+@dataclass
+class Machine:
+    """Trains ensembles here, in this process or in several.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``, as :func:`resolve_device` gives it.
+    data_dir : path, optional
+        Where data sets lie.
+    jobs : int
+        Worker processes, of one thread each; with 1, or on a GPU, the runs train in this process.
+    compiled : bool
+        Whether code of bnstudy's own may be built and used.
+    quiet : bool
+        Whether a download shows no progress.
+    """
+
+    device: str
+    data_dir: str | Path | None = None
+    jobs: int = 1
+    compiled: bool = True
+    quiet: bool = True
+    loaded: data.Data | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.jobs <= MAX_JOBS:
+            raise InputError(f"must be from 1 to {MAX_JOBS}, not {self.jobs}", "jobs")
+
+    def prepare(self, study: Study) -> None:
+        """Read the study's data; InputError if they are not to be had."""
+        self.loaded = data.load(study, self.data_dir, self.quiet)
+
+    def plan(self, study: Study) -> tuple[Ensemble, ...]:
+        """Which runs train together here."""
+        return plan_for(study, self.device)
+
+    def attributes(self) -> dict[str, str]:
+        """What computes here, as the attributes of what is stored."""
+        return describe(self.device, self.compiled)
+
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
+        """Facts of each arm's plain network: parameters, and its time alone."""
+        assert self.loaded
+        return measure_arms(study, self.loaded, self.device)
+
+    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
+        """Train ensembles and tell `watch`."""
+        setup = Setup(study.to_toml(), str(self.data_dir) if self.data_dir else None, self.device, self.compiled)
+        if self.jobs == 1 or self.device != "cpu":
+            train_here(setup, ensembles, watch, self.loaded)
+        else:
+            train_in_processes(setup, ensembles, self.jobs, watch, self.loaded)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def describe(device: str, compiled: bool) -> dict[str, str]:
+    """What computes on a device of this machine; compiled code is built now, so that no worker has to."""
+    from bnstudy.replicas import kernel
+
+    found = kernel.load() if compiled and device == "cpu" else None
+    return {**provenance.attributes(device), "kernel": f"lanes, {found.compiler}" if found else "none"}
+
+
+def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
+    """The plan of a study on this machine and one of its devices."""
+    kind = device.split(":")[0]
+    capacity = None
+    if kind == "cuda":
+        from bnstudy import training
+
+        capacity = training.capacity(study, device)
+    return make_plan(study, kind, capacity, usable_cores())
+
+
+def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, float]]:
+    """Count each arm's parameters and time its plain network alone, on one thread; workers should not run yet."""
+    import torch
+
+    from bnstudy import training
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        loaded = loaded.to(torch.device(device))
+        return {
+            (model, norm): {
+                "n_parameters": training.count_parameters(study, model, norm, loaded.shape, loaded.classes),
+                "epoch_seconds_alone": training.seconds_alone(study, model, norm, loaded),
+            }
+            for model, norm in study.arms()
+        }
+    finally:
+        torch.set_num_threads(threads)
+
+
+def resolve_device(name: str) -> str:
+    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
+    import torch
+
+    kind, _, index = name.partition(":")
+    available = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if available else "cpu"
+    if name == "cpu":
+        return name
+    if kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name):
+        if not available:
+            raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
+        if index and int(index) >= torch.cuda.device_count():
+            raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
+        return name
+    raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
