@@ -73,6 +73,7 @@ def extend(folder: str | Path, study: Study, *, wait: bool = False) -> Store:
     store = Store.open(folder)
     with files.disk_errors(store.folder), store.locked(wait):
         store = Store.open(folder)  # it may have changed while we waited
+        store.clean()
         if store.study == study:
             return store
         _refuse_less(store.study, study)

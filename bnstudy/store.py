@@ -178,10 +178,12 @@ class Store:
             return False
 
     def clean(self) -> None:
-        """Remove what a killed process left half-written; only under the lock."""
+        """Mend what a killed process left half-done; only under the lock."""
         for path in [*self.folder.iterdir(), *self.folder.glob("ensembles/.*")]:
             if files.is_temporary(path):
                 path.unlink(missing_ok=True)
+        if Study.load(self.folder / "study.toml") != self.study:  # killed while it amended the study
+            files.write_text(self.folder / "study.toml", self.study.to_toml())
 
     # -------------------------------------------------------------- ensembles
 

@@ -121,9 +121,9 @@ def test_every_form_and_grouping_is_each_run_alone(form, groups, norm, model):
 
 @pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Looped])
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
-def test_groups_may_be_uneven(form, model):
-    nets, data = networks(model, "batch", "default", 4), batches(2)
-    groups = (0, 1, 1, 1)
+@pytest.mark.parametrize("groups", [(0, 1, 1, 1), (0, 0, 1, 1, 2)])
+def test_groups_may_be_uneven(form, model, groups):
+    nets, data = networks(model, "batch", "default", len(groups)), batches(groups[-1] + 1)
     spread = [(images[list(groups)], labels[list(groups)]) for images, labels in data]
     assert_same(train_together(form(copy.deepcopy(nets)), data, groups), train_alone(nets, spread))
 

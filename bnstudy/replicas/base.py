@@ -54,7 +54,8 @@ class Replicas(ABC):
 
     def _evenly(self, inputs: Tensor, groups: Sequence[int] | None) -> Tensor:
         """Inputs of which each is seen by the same number of replicas, in order."""
-        if groups is None or list(groups) == [r * len(inputs) // self.size for r in range(self.size)]:
+        each, left = divmod(self.size, len(inputs))
+        if groups is None or (not left and list(groups) == [r // each for r in range(self.size)]):
             return inputs
         if self._index is None or self._index[0] != groups:  # made once: a recorded step must not read the host
             self._index = (groups, torch.tensor(groups, device=inputs.device))

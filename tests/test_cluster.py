@@ -1,0 +1,136 @@
+"""A real local cluster of processes: the same numbers, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from bnstudy.errors import InputError
+from bnstudy.execution import Observer, run
+from bnstudy.store import Store
+from bnstudy.study import Study
+from bnstudy.verification import verify
+from bnstudy.workers import StoppedError
+
+TIMES = ["train_seconds", "epoch_seconds_alone"]
+SETTINGS = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
+
+
+def study_of(**settings) -> Study:
+    return Study.make({**SETTINGS, "inits": "default,zero", **settings})
+
+
+def numbers(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.drop_vars(TIMES)
+
+
+class LocalCluster:
+    """A scheduler and workers, each a process of its own, on free ports of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.environment = {**os.environ, "PYTHONWARNINGS": "ignore", "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+        listening = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        self.scheduler = self._start("scheduler", *listening, "--scheduler-file", str(self.file))
+        self.workers: list[subprocess.Popen[bytes]] = []
+        for _ in range(300):
+            if self.file.exists() and self.file.read_text().strip().endswith("}"):
+                return
+            time.sleep(0.1)
+        raise RuntimeError("the scheduler did not start")
+
+    def _start(self, kind: str, *options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "dask", kind, *options]
+        with (self.folder / f"{kind}.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=self.folder)
+
+    def add_worker(self, *options: str) -> None:
+        common = ("--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        self.workers.append(self._start("worker", *common, *options))
+
+    def close(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    made = LocalCluster(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(cluster, tmp_path):
+    """Two workers; one is killed as it works, and one joins. Then an ensemble that cannot be trained."""
+    for _ in range(2):
+        cluster.add_worker()
+
+    class Kills(Observer):
+        done_before = 0
+
+        def done(self, ensemble, curves):
+            self.done_before += 1
+            if self.done_before == 1:
+                cluster.add_worker()
+                cluster.workers[0].kill()
+
+        def failed(self, ensemble, reason):
+            print(ensemble.index, reason)
+
+    watch = Kills()
+    study = study_of(epochs=20, seeds=20)
+    found = run(study, tmp_path / "cluster", scheduler=str(cluster.file), observer=watch)
+    assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) == 8
+    assert cluster.workers[0].wait() == -signal.SIGKILL
+    whole = run(study, tmp_path / "here")
+    assert numbers(found).identical(numbers(whole).assign_attrs(found.attrs))
+    assert found.epoch_seconds_alone.notnull().all()
+    assert verify(tmp_path / "cluster") == []
+
+
+def test_a_stopped_cluster_run_resumes_here(cluster, tmp_path):
+    cluster.add_worker()
+
+    class Stops(Observer):
+        def done(self, ensemble, curves):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError) as stopped:
+        run(study_of(), tmp_path / "s", scheduler=str(cluster.file), observer=Stops())
+    assert stopped.value.exit_code == 143
+    left = len(Store.open(tmp_path / "s").pending())
+    assert left == 3
+    assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
+
+
+def test_a_scheduler_that_goes_away_ends_in_one_line_and_loses_nothing(cluster, tmp_path):
+    cluster.add_worker()
+
+    class Cuts(Observer):
+        def done(self, ensemble, curves):
+            cluster.scheduler.kill()
+
+    with pytest.raises(InputError, match=r"went away.*the same command resumes") as caught:
+        run(study_of(epochs=30), tmp_path / "s", scheduler=str(cluster.file), observer=Cuts())
+    assert caught.value.key == "scheduler"
+    assert len(Store.open(tmp_path / "s").pending()) < 4
+    assert not Store.open(tmp_path / "s").is_locked()
+
+
+def test_nobody_there_is_said_in_one_line(monkeypatch, tmp_path):
+    from bnstudy import cluster
+
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 1.0)
+    for address in ("tcp://127.0.0.1:9", "nonsense", "tcp://", ""):
+        with pytest.raises(InputError, match="no scheduler answers") as caught:
+            run(study_of(), tmp_path / "s", scheduler=address)
+        assert caught.value.key == "scheduler"
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "s").exists()

@@ -1,0 +1,131 @@
+"""Extending a study adds to it, keeps what is stored, and says so."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from bnstudy import files
+from bnstudy.errors import InputError
+from bnstudy.execution import run
+from bnstudy.extension import extend, extended
+from bnstudy.schema import Status
+from bnstudy.store import Store
+from bnstudy.study import Study
+from bnstudy.verification import verify
+
+SETTINGS = {
+    "dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2,
+    "inits": "default,zero", "norms": "none,batch",
+}  # fmt: skip
+STUDY = Study.make(SETTINGS)
+TIMES = ["train_seconds", "epoch_seconds_alone"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "key", "levels"),
+    [
+        ({"seeds": "3"}, "seeds", (0, 1, 2)),
+        ({"seeds": "7,"}, "seeds", (0, 1, 7)),
+        ({"inits": "xavier,zero"}, "inits", ("default", "zero", "xavier")),
+        ({"scales": "10"}, "inits", ("default", "zero", "scaled-normal:10")),
+        ({"inits": "xavier", "scales": "10"}, "inits", ("default", "zero", "xavier", "scaled-normal:10")),
+        ({"lr": "0.1"}, "lr", (0.01, 0.1)),
+        ({"optimizers": "adam"}, "optimizers", ("sgd", "adam")),
+        ({"epochs": "5"}, "epochs", 5),
+    ],
+)
+def test_what_is_asked_comes_after_what_is_there(asked, key, levels):
+    larger = extended(STUDY, asked)
+    assert getattr(larger, key) == levels
+    assert set(STUDY.differences(larger)) <= {key, "roles"}
+    assert larger.reference == STUDY.reference
+
+
+def test_declared_roles_stay():
+    study = Study.make({**SETTINGS, "roles": {"default": "poor", "zero": "well"}, "reference": "zero"})
+    larger = extended(study, {"inits": "xavier"})
+    assert larger.roles == {"default": "poor", "zero": "well", "xavier": "well"}
+    assert larger.reference == "zero"
+
+
+@pytest.mark.parametrize(
+    ("asked", "key"),
+    [({}, None), ({"seeds": "2"}, None), ({"epochs": "2"}, "epochs"), ({"epochs": "1"}, "epochs"),
+     ({"inits": "zreo"}, "inits"), ({"scales": "0"}, "scales"), ({"batch_size": "7"}, "batch_size")],
+)  # fmt: skip
+def test_nothing_new_or_something_wrong_is_refused(asked, key):
+    with pytest.raises(InputError) as caught:
+        extended(STUDY, asked)
+    assert caught.value.key == key
+
+
+def identities(store: Store) -> dict[str, tuple[int, int]]:
+    return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (store.folder / "ensembles").iterdir()}
+
+
+def test_new_levels_and_seeds_leave_what_is_stored(tmp_path):
+    before = run(STUDY, tmp_path / "s")
+    kept = identities(Store.open(tmp_path / "s"))
+    larger = extended(STUDY, {"inits": "xavier", "seeds": "3"})
+    store = extend(tmp_path / "s", larger)
+    assert store.counts()["pending"] == larger.n_runs - STUDY.n_runs
+    after = run(larger, tmp_path / "s")
+    assert kept.items() <= identities(store).items()
+    old = after.sel(init=before.init, seed=before.seed)
+    xr.testing.assert_equal(old.drop_vars(TIMES), before.drop_vars(TIMES))
+    assert (after.status == Status.DONE).all()
+    assert verify(tmp_path / "s") == []
+    (amendment,) = json.loads(after.attrs["amendments"])
+    assert amendment["study_hash"] == STUDY.digest
+    assert amendment["changes"]["seeds"] == [[0, 1], [0, 1, 2]]
+    assert Store.open(tmp_path / "s").study == larger
+    with pytest.raises(InputError, match="holds another study"):
+        run(STUDY, tmp_path / "s")
+
+
+def test_more_epochs_begin_as_the_old_ones_did(tmp_path):
+    before = run(STUDY, tmp_path / "s")
+    for epochs in (3, 4):
+        larger = extended(Store.open(tmp_path / "s").study, {"epochs": str(epochs)})
+        store = extend(tmp_path / "s", larger)
+        assert store.counts()["pending"] == larger.n_runs
+        assert verify(tmp_path / "s") == []
+        after = run(larger, tmp_path / "s")
+    assert after.sizes["epoch"] == 4
+    for name in ("train_loss", "test_accuracy", "weight_norm"):
+        np.testing.assert_array_equal(after[name].sel(epoch=before.epoch), before[name])
+    assert len(list((tmp_path / "s" / "ensembles").iterdir())) == len(store.plan)
+    assert verify(tmp_path / "s") == []
+    assert len(json.loads(after.attrs["amendments"])) == 2
+
+
+@pytest.mark.parametrize("name", ["plan.json", "study.toml"])
+def test_killed_while_it_is_amended_a_study_is_the_old_or_the_new_one(tmp_path, monkeypatch, name):
+    Store.create(tmp_path / "s", STUDY, "cpu")
+    write = files.write_text
+
+    def dies(path, text):
+        if path.name == name:
+            raise KeyboardInterrupt
+        return write(path, text)
+
+    larger = extended(STUDY, {"seeds": "3"})
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_text", dies)
+        with pytest.raises(KeyboardInterrupt):
+            extend(tmp_path / "s", larger)
+    assert Store.open(tmp_path / "s").study == (STUDY if name == "plan.json" else larger)
+    assert extend(tmp_path / "s", larger).study == larger
+    assert Study.load(tmp_path / "s" / "study.toml") == larger
+    assert run(larger, tmp_path / "s").sizes["seed"] == 3
+
+
+def test_another_study_is_no_extension(tmp_path):
+    Store.create(tmp_path / "s", STUDY, "cpu")
+    for changed in ({"seeds": 1}, {"inits": "default"}, {"epochs": 1}, {"momentum": 0.5}):
+        with pytest.raises(InputError):
+            extend(tmp_path / "s", Study.make({**SETTINGS, **changed}))
+    assert Store.open(tmp_path / "s").study == STUDY

@@ -1,0 +1,144 @@
+"""Shards run apart and merged are the study run whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import xarray as xr
+from bnstudy.errors import InputError
+from bnstudy.execution import default_folder, run
+from bnstudy.merging import merge
+from bnstudy.plan import Shard, make_plan
+from bnstudy.store import Store, open_results
+from bnstudy.study import Study
+from bnstudy.verification import verify
+
+TIMES = ["train_seconds", "epoch_seconds_alone"]
+STUDY = Study.make(
+    {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "inits": "default,zero"}
+)
+
+
+def numbers(dataset: xr.Dataset) -> xr.Dataset:
+    return dataset.drop_vars(TIMES)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """A study run whole, and in three parts."""
+    folder = tmp_path_factory.mktemp("shards")
+    whole = run(STUDY, folder / "whole")
+    for index in (1, 2, 3):
+        run(STUDY, folder / str(index), shard=Shard(index, 3))
+    return folder, whole
+
+
+@pytest.fixture
+def copies(shards, tmp_path):
+    folder, whole = shards
+    return shutil.copytree(folder, tmp_path / "copies"), whole
+
+
+def test_every_ensemble_is_of_one_shard():
+    plan = make_plan(STUDY)
+    for count in (1, 2, 3, 7, 100):
+        parts = [[e for e in plan if Shard(k, count).holds(e)] for k in range(1, count + 1)]
+        assert sorted(e.index for part in parts for e in part) == [e.index for e in plan]
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b", "1.0/2", "1/" + "9" * 30])
+def test_what_is_no_shard_is_refused(text):
+    with pytest.raises(InputError) as caught:
+        Shard.parse(text)
+    assert caught.value.key == "shard"
+
+
+def test_shards_merged_are_the_whole_bit_for_bit(shards, tmp_path):
+    folder, whole = shards
+    store = merge([folder / "1", folder / "2", folder / "3"], tmp_path / "merged")
+    found = open_results(store.folder)
+    assert numbers(found).identical(numbers(whole).assign_attrs(found.attrs))
+    assert found.epoch_seconds_alone.notnull().all()
+    assert store.pending() == []
+    assert verify(store.folder) == []
+    assert run(STUDY, store.folder).equals(found)
+
+
+def test_a_shard_alone_says_what_it_lacks_and_the_rest_can_be_trained_where_it_is(copies):
+    folder, whole = copies
+    part = open_results(folder / "2")
+    assert 0 < int((part.status == 0).sum()) < part.status.size
+    merged = merge([folder / "3", folder / "1"], folder / "merged")
+    assert merged.pending() == [e for e in merged.plan if Shard(2, 3).holds(e)]
+    assert numbers(run(STUDY, merged.folder)).equals(numbers(whole))
+
+
+def test_merging_goes_on_where_it_was_and_takes_nothing_twice(copies):
+    folder, whole = copies
+    merge([folder / "1"], folder / "merged")
+    lines = (folder / "merged" / "manifest.jsonl").read_text().count('"ensemble"')
+    merge([folder / "1", folder / "1", folder / "2"], folder / "merged")
+    merge([folder / "3"], folder / "merged")
+    assert (folder / "merged" / "manifest.jsonl").read_text().count('"ensemble"') == len(Store.open(folder / "1").plan)
+    assert 0 < lines < len(Store.open(folder / "1").plan)
+    assert numbers(open_results(folder / "merged")).equals(numbers(whole))
+
+
+def test_a_damaged_shard_is_refused_and_nothing_of_it_taken(copies):
+    folder, _ = copies
+    store = Store.open(folder / "1")
+    held = next(e for e in store.plan if Shard(1, 3).holds(e))
+    content = bytearray(store.path(held).read_bytes())
+    content[len(content) // 2] ^= 1
+    store.path(held).write_bytes(content)
+    with pytest.raises(InputError, match=f"{held.name}.*damaged"):
+        merge([folder / "1", folder / "2"], folder / "merged")
+    assert not (folder / "merged" / "ensembles" / f"{held.name}.nc").exists()
+    assert verify(folder / "merged") == []
+
+
+def test_other_studies_and_other_plans_are_refused(copies, tmp_path):
+    folder, _ = copies
+    other = Study.make({**STUDY.model_dump(), "epochs": 3})
+    Store.create(tmp_path / "other", other, "cpu")
+    Store.create(tmp_path / "finer", STUDY, "cpu", make_plan(STUDY, capacity=1))
+    with pytest.raises(InputError, match=r"different studies .*epochs"):
+        merge([folder / "1", tmp_path / "other"], folder / "merged")
+    with pytest.raises(InputError, match="planned otherwise"):
+        merge([folder / "1", tmp_path / "finer"], folder / "merged")
+    with pytest.raises(InputError, match="holds another study"):
+        merge([folder / "1"], tmp_path / "other")
+    with pytest.raises(InputError, match="no study there"):
+        merge([folder / "1", tmp_path], folder / "merged")
+    assert not (folder / "merged").exists()
+
+
+def test_shards_of_other_kernels_are_mixed_only_when_asked(copies):
+    folder, _ = copies
+    manifest = folder / "2" / "manifest.jsonl"
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for line in lines:
+        if "computed" in line:
+            line["computed"]["kernel"] = "another"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InputError, match=r"another now.*--allow-mixed"):
+        merge([folder / "1", folder / "2"], folder / "merged")
+    merged = merge([folder / "1", folder / "2"], folder / "merged", allow_mixed=True)
+    assert len(merged.computed_by()) == 2
+
+
+def test_failed_ensembles_stay_failed(copies):
+    folder, _ = copies
+    store = Store.open(folder / "1")
+    held = next(e for e in store.plan if Shard(1, 3).holds(e))
+    store.path(held).unlink()
+    store.mark_failed(held, "ValueError: no")
+    assert merge([folder / "1", folder / "2"], folder / "merged").counts()["failed"] == len(held.runs)
+
+
+def test_shards_have_folders_of_their_own():
+    assert str(default_folder(STUDY)) == "results/study"
+    assert str(default_folder(STUDY, Shard(2, 8))) == "results/study.shards/2-of-8"
