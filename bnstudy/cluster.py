@@ -64,6 +64,10 @@ class Cluster:
             raise
         self.device = self.described["device"]
         self.resources = {"GPU": 1} if self.device.startswith("cuda") else {}
+        offered = [worker["resources"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()]
+        if self.resources and not any("GPU" in some for some in offered):
+            self.client.close()
+            raise InputError("none of its workers offers a GPU; start them with --resources GPU=1", "scheduler")
         self.arms: dict[Arm, dict[str, float]] = {}
 
     def prepare(self, study: Study) -> None:
@@ -153,6 +157,8 @@ def _connect(scheduler: str) -> Any:
         import distributed
     except ImportError:
         raise InputError("needs dask.distributed: install bnstudy[dask]", "scheduler") from None
+    if not scheduler.strip():  # Dask would start a cluster of its own
+        raise InputError("must be a scheduler's address, such as tcp://host:8786, or its scheduler file", "scheduler")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us, in one line
     where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
     try:

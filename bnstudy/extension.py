@@ -34,10 +34,13 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     if stray := [key for key in settings if key not in (*FACTORS, "scales", "epochs")]:
         raise InputError("cannot be changed by extending; run another study for it", stray[0])
     before = study.model_dump()
-    asked = Study.make({**before, "roles": {}, "reference": "", "inits": ("default",), **settings})
-    more: dict[str, Any] = {
-        name: _union(before[name], getattr(asked, name)) for name in FACTORS if _is_asked(name, settings)
-    }
+    # Scales come after inits, of which a study has one at least.
+    stand_in = {} if "inits" in settings else {"inits": ("default",)}
+    asked = Study.make({**before, "roles": {}, "reference": "", **stand_in, **settings})
+    named = {name: getattr(asked, name) for name in FACTORS if name in settings}
+    if "scales" in settings:
+        named["inits"] = asked.inits[len(stand_in) :]
+    more: dict[str, Any] = {name: _union(before[name], levels) for name, levels in named.items()}
     if "epochs" in settings:
         if asked.epochs <= study.epochs:
             raise InputError(f"the study has {study.epochs} epochs; give more, not {asked.epochs}", "epochs")
@@ -46,10 +49,6 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     if larger == study:
         raise InputError("nothing to add: the study has all of these; name new seeds, levels or more epochs")
     return larger
-
-
-def _is_asked(name: str, settings: Mapping[str, Any]) -> bool:
-    return name in settings or (name == "inits" and "scales" in settings)
 
 
 def _union(there: Iterable[Any], asked: Iterable[Any]) -> tuple[Any, ...]:

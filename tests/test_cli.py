@@ -101,6 +101,53 @@ def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
     assert "epochs: 2 there, 3 asked" in err
 
 
+def test_shards_then_merge(bnstudy, tmp_path):
+    sweep = ("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
+    for index in (1, 2):
+        code, out, err = bnstudy(*sweep, "--shard", f"{index}/2")
+        assert code == 0
+        assert "12 of 24 runs are left to other shards" in out
+        assert "(12 runs are left to other shards)" in err
+    shards = sorted(str(path) for path in (tmp_path / "results" / "init-sweep.shards").iterdir())
+    assert [path[-6:] for path in shards] == ["1-of-2", "2-of-2"]
+    code, out, _ = bnstudy("merge", *shards, "--out", "results/init-sweep")
+    assert (code, out) == (0, "results/init-sweep: 24 of 24 runs\n")
+    assert bnstudy("verify", "results/init-sweep")[0] == 0
+    code, out, _ = bnstudy("merge", shards[0], "--out", "half")
+    assert "12 runs are in none of the folders" in out
+    code, out, err = bnstudy(*sweep, "--shard", "1/2")
+    assert "all 12 runs of this shard are finished; 12 of others are not" in err
+
+
+def test_extend_adds_and_says_so(bnstudy, tmp_path):
+    assert bnstudy("init-sweep", "--scales", "1", "--inits", "zero", *TINY)[0] == 0
+    code, out, err = bnstudy("extend", "results/init-sweep", "--scales", "10", "--seeds", "3", "--jobs", "1")
+    assert code == 0
+    assert "scaled-normal:10" in out
+    assert "20 runs of 2 epochs" in err
+    report = json.loads(bnstudy("status", "results/init-sweep", "--json")[1])
+    assert report["done"] == report["runs"] == 2 * 2 * 3 * 3
+    assert list(report["amendments"][0]["changes"]) == ["inits", "seeds", "roles"]
+    assert "amended 20" in bnstudy("status", "results/init-sweep")[1]
+    for wrong in (("--seeds", "3"), ("--out", "x"), ("--epochs", "1"), ("--batch-size", "7"), ()):
+        code, out, err = bnstudy("extend", "results/init-sweep", *wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_plan_says_what_each_shard_costs(bnstudy):
+    code, out, _ = bnstudy(
+        "plan", "baseline", "--dataset", "digits", "--seeds", "20", "--shard", "1/2", "--device", "cpu"
+    )
+    assert code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert [rows[name][1] for name in ("1/2", "2/2", "all")] == ["40", "40", "80"]
+    parts = [float(rows[name][3]) for name in ("1/2", "2/2", "all")]
+    assert parts[0] + parts[1] == pytest.approx(parts[2], rel=0.01)
+    assert "hours" not in out
+    code, out, _ = bnstudy("plan", "baseline", *TINY[:-2], "--time", "--device", "cpu")
+    assert "hours" in out
+
+
 def test_a_wrong_key_is_named_with_its_file_and_a_wrong_option_as_the_option(bnstudy, tmp_path):
     (tmp_path / "s.toml").write_text("epochs = 0\n")
     assert bnstudy("run", "s.toml")[2] == "bnstudy: s.toml: epochs: must be greater than or equal to 1, not '0'\n"
@@ -144,6 +191,13 @@ def test_every_option_refuses_bad_values_in_one_line(bnstudy, key, how):
         (["figures", "nowhere"], "no results there"),
         (["list", "initz"], "did you mean 'inits'"),
         (["plan", "nowhere"], "no such study file"),
+        (["plan", "baseline", "--shard", "3/2"], "--shard: must be K/N"),
+        (["baseline", "--dataset", "digits", "--shard", "2"], "--shard: must be K/N"),
+        (["baseline", "--dataset", "digits", "--scheduler", ""], "--scheduler: must be"),
+        (["merge", "nowhere", "--out", "x"], "no study there"),
+        (["merge", "--out", "x"], "DIR"),
+        (["merge", "nowhere"], "--out"),
+        (["extend", "nowhere", "--seeds", "3"], "no study there"),
         (["baseline", "extra"], "extra"),
     ],
 )

@@ -81,13 +81,10 @@ def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(clus
                 cluster.add_worker()
                 cluster.workers[0].kill()
 
-        def failed(self, ensemble, reason):
-            print(ensemble.index, reason)
-
     watch = Kills()
     study = study_of(epochs=20, seeds=20)
     found = run(study, tmp_path / "cluster", scheduler=str(cluster.file), observer=watch)
-    assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) == 8
+    assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) == 12
     assert cluster.workers[0].wait() == -signal.SIGKILL
     whole = run(study, tmp_path / "here")
     assert numbers(found).identical(numbers(whole).assign_attrs(found.attrs))
@@ -124,12 +121,26 @@ def test_a_scheduler_that_goes_away_ends_in_one_line_and_loses_nothing(cluster, 
     assert not Store.open(tmp_path / "s").is_locked()
 
 
+def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
+    from bnstudy.cluster import Cluster
+
+    cluster.add_worker()
+    cluster.add_worker("--resources", "GPU=1")
+    made = Cluster(str(cluster.file), "cpu", None, False)
+    try:
+        made.client.wait_for_workers(2, timeout=30)
+        made.resources = {"GPU": 1}
+        assert {made._one(os.getpid) for _ in range(10)} == {cluster.workers[1].pid}
+    finally:
+        made.close()
+
+
 def test_nobody_there_is_said_in_one_line(monkeypatch, tmp_path):
     from bnstudy import cluster
 
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 1.0)
-    for address in ("tcp://127.0.0.1:9", "nonsense", "tcp://", ""):
-        with pytest.raises(InputError, match="no scheduler answers") as caught:
+    for address in ("tcp://127.0.0.1:9", "nonsense", "tcp://", " "):
+        with pytest.raises(InputError, match=r"no scheduler answers|must be a scheduler's address") as caught:
             run(study_of(), tmp_path / "s", scheduler=address)
         assert caught.value.key == "scheduler"
         assert "\n" not in str(caught.value)

@@ -44,6 +44,11 @@ def test_what_is_asked_comes_after_what_is_there(asked, key, levels):
     assert larger.reference == STUDY.reference
 
 
+def test_only_what_is_asked_is_added():
+    study = Study.make({**SETTINGS, "inits": "zero,scaled-normal:1"})
+    assert extended(study, {"scales": "1,10"}).inits == ("zero", "scaled-normal:1", "scaled-normal:10")
+
+
 def test_declared_roles_stay():
     study = Study.make({**SETTINGS, "roles": {"default": "poor", "zero": "well"}, "reference": "zero"})
     larger = extended(study, {"inits": "xavier"})

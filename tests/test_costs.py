@@ -1,0 +1,36 @@
+"""What a plan costs: operations counted as by hand, times that grow with the work."""
+
+from __future__ import annotations
+
+import pytest
+from bnstudy.costs import costs, run_epoch_operations, run_epoch_seconds
+from bnstudy.plan import make_plan
+from bnstudy.study import Study
+
+STUDY = Study.make({"dataset": "digits", "seeds": 3, "epochs": 7, "inits": "default,zero", "norms": "none"})
+
+
+def test_operations_of_the_mlp_are_its_products():
+    products = 64 * 256 + 256 * 128 + 128 * 10
+    assert run_epoch_operations(STUDY, "mlp", "none") == 2 * products * (3 * 1437 + 360)
+
+
+def test_costs_add_up_over_parts():
+    plan = make_plan(STUDY)
+    together, *apart = costs(STUDY, [plan, plan[:1], plan[1:]])
+    assert together.runs == sum(cost.runs for cost in apart) == STUDY.n_runs
+    assert together.run_epochs == STUDY.n_runs * 7
+    assert together.operations == pytest.approx(sum(cost.operations for cost in apart))
+    assert together.seconds is None
+
+
+def test_time_is_measured_for_any_study(capsys):
+    study = Study.make(
+        {"dataset": "digits", "hidden": "2048,2048", "validation_size": 100, "models": "mlp", "norms": "none"}
+    )
+    small = Study.make({**study.model_dump(), "hidden": "4"})
+    (plan,), (little,) = make_plan(study, capacity=16)[:1], make_plan(small, capacity=16)[:1]
+    assert run_epoch_seconds(study, plan, "cpu") > 3 * run_epoch_seconds(small, little, "cpu") > 0
+    (cost,) = costs(small, [[little]], "cpu")
+    assert cost.seconds is not None
+    assert cost.seconds > 0
