@@ -59,12 +59,12 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
 
         Store.open(folder).consolidate()
     elif what == "open":
-        from bnstudy.store import open_results
+        from bnstudy.reading import open_results
 
         open_results(folder).load()
     elif what == "table":
         from bnstudy.analysis.table import report_table, sweep_table
-        from bnstudy.store import open_results
+        from bnstudy.reading import open_results
 
         dataset = open_results(folder)
         report_table(dataset)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from bnstudy.errors import InputError
     from bnstudy.execution import run
     from bnstudy.plan import make_plan
-    from bnstudy.store import open_results
+    from bnstudy.reading import open_results
     from bnstudy.study import Study
 
 _HOMES = {
     "InputError": "bnstudy.errors",
     "Study": "bnstudy.study",
     "make_plan": "bnstudy.plan",
-    "open_results": "bnstudy.store",
+    "open_results": "bnstudy.reading",
     "run": "bnstudy.execution",
 }
 __all__ = ["InputError", "Study", "make_plan", "open_results", "run"]

@@ -14,7 +14,8 @@ from bnstudy import files
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.machine import Machine, resolve_device
 from bnstudy.plan import Ensemble, Shard
-from bnstudy.store import Store, computed_by, differing, open_results
+from bnstudy.reading import open_results
+from bnstudy.store import Store, computed_by, differing
 from bnstudy.study import Study
 from bnstudy.workers import StoppedError, Watch
 

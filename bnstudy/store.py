@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, provenance, registry, schema
+from bnstudy import files, layout, provenance, registry, schema, sealed
 from bnstudy.errors import InputError, LockedError
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
@@ -98,7 +98,7 @@ class Store:
         if not (folder / "plan.json").is_file():
             raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
         try:
-            plan = json.loads((folder / "plan.json").read_text())
+            plan = sealed.unseal((folder / "plan.json").read_bytes())
             device, digest, planned = str(plan["device"]), plan["study_hash"], plan["study"]
             amendments = tuple(plan["amendments"])
             before = [amendment["study_hash"] for amendment in amendments]
@@ -135,7 +135,7 @@ class Store:
 
     def _plan_text(self) -> str:
         index = {run: i for i, run in enumerate(self.study.runs())}
-        return json.dumps(
+        return sealed.seal(
             {
                 "study_hash": self.study.digest,
                 "device": self.device,
@@ -207,27 +207,7 @@ class Store:
 
     def manifest(self) -> dict[str, dict[str, Any]]:
         """The last line of every file, by the ensemble's name or the dataset's."""
-        return {entry.get("ensemble") or entry["file"]: entry for entry in self._lines()}
-
-    def dataset_digests(self) -> list[str]:
-        """SHA-256 of every dataset that was ever put, or about to be put, into place; the last is the newest."""
-        return [entry["sha256"] for entry in self._lines() if entry.get("file") == DATASET]
-
-    def _lines(self) -> list[dict[str, Any]]:
-        """The manifest's lines; one torn by a crash is passed over."""
-        try:
-            lines = (self.folder / "manifest.jsonl").read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
-        entries = []
-        for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict) and ("ensemble" in entry or ("sha256" in entry and "file" in entry)):
-                entries.append(entry)
-        return entries
+        return {entry.get("ensemble") or entry["file"]: entry for entry in _manifest_lines(self.folder)}
 
     def pending(self) -> list[Ensemble]:
         """Ensembles that have no curves yet, failed ones among them."""
@@ -236,12 +216,12 @@ class Store:
 
     def save(self, ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> None:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
-        dataset = _ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
+        dataset = layout.ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
         entry = {"ensemble": self.name(ensemble), "runs": len(ensemble.runs), "diverged": diverged}
         entry["computed"] = computed_by(attributes)
-        self._publish(path, entry, lambda temporary: _write_netcdf(dataset, temporary))
+        self._publish(path, entry, lambda temporary: layout.write_netcdf(dataset, temporary))
         for earlier in self.superseded(ensemble):
             earlier.unlink(missing_ok=True)
 
@@ -264,7 +244,7 @@ class Store:
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""
         entry = {"ensemble": self.name(ensemble), "failed": reason[:500], "runs": len(ensemble.runs)}
-        files.append_line(self.folder / "manifest.jsonl", json.dumps(entry))
+        files.append_line(self.folder / "manifest.jsonl", sealed.seal(entry))
 
     def note_running(self, ensembles: Sequence[Ensemble]) -> None:
         """Say which ensembles are in training now, for :meth:`running`; the holder of the lock does."""
@@ -301,7 +281,7 @@ class Store:
     def arms(self) -> dict[Arm, dict[str, float]]:
         """``n_parameters`` and ``epoch_seconds_alone`` of each arm measured so far."""
         try:
-            listed = json.loads((self.folder / "arms.json").read_text())
+            listed = sealed.unseal((self.folder / "arms.json").read_bytes())["arms"]
             return {(arm["model"], arm["norm"]): arm for arm in listed}
         except FileNotFoundError:
             return {}
@@ -311,7 +291,7 @@ class Store:
     def save_arms(self, arms: dict[Arm, dict[str, float]]) -> None:
         """Store the facts of every arm."""
         listed = [{"model": model, "norm": norm, **facts} for (model, norm), facts in arms.items()]
-        files.write_text(self.folder / "arms.json", json.dumps(listed, indent=1))
+        files.write_text(self.folder / "arms.json", sealed.seal({"arms": listed}))
 
     # ---------------------------------------------------------------- dataset
 
@@ -319,7 +299,7 @@ class Store:
         """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
         path = self.folder / DATASET
         dataset = self.dataset()
-        self._publish(path, {"file": DATASET}, lambda temporary: _write_netcdf(dataset, temporary))
+        self._publish(path, {"file": DATASET}, lambda temporary: layout.write_netcdf(dataset, temporary))
         return path
 
     def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> None:
@@ -327,7 +307,7 @@ class Store:
         staged = files.stage(path, write)
         try:
             line = {**entry, "sha256": files.sha256(staged)}
-            files.append_line(self.folder / "manifest.jsonl", json.dumps(line))
+            files.append_line(self.folder / "manifest.jsonl", sealed.seal(line))
         except BaseException:
             staged.unlink(missing_ok=True)
             raise
@@ -337,7 +317,7 @@ class Store:
         """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
         study = self.study
         variables = schema.variables(study.validation_size > 0)
-        coords = _coords(study)
+        coords = layout.coords(study)
         sizes = {name: len(values) for name, (_, values, _) in coords.items()}
         arrays = {v.name: np.full([sizes[dim] for dim in v.dims], v.fill, np.dtype(v.dtype)) for v in variables}
         shape = [sizes[dim] for dim in schema.RUN_DIMS]
@@ -384,6 +364,24 @@ class Store:
         }
 
 
+def dataset_digests(folder: Path) -> list[str]:
+    """SHA-256 of every dataset that was put, or about to be put, into a study folder; the last is the newest."""
+    return [entry["sha256"] for entry in _manifest_lines(folder) if entry.get("file") == DATASET]
+
+
+def _manifest_lines(folder: Path) -> list[dict[str, Any]]:
+    """The manifest's lines; one torn by a crash, or damaged, is passed over: what it was about is then unknown."""
+    try:
+        lines = (folder / "manifest.jsonl").read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            entries.append(sealed.unseal(line))
+    return entries
+
+
 def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
     """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
     found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
@@ -409,76 +407,6 @@ def _is_ours(path: Path) -> bool:
     return path.name in ("study.toml", "plan.json", "lock") or files.is_temporary(path)
 
 
-def _coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:
-    levels = [registry.initializers.level(label) for label in study.inits]
-    values = [registry.initializers.value(level) for level in levels]
-    columns: dict[str, Any] = {
-        "model": np.array(study.models, dtype=object),
-        "norm": np.array(study.norms, dtype=object),
-        "init": np.array(study.inits, dtype=object),
-        "optimizer": np.array(study.optimizers, dtype=object),
-        "lr": np.array(study.lr, dtype=np.float64),
-        "seed": np.array(study.seeds, dtype=np.int64),
-        "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
-        "init_family": np.array([level.family for level in levels], dtype=object),
-        "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
-        "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
-    }
-    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
-
-
-def _ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
-    runs = ensemble.runs
-    seconds = np.full(len(runs), curves.seconds / len(runs), np.float32)
-    per_run = {"status": curves.status, "diverged_epoch": curves.diverged_epoch, "train_seconds": seconds}
-    described = {v.name: v for v in schema.variables(validation=True)}
-    data: dict[str, Any] = {
-        name: (("run", "epoch"), values, schema.attributes(described[name])) for name, values in curves.values.items()
-    }
-    data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
-    labels = {
-        name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
-        for name in ("model", "norm", "init", "optimizer")
-    }
-    numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
-    return xr.Dataset(data, {**labels, **numbers}, attributes)
-
-
-def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    compressed = {
-        name: {"zlib": True, "complevel": 4, "shuffle": True}
-        for name, variable in dataset.variables.items()
-        if variable.ndim and variable.dtype.kind in "fiu"
-    }
-    dataset.to_netcdf(path, engine="netcdf4", encoding=compressed)
-
-
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def open_results(path: str | Path) -> xr.Dataset:
-    """Load a study's dataset into memory.
-
-    Parameters
-    ----------
-    path : path
-        A study folder, or a netCDF file in its layout.
-
-    Raises
-    ------
-    InputError
-        Nothing is there, or it is not such a file.
-    """
-    path = Path(path)
-    file = path / "curves.nc" if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{path}: no results there (no curves.nc); run the study first")
-    try:
-        dataset = xr.load_dataset(file, engine="netcdf4")
-    except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
-        raise InputError(f"{file}: cannot be read as netCDF: {str(error).splitlines()[0]}") from None
-    if dataset.sizes.keys() < set(schema.CURVE_DIMS) or "test_accuracy" not in dataset:
-        raise InputError(f"{file}: not a study's dataset: it needs test_accuracy over {', '.join(schema.CURVE_DIMS)}")
-    return dataset

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnstudy import files
-from bnstudy.store import DATASET, OWN_FILES, Store
+from bnstudy.store import DATASET, OWN_FILES, Store, dataset_digests
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _ensembles(store: Store) -> Iterator[Finding]:
 
 
 def _dataset(store: Store) -> Iterator[Finding]:
-    path, digests = store.folder / DATASET, store.dataset_digests()
+    path, digests = store.folder / DATASET, dataset_digests(store.folder)
     if path.is_file():
         # A process killed just before the newest was put into place leaves the one before it, which is whole.
         if files.sha256(path) not in digests:

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 from bnstudy.errors import InputError
 from bnstudy.execution import run
-from bnstudy.store import Store, open_results
+from bnstudy.reading import open_results
+from bnstudy.store import Store
 from bnstudy.study import Study
 from bnstudy.verification import verify
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
 import xarray as xr
+from bnstudy import sealed
 from bnstudy.errors import InputError
 from bnstudy.execution import default_folder, run
 from bnstudy.merging import merge
 from bnstudy.plan import Shard, make_plan
-from bnstudy.store import Store, open_results
+from bnstudy.reading import open_results
+from bnstudy.store import Store
 from bnstudy.study import Study
 from bnstudy.verification import verify
 
@@ -119,11 +120,11 @@ def test_other_studies_and_other_plans_are_refused(copies, tmp_path):
 def test_shards_of_other_kernels_are_mixed_only_when_asked(copies):
     folder, _ = copies
     manifest = folder / "2" / "manifest.jsonl"
-    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    lines = [sealed.unseal(line) for line in manifest.read_text().splitlines()]
     for line in lines:
         if "computed" in line:
             line["computed"]["kernel"] = "another"
-    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest.write_text("".join(sealed.seal(line) + "\n" for line in lines))
     with pytest.raises(InputError, match=r"another now.*--allow-mixed"):
         merge([folder / "1", folder / "2"], folder / "merged")
     merged = merge([folder / "1", folder / "2"], folder / "merged", allow_mixed=True)

@@ -12,8 +12,8 @@ from bnstudy import files
 from bnstudy.analysis import responses
 from bnstudy.errors import InputError
 from bnstudy.figures import style
+from bnstudy.reading import open_results
 from bnstudy.registry import figures
-from bnstudy.store import open_results
 
 
 @dataclass(frozen=True)

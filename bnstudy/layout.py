@@ -1,0 +1,63 @@
+"""How a study's results lie in netCDF files: an ensemble's, and the one dataset's coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bnstudy import registry, schema
+from bnstudy.plan import Ensemble
+from bnstudy.study import Study
+
+if TYPE_CHECKING:
+    from bnstudy.training import Curves
+
+
+def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:
+    """The coordinates of a study's dataset, as xarray takes them."""
+    levels = [registry.initializers.level(label) for label in study.inits]
+    values = [registry.initializers.value(level) for level in levels]
+    columns: dict[str, Any] = {
+        "model": np.array(study.models, dtype=object),
+        "norm": np.array(study.norms, dtype=object),
+        "init": np.array(study.inits, dtype=object),
+        "optimizer": np.array(study.optimizers, dtype=object),
+        "lr": np.array(study.lr, dtype=np.float64),
+        "seed": np.array(study.seeds, dtype=np.int64),
+        "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
+        "init_family": np.array([level.family for level in levels], dtype=object),
+        "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+        "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
+    }
+    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
+
+
+def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
+    """What an ensemble's file holds: curves over (run, epoch), facts over (run,), and what the runs are."""
+    runs = ensemble.runs
+    seconds = np.full(len(runs), curves.seconds / len(runs), np.float32)
+    per_run = {"status": curves.status, "diverged_epoch": curves.diverged_epoch, "train_seconds": seconds}
+    described = {v.name: v for v in schema.variables(validation=True)}
+    data: dict[str, Any] = {
+        name: (("run", "epoch"), values, schema.attributes(described[name])) for name, values in curves.values.items()
+    }
+    data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
+    labels = {
+        name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
+        for name in ("model", "norm", "init", "optimizer")
+    }
+    numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
+    return xr.Dataset(data, {**labels, **numbers}, attributes)
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as netCDF-4, its numbers compressed without loss."""
+    compressed = {
+        name: {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.ndim and variable.dtype.kind in "fiu"
+    }
+    dataset.to_netcdf(path, engine="netcdf4", encoding=compressed)

@@ -1,0 +1,197 @@
+"""Results read from disk without trusting the file.
+
+A study folder's own dataset is looked at by its checksum first and then opened here. Any other netCDF file is opened by
+a process of its own, with limits of time and memory, since a damaged one can hang or crash the HDF5 library; it hands
+over plain arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import xarray as xr
+
+from bnstudy import files, schema
+from bnstudy.errors import InputError
+from bnstudy.store import DATASET, dataset_digests
+
+PATIENCE = 8.0  # seconds that opening a file may take, and another for every
+BYTES_A_SECOND = 20e6
+MAX_BYTES = 8 * 2**30  # of arrays that a file may hold, and of memory to read them with
+START = "from bnstudy.reading import deliver; deliver()"
+
+
+def open_results(path: str | Path) -> xr.Dataset:
+    """Load a study's dataset into memory.
+
+    Parameters
+    ----------
+    path : path
+        A study folder, or a netCDF file in its layout.
+
+    Raises
+    ------
+    InputError
+        Nothing is there, it is damaged, or it is not such a file.
+    """
+    path = Path(path)
+    file = path / DATASET if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{path}: no results there (no curves.nc); run the study first")
+    try:
+        dataset = _own(file) if path.is_dir() else None
+        dataset = _foreign(file) if dataset is None else dataset
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if problem := _problem(dataset):
+        raise InputError(f"{file}: not a study's dataset: {problem}")
+    return dataset
+
+
+def _own(file: Path) -> xr.Dataset | None:
+    """The dataset of a study folder, if its manifest knows it; None where there is no manifest."""
+    digests = dataset_digests(file.parent)
+    if not digests:
+        return None
+    if files.sha256(file) not in digests:
+        raise InputError(
+            f"{file}: damaged (its checksum is not the manifest's); run the study again, which rebuilds it"
+        )
+    return xr.load_dataset(file, engine="netcdf4")
+
+
+def _foreign(file: Path) -> xr.Dataset:
+    limit = PATIENCE + file.stat().st_size / BYTES_A_SECOND
+    command = [sys.executable, "-c", START, str(file.absolute())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    with tempfile.TemporaryFile() as delivered:
+        try:
+            ended = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=delivered, stderr=subprocess.PIPE, env=environment,
+                timeout=limit, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{file}: cannot be read as netCDF: it takes more than {limit:.0f} s to open") from None
+        if ended.returncode:
+            lines = ended.stderr.decode(errors="replace").strip().splitlines()
+            reason = lines[-1] if ended.returncode == 1 and lines else "reading it crashes the netCDF library"
+            raise InputError(f"{file}: cannot be read as netCDF: {reason[:200]}")
+        delivered.seek(0)
+        return _received(delivered)
+
+
+def _received(file: BinaryIO) -> xr.Dataset:
+    with np.load(file, allow_pickle=False) as arrays:
+        about = json.loads(str(arrays["about"]))
+        variables = {}
+        for i, (name, dims, attributes) in enumerate(about["variables"]):
+            values = arrays[f"values{i}"]
+            variables[name] = (dims, values.astype(object) if values.dtype.kind == "U" else values, attributes)
+    coords = {variable.name for variable in schema.COORDS}
+    dataset = xr.Dataset({name: v for name, v in variables.items() if name not in coords}, attrs=about["attributes"])
+    return dataset.assign_coords({name: v for name, v in variables.items() if name in coords})
+
+
+def _problem(dataset: xr.Dataset) -> str:
+    """What is wrong with a dataset, in a few words; empty if nothing is."""
+    if "test_accuracy" not in dataset or set(dataset.test_accuracy.dims) != set(schema.CURVE_DIMS):
+        return f"it needs test_accuracy over {', '.join(schema.CURVE_DIMS)}"
+    for dim in schema.CURVE_DIMS:
+        if dim not in dataset.coords or dataset[dim].dims != (dim,):
+            return f"its dimension {dim} has no labels"
+        labels = dataset[dim].values
+        if not len(labels):
+            return f"its dimension {dim} is empty"
+        if len(set(labels.tolist())) < len(labels):
+            return f"its dimension {dim} has a label twice"
+        is_text = labels.dtype.kind in "OU" and all(isinstance(label, str) for label in labels)
+        if is_text != (dim in ("model", "norm", "init", "optimizer")):
+            return f"its dimension {dim} has labels of the wrong kind"
+        if not is_text and (labels.dtype.kind not in "iuf" or not np.isfinite(labels).all()):
+            return f"its dimension {dim} has labels of the wrong kind"
+    if not (np.diff(dataset.epoch.values) > 0).all():
+        return "its epochs do not rise"
+    for name in dataset.data_vars:
+        if dataset[name].dtype.kind not in "iuf":
+            return f"its {name} is not numbers"
+    accuracy = dataset.test_accuracy.values
+    if ((accuracy < 0) | (accuracy > 1)).any():
+        return "its test_accuracy is not between 0 and 1"
+    if "status" in dataset and not np.isin(dataset.status.values, list(schema.Status)).all():
+        return "its status holds unknown flags"
+    return ""
+
+
+# -------------------------------------------------------------- in the process of its own
+
+
+def deliver() -> None:
+    """Read the file that the command line names, and write it to standard output as NumPy arrays."""
+    _limit_memory()
+    sys.tracebacklimit = 0
+    try:
+        arrays = _read(sys.argv[1])
+    except Exception as error:
+        sys.exit((str(error) or type(error).__name__).splitlines()[0])
+    np.savez(sys.stdout.buffer, **arrays)
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (2 * MAX_BYTES, 2 * MAX_BYTES))
+
+
+def _read(path: str) -> dict[str, Any]:
+    import netCDF4
+
+    wanted = {variable.name for variable in (*schema.variables(validation=True), *schema.COORDS)}
+    arrays: dict[str, Any] = {}
+    listed = []
+    with netCDF4.Dataset(path) as file:
+        known = [variable for name, variable in file.variables.items() if name in wanted]
+        if sum(float(np.prod(v.shape, dtype=float)) * 8 for v in known) > MAX_BYTES:
+            raise ValueError("it says it holds more than fits into memory")
+        for i, variable in enumerate(known):
+            values, dims = _values(variable), list(variable.dimensions)
+            arrays[f"values{i}"] = values
+            listed.append([variable.name, dims[: values.ndim], _attributes(variable)])
+        about = {"variables": listed, "attributes": _attributes(file)}
+    return {"about": np.array(json.dumps(about)), **arrays}
+
+
+def _values(variable: Any) -> np.ndarray:
+    """A variable's values: text as text, masked numbers as NaN."""
+    values = variable[...]
+    if getattr(values, "dtype", None) is not None and values.dtype.kind == "S":
+        import netCDF4
+
+        values = netCDF4.chartostring(np.ma.filled(values, b"\0"), encoding="utf-8")
+    if isinstance(values, np.ma.MaskedArray):
+        missing = np.ma.getmaskarray(values)
+        values = values.data if not missing.any() else np.where(missing, np.nan, values.data)
+    values = np.asarray(values)
+    if values.dtype.kind == "O":
+        values = np.array([str(value) for value in values.ravel()]).reshape(values.shape)
+    if values.dtype.kind not in "iufU":
+        raise ValueError(f"{variable.name} is neither numbers nor text")
+    return values
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    found = {}
+    for name in holder.ncattrs():
+        value = holder.getncattr(name)
+        plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        if name != "_FillValue" and isinstance(plain, (str, int, float, list)):
+            found[name] = plain
+    return found
