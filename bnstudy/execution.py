@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from bnstudy.plan import Ensemble, Shard
 from bnstudy.reading import open_results
 from bnstudy.store import Store, computed_by, differing
 from bnstudy.study import Study
-from bnstudy.workers import StoppedError, Watch
+from bnstudy.workers import StoppedError, Watch, kill_workers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -222,8 +223,10 @@ def _stop_flag() -> Iterator[_Flag]:
     flag = _Flag()
 
     def note(number: int, frame: FrameType | None) -> None:
+        if flag.signal is not None:
+            kill_workers()
+            os._exit(128 + number)
         flag.signal = number
-        signal.signal(number, signal.SIG_DFL)
 
     previous = {}
     try:

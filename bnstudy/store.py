@@ -160,7 +160,9 @@ class Store:
                 f"{self.folder} is being worked on by another process; add --wait to run after it, or stop it"
             ) from None
         except OSError as error:
-            raise InputError(f"{self.folder}: cannot be locked: {error.strerror}", "out") from None
+            raise InputError(
+                f"{self.folder}: cannot be locked: {(error.strerror or str(error)).lower()}", "out"
+            ) from None
         try:
             yield
         finally:

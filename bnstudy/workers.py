@@ -183,6 +183,12 @@ def _answer(worker: _Worker, queue: Queue, watch: Watch) -> bool:
     return True
 
 
+def kill_workers() -> None:
+    """End every worker of this process at once."""
+    for process in multiprocessing.active_children():
+        process.kill()
+
+
 def _start(setup: Setup) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -198,20 +204,32 @@ def _work(setup: Setup, pipe: Connection) -> None:
     import torch
 
     torch.set_num_threads(1)
-    train = trainer_of(setup)
+    train: Callable[..., Curves] | None = None
     while True:
         try:
             ensemble = pipe.recv()
             answer: tuple[str, Any]
             try:
-                answer = ("done", train(ensemble, lambda progress: pipe.send(("progress", progress))))
-            except OSError:
-                raise
+                train = train or trainer_of(setup)
+                answer = ("done", train(ensemble, lambda progress: _send(pipe, ("progress", progress))))
+            except _ParentGoneError:
+                return
             except Exception as error:  # whatever a model raises must not end the worker
                 answer = ("failed", reason_of(error))
-            pipe.send(answer)
-        except (EOFError, OSError):
+            _send(pipe, answer)
+        except (EOFError, OSError, _ParentGoneError):
             return
+
+
+class _ParentGoneError(Exception):
+    """Nobody reads what a worker sends."""
+
+
+def _send(pipe: Connection, message: tuple[str, Any]) -> None:
+    try:
+        pipe.send(message)
+    except OSError:
+        raise _ParentGoneError from None
 
 
 def load(setup: Setup) -> Data:

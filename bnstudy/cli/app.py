@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -58,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    print(f"bnstudy: {text}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"bnstudy: {text}", file=sys.stderr, flush=True)
     sys.exit(code)
 
 

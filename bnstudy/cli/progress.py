@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -94,4 +95,5 @@ class Reporter(Observer):
             self._line(f"{runs} runs, {done / self.total:.0%} of the epochs, best test accuracy {self.best:.2%}")
 
     def _line(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        with suppress(OSError):  # a log that cannot be written is no reason to stop
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
