@@ -13,7 +13,7 @@ import os
 import socket
 import tempfile
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
+from bnstudy import files
 from bnstudy.errors import InputError
 from bnstudy.registry import datasets
 
@@ -36,6 +37,8 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+CHECKSUMS = "SHA256SUMS"
+ARCHIVES = (".gz", ".zip")
 DOWNLOAD_TIMEOUT = 30.0  # seconds without an answer
 
 
@@ -175,6 +178,7 @@ def digits(folder: Path, quiet: bool) -> Raw:
 
 def _read(name: str, make: Callable[..., Any], folder: Path, quiet: bool) -> tuple[Any, Any]:
     """Both parts of a torchvision data set, downloaded if they are not there."""
+    _check_downloaded(folder / make.__name__)
     try:
         try:
             return make(folder, train=True, download=False), make(folder, train=False, download=False)
@@ -206,17 +210,40 @@ def _download(name: str, make: Callable[..., Any], folder: Path, quiet: bool) ->
                         make(temporary, train=train, download=True)
             finally:
                 socket.setdefaulttimeout(before)
+            for kept in Path(temporary).iterdir():
+                _note_checksums(kept)
             for path in Path(temporary).rglob("*"):
                 target = folder / path.relative_to(temporary)
                 if path.is_dir():
                     target.mkdir(exist_ok=True)
-                elif path.suffix not in (".gz", ".zip"):
+                elif path.suffix not in ARCHIVES:
                     os.replace(path, target)
     except (RuntimeError, urllib.error.URLError, OSError, EOFError) as error:
         reason = str(error).strip().split("\n")[-1][:120] or type(error).__name__
         raise InputError(
             f"no {name} in {folder}, and it cannot be downloaded ({reason}); {options}", "data_dir"
         ) from None
+
+
+def _note_checksums(folder: Path) -> None:
+    """Write beside a data set what its files add up to, now that torchvision has checked the archives they are from."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in ARCHIVES)
+    lines = [f"{files.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in found]
+    (folder / CHECKSUMS).write_text("".join(lines))
+
+
+def _check_downloaded(folder: Path) -> None:
+    """InputError that names a file that is no longer what was downloaded; files from elsewhere have no checksum."""
+    if not (folder / CHECKSUMS).is_file():
+        return
+    with _readable(folder / CHECKSUMS):
+        lines = (folder / CHECKSUMS).read_text(errors="replace").splitlines()
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        with _readable(path):
+            if not name or not path.is_file() or files.sha256(path) != digest:
+                raise _damaged(path if name else folder / CHECKSUMS, "download")
 
 
 def _images(data: Any) -> np.ndarray:
@@ -236,14 +263,33 @@ def mnist(folder: Path, quiet: bool) -> Raw:
     """70,000 handwritten digits of 28×28 pixels."""
     from torchvision.datasets import MNIST
 
+    _check_originals(folder)  # before anything is made of what they hold
     parts = _read("mnist", MNIST, folder, quiet)
+    _check_originals(folder)
+    return _as_raw(*parts)
+
+
+def _check_originals(folder: Path) -> None:
+    """InputError that names the first of MNIST's files, among those that are there, that is not the original."""
     for name, expected in MNIST_MD5.items():
         path = folder / "MNIST" / "raw" / name
-        if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != expected:
-            raise InputError(
-                f"{path}: its checksum is not that of the original; delete it, so that it is fetched again", "data_dir"
-            )
-    return _as_raw(*parts)
+        with _readable(path):
+            if path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != expected:
+                raise _damaged(path, "original")
+
+
+def _damaged(path: Path, known: str) -> InputError:
+    return InputError(
+        f"{path}: its checksum is not that of the {known}; delete it, so that it is fetched again", "data_dir"
+    )
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}", "data_dir") from None
 
 
 def _as_raw(train: Any, test: Any) -> Raw:
@@ -301,6 +347,8 @@ def _register_emnist(split: str, train_size: int, test_size: int, classes: int) 
 
         def make(root: Path | str, **options: Any) -> Any:
             return EMNIST(root, split=split, **options)
+
+        make.__name__ = EMNIST.__name__  # names the folder
 
         raw = _as_raw(*_read(f"emnist-{split}", make, folder, quiet))
         first = 1 if split == "letters" else 0  # that split counts its letters from 1
