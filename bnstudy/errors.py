@@ -38,3 +38,7 @@ class LockedError(BnstudyError):
     """Another process is working on the study."""
 
     exit_code = 4
+
+
+class DataWarning(UserWarning):
+    """Something about results that their reader should know; the command line prints it as one line."""

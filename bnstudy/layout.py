@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,9 @@ from bnstudy.study import Study
 
 if TYPE_CHECKING:
     from bnstudy.training import Curves
+
+FINGERPRINT = "content_sha256"  # the attribute that holds it
+STORAGE = ("_FillValue", "_Encoding", "coordinates")  # attributes that say how something is stored
 
 
 def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:
@@ -51,6 +57,28 @@ def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, s
     }
     numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
     return xr.Dataset(data, {**labels, **numbers}, attributes)
+
+
+def fingerprint(dataset: xr.Dataset) -> str:
+    """SHA-256 over a dataset's labels, numbers and attributes, however they are stored; 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, variable in sorted(dataset.variables.items(), key=lambda item: str(item[0])):
+        digest.update(json.dumps([name, variable.dims, variable.shape, _plain(variable.attrs)]).encode())
+        values = variable.values
+        if values.dtype.kind in "fiu":
+            numbers = np.array(values, dtype="<f8")
+            numbers[np.isnan(numbers)] = np.nan  # there are many; one is enough
+            digest.update(numbers.tobytes())
+        else:
+            digest.update(json.dumps([str(label) for label in values.ravel()]).encode())
+    digest.update(json.dumps(_plain(dataset.attrs)).encode())
+    return digest.hexdigest()
+
+
+def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Attributes as plain values, those of the storage left out."""
+    listed = {str(name): np.asarray(value).tolist() for name, value in attributes.items()}
+    return {name: value for name, value in sorted(listed.items()) if name not in (*STORAGE, FINGERPRINT)}
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:

@@ -13,14 +13,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, schema
-from bnstudy.errors import InputError
+from bnstudy import files, layout, schema
+from bnstudy.errors import DataWarning, InputError
 from bnstudy.store import DATASET, dataset_digests
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
@@ -41,27 +42,32 @@ def open_results(path: str | Path) -> xr.Dataset:
     ------
     InputError
         Nothing is there, it is damaged, or it is not such a file.
+
+    Warns
+    -----
+    DataWarning
+        A file's content is not what bnstudy wrote into it.
     """
     path = Path(path)
     file = path / DATASET if path.is_dir() else path
     if not file.is_file():
         raise InputError(f"{path}: no results there (no curves.nc); run the study first")
     try:
-        dataset = _own(file) if path.is_dir() else None
-        dataset = _foreign(file) if dataset is None else dataset
+        own = path.is_dir() and bool(dataset_digests(path))
+        dataset = _own(file) if own else _foreign(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
     if problem := _problem(dataset):
         raise InputError(f"{file}: not a study's dataset: {problem}")
+    written = dataset.attrs.pop(layout.FINGERPRINT, None)  # whoever goes on to change the dataset may store it
+    if not own and written is not None and written != layout.fingerprint(dataset):
+        warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
     return dataset
 
 
-def _own(file: Path) -> xr.Dataset | None:
-    """The dataset of a study folder, if its manifest knows it; None where there is no manifest."""
-    digests = dataset_digests(file.parent)
-    if not digests:
-        return None
-    if files.sha256(file) not in digests:
+def _own(file: Path) -> xr.Dataset:
+    """The dataset of a study folder, if it is the one its manifest knows."""
+    if files.sha256(file) not in dataset_digests(file.parent):
         raise InputError(
             f"{file}: damaged (its checksum is not the manifest's); run the study again, which rebuilds it"
         )
@@ -93,8 +99,7 @@ def _received(file: BinaryIO) -> xr.Dataset:
         about = json.loads(str(arrays["about"]))
         variables = {}
         for i, (name, dims, attributes) in enumerate(about["variables"]):
-            values = arrays[f"values{i}"]
-            variables[name] = (dims, values.astype(object) if values.dtype.kind == "U" else values, attributes)
+            variables[name] = (dims, arrays[f"values{i}"], attributes)
     coords = {variable.name for variable in schema.COORDS}
     dataset = xr.Dataset({name: v for name, v in variables.items() if name not in coords}, attrs=about["attributes"])
     return dataset.assign_coords({name: v for name, v in variables.items() if name in coords})
@@ -192,6 +197,6 @@ def _attributes(holder: Any) -> dict[str, Any]:
     for name in holder.ncattrs():
         value = holder.getncattr(name)
         plain = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-        if name != "_FillValue" and isinstance(plain, (str, int, float, list)):
+        if name not in layout.STORAGE and isinstance(plain, (str, int, float, list)):
             found[name] = plain
     return found

@@ -301,6 +301,7 @@ class Store:
         """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
         path = self.folder / DATASET
         dataset = self.dataset()
+        dataset.attrs[layout.FINGERPRINT] = layout.fingerprint(dataset)
         self._publish(path, {"file": DATASET}, lambda temporary: layout.write_netcdf(dataset, temporary))
         return path
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bnstudy.cli import looking, training
 from bnstudy.cli.options import option_name
-from bnstudy.errors import BnstudyError, InputError
+from bnstudy.errors import BnstudyError, DataWarning, InputError
 
 app = typer.Typer(
     name="bnstudy",
@@ -38,6 +39,7 @@ for name, command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error, with the exit codes the README lists."""
+    warnings.showwarning = _show_warning
     try:
         code = app(arguments, standalone_mode=False)
     except BnstudyError as error:
@@ -56,6 +58,15 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *about: Any) -> None:
+    """One line for what a user should know; what is for programmers as Python shows it."""
+    with suppress(OSError):
+        if issubclass(category, DataWarning):
+            print(f"bnstudy: warning: {message}", file=sys.stderr, flush=True)
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, *about[:2]))
 
 
 def _fail(text: str, code: int) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from bnstudy.reading import open_results
 from bnstudy.store import Store
-from bnstudy.study import Study
 from bnstudy.verification import verify
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
@@ -59,6 +58,28 @@ def assert_unharmed(folder: Path, wanted: xr.Dataset) -> None:
     assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
 
 
+def damaged(content: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
+    """A file's content after one of many accidents, and which."""
+    kind = str(rng.choice(["flip", "header", "bytes", "zeros", "swap", "cut", "more", "empty", "text"]))
+    n, at = len(content), int(rng.integers(len(content)))
+    changed = bytearray(content)
+    if kind in ("flip", "header"):
+        changed[at if kind == "flip" else at % 64 % n] ^= 1 << int(rng.integers(8))
+    elif kind == "bytes":
+        for place in rng.integers(n, size=rng.integers(1, 50)):
+            changed[place] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
+    elif kind == "zeros":
+        changed[at : at + n // 8 + 1] = bytes(len(changed[at : at + n // 8 + 1]))
+    elif kind == "swap":
+        changed = changed[n // 2 :] + changed[: n // 2]
+    return kind, {
+        "cut": content[:at],
+        "more": content + bytes(1 + at % 1000),
+        "empty": b"",
+        "text": b"<html>404 not found</html>",
+    }.get(kind, bytes(changed))
+
+
 def script(arguments: list[str], **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     begin = [sys.executable, "-c", "from bnstudy.cli import main; main()"]
@@ -86,7 +107,3 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-__all__ = ["STUDY", "TIMES", "TINY", "Store", "Study", "assert_unharmed", "command", "finished", "is_alive", "numbers",
-           "os", "script", "workers_of"]  # fmt: skip
