@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bnstudy.errors import InputError
 from bnstudy.machine import describe, measure_arms, plan_for, resolve_device
 from bnstudy.plan import Ensemble
-from bnstudy.store import computed_by, differing
+from bnstudy.provenance import computed_by, differing
 from bnstudy.study import Study
 from bnstudy.workers import Queue, Setup, StoppedError, Watch, load, reason_of, trainer_of
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import io
 import os
 import socket
 import tempfile
-import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +97,15 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     InputError
         The data are missing and cannot be fetched, or are damaged; it names the folder.
     """
+    entry, place = datasets[study.dataset], data_folder(folder)
+    if not place.is_dir() and (place.exists() or place.is_symlink()):
+        raise InputError(f"{place} is not a folder; name one that holds {study.dataset}, or is to hold it", "data_dir")
+    raw = entry.function(place, quiet)
+    _check(study.dataset, raw, entry.about, place)
     import torch
 
     from bnstudy import streams
 
-    entry = datasets[study.dataset]
-    raw = entry.function(data_folder(folder), quiet)
-    _check(study.dataset, raw, entry.about, data_folder(folder))
     images = torch.from_numpy(raw.train_images).float() / raw.largest
     labels = torch.from_numpy(raw.train_labels)
     test_images = torch.from_numpy(raw.test_images).float() / raw.largest
@@ -218,8 +220,10 @@ def _download(name: str, make: Callable[..., Any], folder: Path, quiet: bool) ->
                     target.mkdir(exist_ok=True)
                 elif path.suffix not in ARCHIVES:
                     os.replace(path, target)
-    except (RuntimeError, urllib.error.URLError, OSError, EOFError) as error:
+    except (RuntimeError, ValueError, http.client.HTTPException, OSError, EOFError) as error:
         reason = str(error).strip().split("\n")[-1][:120] or type(error).__name__
+        if isinstance(error, http.client.InvalidURL):  # it quotes a proxy's password
+            reason = "the address of a proxy is not valid"
         raise InputError(
             f"no {name} in {folder}, and it cannot be downloaded ({reason}); {options}", "data_dir"
         ) from None
@@ -261,9 +265,9 @@ def _images(data: Any) -> np.ndarray:
 )
 def mnist(folder: Path, quiet: bool) -> Raw:
     """70,000 handwritten digits of 28×28 pixels."""
+    _check_originals(folder)  # before anything is made of what they hold
     from torchvision.datasets import MNIST
 
-    _check_originals(folder)  # before anything is made of what they hold
     parts = _read("mnist", MNIST, folder, quiet)
     _check_originals(folder)
     return _as_raw(*parts)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+LONGEST = 600  # characters of a message
+
 
 class BnstudyError(Exception):
     """An error that ends a command with one line and this exit code."""
 
     exit_code = 1
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(one_line(problem))
+
+
+def one_line(text: str) -> str:
+    """A message that no name quoted in it can break, colour or flood: one line, what is unprintable escaped."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    half = LONGEST // 2
+    return plain if len(plain) <= LONGEST else f"{plain[:half]} […] {plain[-half:]}"
 
 
 class InputError(BnstudyError, ValueError):
@@ -23,7 +35,7 @@ class InputError(BnstudyError, ValueError):
     exit_code = 2
 
     def __init__(self, problem: str, key: str | None = None) -> None:
-        self.problem = problem
+        self.problem = problem = one_line(problem)
         self.key = key
         super().__init__(f"{key}: {problem}" if key else problem)
 

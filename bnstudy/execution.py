@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from bnstudy import files
 from bnstudy.errors import FailedRunsError, InputError
-from bnstudy.machine import Machine, resolve_device
+from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
+from bnstudy.provenance import computed_by, differing
 from bnstudy.reading import open_results
-from bnstudy.store import Store, computed_by, differing
+from bnstudy.store import Store
 from bnstudy.study import Study
 from bnstudy.workers import StoppedError, Watch, kill_workers
 
@@ -124,10 +125,12 @@ def run(
         A signal came; what is finished is stored, and the same call resumes.
     """
     folder = Path(out) if out else default_folder(study, shard)
+    with files.disk_errors(folder):
+        store = Store.find(folder, study)  # first, since a wrong folder is told at once
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, files.disk_errors(folder):
-        store = Store.find(folder, study)
         if prepared := store is None or bool(_left(store, shard)) or not _arms_known(store):
             trainer.prepare(study)  # before anything is written: the data may not be there
+        store = store or Store.find(folder, study)  # which another process may have made meanwhile
         store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
         with store.locked(wait), _stop_flag() as flag:
             store.clean()
@@ -150,7 +153,7 @@ def _trainer(
     device: str, data_dir: str | Path | None, jobs: int, compiled: bool, quiet: bool, scheduler: str | None
 ) -> Trains:
     if scheduler is None:
-        return Machine(resolve_device(device), data_dir, jobs, compiled, quiet)
+        return Machine(device, data_dir, jobs, compiled, quiet)
     from bnstudy.cluster import Cluster
 
     return Cluster(scheduler, device, data_dir, compiled)

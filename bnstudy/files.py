@@ -12,6 +12,7 @@ from pathlib import Path
 from bnstudy.errors import InputError
 
 SUFFIX = ".tmp"
+PROBE = 2**16  # bytes
 
 
 def is_temporary(path: Path) -> bool:
@@ -45,11 +46,24 @@ def stage(path: Path, write: Callable[[Path], None]) -> Path:
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
         _discard(temporary)
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(path, _refusal(temporary) or error) from error
     except BaseException:
         _discard(temporary)
         raise
     return temporary
+
+
+def _refusal(temporary: Path) -> OSError | None:
+    """Why nothing can be written there, asked of the system: the netCDF library calls a full disk forbidden."""
+    try:
+        with temporary.open("wb") as file:
+            file.write(bytes(PROBE))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    finally:
+        _discard(temporary)
+    return None
 
 
 def publish(temporary: Path, path: Path) -> str:

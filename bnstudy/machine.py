@@ -27,7 +27,7 @@ class Machine:
     Parameters
     ----------
     device : str
-        ``cpu``, ``cuda`` or ``cuda:N``, as :func:`resolve_device` gives it.
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; afterwards what :func:`resolve_device` makes of it.
     data_dir : path, optional
         Where data sets lie.
     jobs : int
@@ -48,6 +48,7 @@ class Machine:
     def __post_init__(self) -> None:
         if not 1 <= self.jobs <= MAX_JOBS:
             raise InputError(f"must be from 1 to {MAX_JOBS}, not {self.jobs}", "jobs")
+        self.device = resolve_device(self.device)
 
     def prepare(self, study: Study) -> None:
         """Read the study's data; InputError if they are not to be had."""
@@ -120,21 +121,21 @@ def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict
 
 def resolve_device(name: str) -> str:
     """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
+    kind, _, index = name.partition(":")
+    if name == "cpu":
+        return name
+    if name != "auto" and not (kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name)):
+        raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
     import torch
 
-    kind, _, index = name.partition(":")
     available = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
-    if name == "cpu":
-        return name
-    if kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name):
-        if not available:
-            raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
-        if index and int(index) >= torch.cuda.device_count():
-            raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
-        return name
-    raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
+    if not available:
+        raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
+    if index and int(index[:9]) >= torch.cuda.device_count():
+        raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
+    return name
 
 
 def usable_cores() -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bnstudy import files
 from bnstudy.errors import InputError
-from bnstudy.store import Store, differing
+from bnstudy.provenance import differing
+from bnstudy.store import Store
 
 
 def merge(folders: Sequence[str | Path], out: str | Path, *, allow_mixed: bool = False, wait: bool = False) -> Store:

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,3 +68,23 @@ def attributes(device: str) -> dict[str, str]:
         "git_commit": git_commit(),
         "environment": environment(),
     }
+
+
+def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
+    found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
+    if "machine" in attributes:
+        found["machine"] = attributes["machine"].rpartition(",")[0]
+    return found
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """In what two answers of :func:`computed_by` differ, in words; empty where they are the same."""
+    names = [name for name in before if before[name] != now.get(name)]
+    return "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in names)
+
+
+def _without(before: str, now: str) -> str:
+    """What differs between two lists of words."""
+    there, here = before.split(), now.split()
+    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"

@@ -22,7 +22,7 @@ import xarray as xr
 
 from bnstudy import files, layout, schema
 from bnstudy.errors import DataWarning, InputError
-from bnstudy.store import DATASET, dataset_digests
+from bnstudy.manifest import DATASET, dataset_digests
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,9 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, provenance, registry, schema, sealed
+from bnstudy import files, layout, manifest, provenance, registry, schema, sealed
 from bnstudy.errors import InputError, LockedError
+from bnstudy.manifest import DATASET
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
 from bnstudy.study import Study
@@ -40,10 +41,7 @@ if TYPE_CHECKING:
     from bnstudy.training import Curves
 
 Arm = tuple[str, str]  # model, norm
-DATASET = "curves.nc"
 PATIENCE = 0.5  # seconds to try for the lock
-# What a study folder holds, the folder of ensembles included.
-OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, "lock")
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,7 @@ class Store:
     def open(cls, folder: str | Path) -> Store:
         """Open an existing study folder; InputError if it is not one, or its study was changed by hand."""
         folder = Path(folder)
+        manifest.refuse_strange_files(folder)
         if not (folder / "plan.json").is_file():
             raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
         try:
@@ -209,12 +208,12 @@ class Store:
 
     def manifest(self) -> dict[str, dict[str, Any]]:
         """The last line of every file, by the ensemble's name or the dataset's."""
-        return {entry.get("ensemble") or entry["file"]: entry for entry in _manifest_lines(self.folder)}
+        return {entry.get("ensemble") or entry["file"]: entry for entry in manifest.lines(self.folder)}
 
     def pending(self) -> list[Ensemble]:
         """Ensembles that have no curves yet, failed ones among them."""
         entries = self.manifest()
-        return [e for e in self.plan if "sha256" not in entries.get(self.name(e), {}) or not self.path(e).exists()]
+        return [e for e in self.plan if "sha256" not in entries.get(self.name(e), {}) or not _is_plain(self.path(e))]
 
     def save(self, ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> None:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
@@ -222,7 +221,7 @@ class Store:
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
         entry = {"ensemble": self.name(ensemble), "runs": len(ensemble.runs), "diverged": diverged}
-        entry["computed"] = computed_by(attributes)
+        entry["computed"] = provenance.computed_by(attributes)
         self._publish(path, entry, lambda temporary: layout.write_netcdf(dataset, temporary))
         for earlier in self.superseded(ensemble):
             earlier.unlink(missing_ok=True)
@@ -367,42 +366,9 @@ class Store:
         }
 
 
-def dataset_digests(folder: Path) -> list[str]:
-    """SHA-256 of every dataset that was put, or about to be put, into a study folder; the last is the newest."""
-    return [entry["sha256"] for entry in _manifest_lines(folder) if entry.get("file") == DATASET]
-
-
-def _manifest_lines(folder: Path) -> list[dict[str, Any]]:
-    """The manifest's lines; one torn by a crash, or damaged, is passed over: what it was about is then unknown."""
-    try:
-        lines = (folder / "manifest.jsonl").read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    entries = []
-    for line in lines:
-        with suppress(ValueError, RecursionError):
-            entries.append(sealed.unseal(line))
-    return entries
-
-
-def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
-    """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
-    found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
-    if "machine" in attributes:
-        found["machine"] = attributes["machine"].rpartition(",")[0]
-    return found
-
-
-def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """In what two answers of :func:`computed_by` differ, in words; empty where they are the same."""
-    names = [name for name in before if before[name] != now.get(name)]
-    return "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in names)
-
-
-def _without(before: str, now: str) -> str:
-    """What differs between two lists of words."""
-    there, here = before.split(), now.split()
-    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"
+def _is_plain(path: Path) -> bool:
+    """Whether a file is there; a link or pipe in its place is replaced."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _is_ours(path: Path) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from bnstudy.errors import InputError
 Role = Literal["well", "poor"]
 MAX_RUNS = 1_000_000
 MAX_SEED = 2**62
+MAX_FILE = 1_000_000  # bytes
 
 
 def _number(value: Any) -> Any:
@@ -298,9 +300,16 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a study file; InputError if it cannot be read, is empty or is not TOML."""
     path = Path(path)
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{path}: not a file; name a study file")
+        if about.st_size > MAX_FILE:
+            raise InputError(f"{path}: too large for a study file (more than {MAX_FILE // 1000} kB)")
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
+    except InputError:
+        raise
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
         raise InputError(f"{path}: cannot be read as a study file: {reason}") from None

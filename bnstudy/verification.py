@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnstudy import files
-from bnstudy.store import DATASET, OWN_FILES, Store, dataset_digests
+from bnstudy.manifest import DATASET, OWN_FILES, dataset_digests
+from bnstudy.store import Store
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,10 @@ def _ensembles(store: Store) -> Iterator[Finding]:
     for ensemble in store.plan:
         path, digest = store.path(ensemble), entries.get(store.name(ensemble), {}).get("sha256")
         if digest is None:
-            if path.exists():
+            if path.exists() or path.is_symlink():
                 yield Finding(path, "foreign", "the manifest does not know it; move it away and run the study again")
+        elif (path.exists() and not path.is_file()) or path.is_symlink():
+            yield Finding(path, "foreign", "bnstudy did not write it; move it away and run the study again")
         elif not path.is_file():
             yield Finding(path, "missing", "run the study again, which trains it anew")
         elif files.sha256(path) != digest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -12,7 +13,7 @@ import typer
 
 from bnstudy.cli import looking, training
 from bnstudy.cli.options import option_name
-from bnstudy.errors import BnstudyError, DataWarning, InputError
+from bnstudy.errors import BnstudyError, DataWarning, InputError, one_line
 
 app = typer.Typer(
     name="bnstudy",
@@ -39,7 +40,10 @@ for name, command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error, with the exit codes the README lists."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds
     try:
         code = app(arguments, standalone_mode=False)
     except BnstudyError as error:
@@ -60,18 +64,18 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *about: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
     """One line for what a user should know; what is for programmers as Python shows it."""
     with suppress(OSError):
         if issubclass(category, DataWarning):
-            print(f"bnstudy: warning: {message}", file=sys.stderr, flush=True)
+            print(f"bnstudy: warning: {one_line(str(message))}", file=sys.stderr, flush=True)
         else:
-            sys.stderr.write(warnings.formatwarning(message, category, *about[:2]))
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def _fail(text: str, code: int) -> None:
     with suppress(OSError):
-        print(f"bnstudy: {text}", file=sys.stderr, flush=True)
+        print(f"bnstudy: {one_line(text)}", file=sys.stderr, flush=True)
     sys.exit(code)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from bnstudy.errors import DataWarning, InputError
 from bnstudy.execution import run
+from bnstudy.manifest import DATASET
 from bnstudy.reading import open_results
-from bnstudy.store import DATASET
 from bnstudy.study import Study
 from bnstudy.verification import verify
 
