@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import socket
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -162,6 +163,8 @@ def _connect(scheduler: str) -> Any:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us, in one line
     where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
     try:
+        if "address" in where:
+            _knock(scheduler)
         client = distributed.Client(**where, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
@@ -172,6 +175,17 @@ def _connect(scheduler: str) -> Any:
         client.close()
         raise InputError(f"the scheduler at {scheduler[:100]!r} has no workers; start some", "scheduler") from None
     return client
+
+
+def _knock(address: str) -> None:
+    """OSError at once where nobody listens; Dask would go on trying."""
+    from distributed.comm import get_address_host_port
+
+    try:
+        place = get_address_host_port(address, strict=True)
+    except (ValueError, TypeError, NotImplementedError):
+        return  # not TCP, or not an address: Dask says which
+    socket.create_connection(place, CONNECT_TIMEOUT).close()
 
 
 def _gone(address: str) -> None:

@@ -15,6 +15,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -278,8 +279,13 @@ def _check_originals(folder: Path) -> None:
     for name, expected in MNIST_MD5.items():
         path = folder / "MNIST" / "raw" / name
         with _readable(path):
-            if path.exists() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != expected:
+            if path.exists() and not (path.is_file() and _md5(path) == expected):
                 raise _damaged(path, "original")
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _damaged(path: Path, known: str) -> InputError:

@@ -27,6 +27,8 @@ from bnstudy.manifest import DATASET, dataset_digests
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6
 MAX_BYTES = 8 * 2**30  # of arrays that a file may hold, and of memory to read them with
+MAGIC = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
+LONGEST = 200  # characters of a label
 START = "from bnstudy.reading import deliver; deliver()"
 
 
@@ -75,6 +77,9 @@ def _own(file: Path) -> xr.Dataset:
 
 
 def _foreign(file: Path) -> xr.Dataset:
+    with file.open("rb") as opened:
+        if not opened.read(8).startswith(MAGIC):
+            raise InputError(f"{file}: cannot be read as netCDF: it does not begin as such a file does")
     limit = PATIENCE + file.stat().st_size / BYTES_A_SECOND
     command = [sys.executable, "-c", START, str(file.absolute())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
@@ -120,6 +125,8 @@ def _problem(dataset: xr.Dataset) -> str:
         is_text = labels.dtype.kind in "OU" and all(isinstance(label, str) for label in labels)
         if is_text != (dim in ("model", "norm", "init", "optimizer")):
             return f"its dimension {dim} has labels of the wrong kind"
+        if is_text and any(len(label) > LONGEST or not label.isprintable() for label in labels):
+            return f"its dimension {dim} has a label that is unprintable or longer than {LONGEST} characters"
         if not is_text and (labels.dtype.kind not in "iuf" or not np.isfinite(labels).all()):
             return f"its dimension {dim} has labels of the wrong kind"
     if not (np.diff(dataset.epoch.values) > 0).all():

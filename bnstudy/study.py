@@ -45,6 +45,14 @@ def _items(value: Any) -> Any:
     return value
 
 
+def _list(value: Any) -> list[Any]:
+    """What :func:`_items` makes of a value; ValueError if that is no list."""
+    items = _items(value)
+    if not isinstance(items, (list, tuple)):
+        raise ValueError("must be a value or a list of values")
+    return list(items)
+
+
 def _seeds(value: Any) -> Any:
     """A count, or a list of seeds; ``"5,"`` is the list of the one seed 5."""
     value = _number(value)
@@ -163,7 +171,7 @@ class Study(BaseModel):
         if not isinstance(values, dict) or "scales" not in values:
             return values
         try:
-            scales = [float(_number(scale)) for scale in _items(values["scales"])]
+            scales = [float(_number(scale)) for scale in _list(values["scales"])]
         except (TypeError, ValueError):
             raise InputError("must be one or more numbers above 0, such as 0.01,1,10", "scales") from None
         if wrong := [scale for scale in scales if not (math.isfinite(scale) and scale > 0)]:
@@ -171,7 +179,7 @@ class Study(BaseModel):
         levels = [f"scaled-normal:{scale:g}" for scale in scales]
         try:
             _distinct(tuple(levels))
-            inits = _items(values["inits"]) if "inits" in values else []
+            inits = _list(values["inits"]) if "inits" in values else []
         except ValueError as error:
             raise InputError(str(error), "scales" if "twice" in str(error) else "inits") from None
         return {key: value for key, value in values.items() if key != "scales"} | {"inits": [*inits, *levels]}
@@ -220,11 +228,11 @@ class Study(BaseModel):
             if check := registry.models[registry.models.level(model).family].about.get("check"):
                 check(self, about["shape"])
         # Spelled out in full, so that the stored study says what was declared before anything ran.
-        roles = {registry.initializers.level(label).label: role for label, role in self.roles.items()}
+        roles = {_level_of(label, "roles"): role for label, role in self.roles.items()}
         if stray := [label for label in roles if label not in self.inits]:
             raise InputError(f"{stray[0]!r} is not a level of inits", "roles")
         object.__setattr__(self, "roles", {label: roles.get(label) or default_role(label) for label in self.inits})
-        reference = registry.initializers.level(self.reference).label if self.reference else ""
+        reference = _level_of(self.reference, "reference") if self.reference else ""
         if reference and reference not in self.inits:
             raise InputError(f"{reference!r} is not a level of inits", "reference")
         well = [label for label in self.inits if self.roles[label] == "well"]
@@ -289,6 +297,14 @@ REGISTRIES = {
 }
 
 
+def _level_of(label: str, key: str) -> str:
+    """An initializer level's canonical spelling; InputError names the key it stands under."""
+    try:
+        return registry.initializers.level(label).label
+    except InputError as error:
+        raise InputError(error.problem, key) from None
+
+
 def default_role(label: str) -> Role:
     """The role of an initializer level where a study declares none: what its entry says, poor where that is silent."""
     level = registry.initializers.level(label)
@@ -315,7 +331,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as a study file: {reason}") from None
     try:
         values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     if not values:
         raise InputError(f"{path}: the study file is empty")

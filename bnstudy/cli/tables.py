@@ -63,14 +63,14 @@ def print_table(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    console = Console(markup=False, emoji=False)
     drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
     for i, name in enumerate(table.header):
         drawn.add_column(name, justify="left" if i < table.labels else "right", overflow="fold")
     for row in table.rows:
         drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
     if not console.is_terminal:  # a file has no width: cut nothing
-        console = Console(width=max(80, Console(width=1000).measure(drawn).maximum))
+        console = Console(markup=False, emoji=False, width=max(80, Console(width=1000).measure(drawn).maximum))
     console.print(drawn)
     for note in table.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,14 +91,19 @@ def _name(dataset: xr.Dataset, source: Path) -> str:
 def _section(dataset: xr.Dataset, name: str, drawn: Sequence[Drawn]) -> str:
     n = int(responses.observed(dataset).sum("seed").max())
     facts = [
-        f"data: {dataset.attrs.get('dataset', 'not stated')}",
+        f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
         f"n = {n} seeds",
         f"epochs: {dataset.sizes['epoch']}",
-        f"study hash: `{str(dataset.attrs.get('study_hash', 'none'))[:12]}`",
+        f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
         f"command: `bnstudy figures results/{name}`",
     ]
-    title = str(dataset.attrs.get("title", name)).replace("\n", " ").replace("<", "&lt;")
-    lines = [f"## {title}", "", " · ".join(facts), ""]
+    lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
     for one in drawn:
         lines += [f"### {one.label}", "", f"![{one.label}]({name}/{one.name}.png)", "", one.caption, ""]
     return "\n".join(lines)
+
+
+def _markdown(text: object) -> str:
+    """Text from a file as Markdown that shows it and does nothing else."""
+    shown = html.escape(style.shorten(" ".join(str(text).split()), 100), quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,12 @@ def source(dataset: xr.Dataset) -> str:
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write ``path.svg`` and ``path.png``, each in place only when it is whole; no dates, no versions inside."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
+        return _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> list[Path]:
     written = []
     for ending, metadata in (("svg", {"Date": None, "Creator": "bnstudy"}), ("png", {"Software": None})):
         target = path.with_name(f"{path.name}.{ending}")
