@@ -71,7 +71,7 @@ def test_a_signal_at_any_time_ends_in_seconds_and_resumes(whole, tmp_path, rng, 
     """From the first import to the last file: 130 or 143 (or done, if it came too late), one line, no traceback."""
     study, wanted, lasts = whole
     slowest, stopped = 0.0, 0
-    for i, delay in enumerate(np.sort(rng.uniform(0.05, lasts, times))):
+    for i, delay in enumerate(np.sort(rng.uniform(0.05, 0.7 * lasts, times))):
         folder = tmp_path / f"s{i}"
         code, error, took = stop_at(study, folder, number, delay)
         slowest, stopped = max(slowest, took), stopped + (code != 0)
