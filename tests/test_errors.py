@@ -1,0 +1,23 @@
+"""Messages: one line, whatever is quoted in them."""
+
+from __future__ import annotations
+
+import pytest
+from bnstudy.errors import LONGEST, BnstudyError, FailedRunsError, InputError, LockedError, one_line
+
+
+@pytest.mark.parametrize("kind", [BnstudyError, InputError, FailedRunsError, LockedError])
+def test_no_quoted_name_breaks_or_colours_a_message(kind):
+    assert str(kind("a\nb\x1b[31m\u202e\0é")) == "a\\nb\\x1b[31m\\u202e\\x00é"
+
+
+def test_a_flood_keeps_both_ends():
+    text = one_line("begin" + "x" * 10_000 + "end")
+    assert text.startswith("begin")
+    assert text.endswith("end")
+    assert len(text) < LONGEST + 10
+
+
+def test_the_key_is_named():
+    error = InputError("must be more", "batch_size")
+    assert (str(error), error.key, error.problem) == ("batch_size: must be more", "batch_size", "must be more")
