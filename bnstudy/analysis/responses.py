@@ -13,16 +13,22 @@ from bnstudy.schema import Status
 
 
 def observed(dataset: xr.Dataset) -> xr.DataArray:
-    """Which runs ended, by finishing or by diverging; bool over the run dimensions."""
+    """Which runs ended, by finishing or by diverging; bool over the run dimensions.
+
+    Where a dataset has no status, a run without any accuracy was not observed.
+    """
     if "status" not in dataset:
         return dataset.test_accuracy.notnull().any("epoch")
     return dataset.status.isin([Status.DONE, Status.DIVERGED])
 
 
 def diverged(dataset: xr.Dataset) -> xr.DataArray:
-    """Which runs diverged; bool over the run dimensions."""
+    """Which runs diverged; bool over the run dimensions.
+
+    Where a dataset has no status, those whose accuracy is missing at the end.
+    """
     if "status" not in dataset:
-        return xr.zeros_like(observed(dataset))
+        return observed(dataset) & dataset.test_accuracy.isel(epoch=-1, drop=True).isnull()
     return dataset.status == Status.DIVERGED
 
 
@@ -48,6 +54,21 @@ def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dat
     return xr.Dataset({"epochs": epochs.where(observed(dataset)), "reached": reached})
 
 
+def epochs_to_stay(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
+    """Epochs until test accuracy exceeds the target for good; the last epoch where it does not; NaN as above."""
+    target = target_accuracy(dataset) if target is None else target
+    over = dataset.test_accuracy > target
+    stays = over.isel(epoch=slice(None, None, -1)).cumprod("epoch").sum("epoch")  # epochs over it at the end
+    first = dataset.epoch.values[np.minimum(dataset.sizes["epoch"] - stays.values, dataset.sizes["epoch"] - 1)]
+    return stays.copy(data=first.astype(np.float64)).where(observed(dataset)).rename("epochs")
+
+
+def mean_accuracy(dataset: xr.Dataset) -> xr.DataArray:
+    """Area under the test accuracy over epochs, as its mean; at chance from where a run diverged; NaN as above."""
+    accuracy = dataset.test_accuracy.where(dataset.test_accuracy.notnull() | ~diverged(dataset), chance(dataset))
+    return accuracy.mean("epoch", skipna=False).where(observed(dataset)).rename("mean_accuracy")
+
+
 def final(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """A curve at the last epoch, over the run dimensions; an accuracy is at chance where the run diverged.
 
@@ -69,6 +90,6 @@ def overfitting_gap(dataset: xr.Dataset) -> xr.DataArray:
     return final(dataset, "train_accuracy") - final(dataset, "test_accuracy")
 
 
-def is_censored(dataset: xr.Dataset) -> xr.DataArray:
+def is_censored(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
     """Observed runs that never exceeded the target; bool over the run dimensions."""
-    return np.logical_and(observed(dataset), ~epochs_to_target(dataset).reached)
+    return np.logical_and(observed(dataset), ~epochs_to_target(dataset, target).reached)

@@ -1,0 +1,273 @@
+"""The assessment of a study: effects, hypotheses and verdicts, from its dataset alone.
+
+DESIGN's words: with Y a response of a run and s its seed, delta(c, s) is what the other norm gains over ``none`` at
+init c (epochs saved, or accuracy won), and DiD(c, s) = delta(c, s) - delta(c0, s) for the well reference c0.
+
+- H1: mean delta(c) > 0 at the poor init, by the sign-flip test.
+- H2: abs(mean delta(c0)) below the study's margin, by TOST.
+- H3: mean DiD(c) > 0, by the sign-flip test.
+
+Holm's adjustment runs over max(p of H1, p of H3) of all poor inits of one model, norm, optimizer and lr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bnstudy.analysis import inference, responses
+from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.errors import InputError
+
+PLAIN = "none"  # the arm without a normalization layer
+FAMILY = ("model", "norm", "optimizer", "lr")
+ENOUGH = 0.9  # of the well runs have to reach the target before H2 can hold
+MOST_CENSORED = 0.5  # of a cell's runs; beyond it final accuracy decides
+VERDICTS = (
+    "both-fail",
+    "supported",
+    "helps-more-when-poor",
+    "helps-everywhere",
+    "contradicted",
+    "no-effect",
+    "inconclusive",
+)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One number a run: how it is had from the curves, whether less is better, and the margin that counts as equal."""
+
+    name: str
+    label: str
+    unit: str
+    less_is_better: bool
+
+
+RESPONSES = (
+    Response("epochs_to_target", "epochs until the target is exceeded", "epochs", True),
+    Response("final_accuracy", "test accuracy at the last epoch", "1", False),
+    Response("epochs_to_stay", "epochs until the target is exceeded for good", "epochs", True),
+    Response("mean_accuracy", "mean test accuracy over the epochs", "1", False),
+)
+PRIMARY, SECONDARY = 0, 1  # positions above
+
+
+def assess(dataset: xr.Dataset) -> xr.Dataset:
+    """Effects, tests and verdicts of every comparison in a study's dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least ``test_accuracy`` over the seven dimensions and ``init_role`` over ``init``.
+
+    Returns
+    -------
+    Dataset
+        Over ``response``, ``model``, ``norm`` (all but ``none``), ``optimizer``, ``lr`` and ``init``: ``effect`` (mean
+        delta) with ``effect_low`` and ``effect_high`` (95 %), ``p_h1``, ``n`` (pairs); ``did`` with ``did_low``,
+        ``did_high`` and ``p_h3``, and ``verdict`` with ``p_adjusted``: each response judged by itself. Over the same
+        without ``init``: ``p_h2``. Over ``model`` to ``init`` without ``response``: the overall ``decided_by``,
+        ``overall`` (a verdict) and ``overall_p_adjusted``. ``censored`` is the share of a cell's runs that never
+        exceeded the target, over all norms. What holds of poor inits alone is NaN, or an empty text, at the others.
+        Attribute ``warnings`` lists what a reader should know.
+
+    Raises
+    ------
+    InputError
+        There are no roles, no arm without a norm, or none with one.
+    """
+    criteria, roles = criteria_of(dataset), roles_of(dataset)
+    others = [str(norm) for norm in dataset.norm.values if norm != PLAIN]
+    if PLAIN not in dataset.norm.values or not others:
+        listed = ", ".join(map(str, dataset.norm.values))
+        raise InputError(f"nothing to compare: it takes the norm {PLAIN!r} and another, and there are: {listed}")
+    table = _responses(dataset, criteria)
+    table = table.transpose("response", "model", "norm", "optimizer", "lr", "init", "seed")
+    sign = np.array([1.0 if response.less_is_better else -1.0 for response in RESPONSES])
+    gains = (table.sel(norm=[PLAIN]).values - table.sel(norm=others).values) * sign.reshape(-1, 1, 1, 1, 1, 1, 1)
+    poor = np.array([roles[label] == "poor" for label in dataset.init.values.tolist()])
+    reference = criteria.reference
+    c0 = dataset.init.values.tolist().index(reference) if reference else None
+    at_c0 = gains[..., [c0], :] if c0 is not None else np.full_like(gains[..., :1, :], np.nan)
+    interactions = np.where(poor[:, None], gains - at_c0, np.nan)
+
+    margins = np.array([criteria.margin(response.unit) for response in RESPONSES])
+    found = _measure(gains, interactions, at_c0, margins, poor)
+    censored = responses.is_censored(dataset, criteria.target).where(responses.observed(dataset)).mean("seed")
+    censored = censored.transpose("model", "norm", "optimizer", "lr", "init")
+    overall = _judge(found, censored, others, c0, poor, criteria)
+    return _dataset(dataset, others, found, overall, censored, criteria, roles)
+
+
+def roles_of(dataset: xr.Dataset) -> dict[str, str]:
+    """Each init's declared role; InputError where the dataset has none."""
+    if "init_role" not in dataset.coords and "init_role" not in dataset:
+        raise InputError("the dataset has no init_role, so nobody declared which inits are well and which poor; add it")
+    return dict(zip(dataset.init.values.tolist(), map(str, dataset.init_role.values.tolist()), strict=True))
+
+
+def _responses(dataset: xr.Dataset, criteria: Criteria) -> xr.DataArray:
+    """Every response of every run, over ``response`` and the run dimensions; NaN where nothing was observed."""
+    found = [
+        responses.epochs_to_target(dataset, criteria.target).epochs,
+        responses.final(dataset, "test_accuracy"),
+        responses.epochs_to_stay(dataset, criteria.target),
+        responses.mean_accuracy(dataset),
+    ]
+    # Accuracies are stored in single precision: rounded, equal ones have equal differences.
+    columns = [one.astype(np.float64).round(7).rename(None) for one in found]
+    names = [response.name for response in RESPONSES]
+    return xr.concat(
+        columns, xr.DataArray(names, dims="response", name="response"), coords="minimal", compat="override"
+    )
+
+
+def _measure(
+    gains: np.ndarray, interactions: np.ndarray, at_c0: np.ndarray, margins: np.ndarray, poor: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Means, intervals and p-values; arrays (response, model, norm, optimizer, lr, init), and ``p_h2`` without init."""
+    low, high = inference.interval(gains)
+    did_low, did_high = inference.interval(interactions)
+    ref_low, ref_high = inference.interval(at_c0[..., 0, :])
+    h2 = [inference.equivalence(at_c0[i, ..., 0, :], margin) for i, margin in enumerate(margins)]
+    same = [inference.equivalence(interactions[i], margin) for i, margin in enumerate(margins)]
+    p_h1 = np.where(poor, inference.sign_flip(gains), np.nan)
+    p_h3 = inference.sign_flip(interactions)
+    return {
+        "effect": inference.mean_difference(gains), "effect_low": low, "effect_high": high,
+        "n": (~np.isnan(gains)).sum(-1), "did": inference.mean_difference(interactions), "did_low": did_low,
+        "did_high": did_high, "n_did": (~np.isnan(interactions)).sum(-1), "p_h1": p_h1, "p_h3": p_h3,
+        "p_both": np.maximum(p_h1, p_h3), "p_h2": np.stack(h2), "p_same": np.stack(same), "reference_low": ref_low,
+        "reference_high": ref_high,
+    }  # fmt: skip
+
+
+def _judge(
+    found: dict[str, np.ndarray],
+    censored: xr.DataArray,
+    others: list[str],
+    c0: int | None,
+    poor: np.ndarray,
+    criteria: Criteria,
+) -> dict[str, np.ndarray]:
+    """Verdicts by each response, added to `found`; and the overall ones, by the response that decides."""
+    plain, other = censored.sel(norm=[PLAIN]).values, censored.sel(norm=others).values
+    shape = found["p_both"].shape[1:]
+    both_fail = np.broadcast_to((plain == 1) & (other == 1), shape)
+    worst = np.maximum(plain, other)
+    well = worst[..., c0] if c0 is not None else np.full(worst.shape[:-1], np.nan)
+    enough = np.broadcast_to((well <= 1 - ENOUGH + 1e-9)[..., None], shape)
+    by_accuracy = ~both_fail & ((worst > MOST_CENSORED) | (well > MOST_CENSORED)[..., None])
+
+    adjusted, verdicts = [], []
+    for i, response in enumerate(RESPONSES):
+        one = {name: values[i] for name, values in found.items()}
+        fails = both_fail if response.less_is_better else np.zeros(shape, bool)
+        p = _holm(one["p_both"], poor)
+        adjusted.append(p)
+        verdicts.append(_verdict(one, p, fails, enough, poor, criteria))
+    found["p_adjusted"], found["verdict"] = np.stack(adjusted), np.stack(verdicts)
+
+    chosen = {}
+    for name in ("p_both", "n_did", "did_high", "p_same", "p_h2", "reference_low"):
+        values = found[name] if found[name].ndim == 6 else found[name][..., None]
+        chosen[name] = np.where(by_accuracy, values[SECONDARY], values[PRIMARY])
+    p = _holm(chosen["p_both"], poor)
+    names = np.where(by_accuracy, RESPONSES[SECONDARY].name, RESPONSES[PRIMARY].name)
+    return {
+        "overall": _verdict(chosen, p, both_fail, enough, poor, criteria),
+        "overall_p_adjusted": p,
+        "decided_by": np.where(poor, names, ""),
+    }
+
+
+def _holm(p: np.ndarray, poor: np.ndarray) -> np.ndarray:
+    adjusted = np.full_like(p, np.nan)
+    adjusted[..., poor] = inference.holm(p[..., poor])
+    return adjusted
+
+
+def _verdict(
+    one: Mapping[str, np.ndarray],
+    p_adjusted: np.ndarray,
+    both_fail: np.ndarray,
+    enough: np.ndarray,
+    poor: np.ndarray,
+    criteria: Criteria,
+) -> np.ndarray:
+    """The first that applies of :data:`VERDICTS`; arrays (model, norm, optimizer, lr, init)."""
+    h2 = one["p_h2"] if one["p_h2"].ndim == p_adjusted.ndim else one["p_h2"][..., None]
+    low = one["reference_low"] if one["reference_low"].ndim == p_adjusted.ndim else one["reference_low"][..., None]
+    more = p_adjusted < criteria.alpha
+    everywhere = np.broadcast_to(low > 0, p_adjusted.shape)
+    rules: list[np.ndarray] = [
+        np.broadcast_to(~poor, more.shape),
+        both_fail,
+        one["n_did"] < 2,
+        more & (h2 < criteria.alpha) & enough,
+        more & everywhere,
+        everywhere & ~(one["did_high"] < 0),
+        one["did_high"] < 0,
+        one["p_same"] < criteria.alpha,
+    ]
+    names = ["", "both-fail", "inconclusive", *VERDICTS[1:6]]
+    return np.select(rules, names, "inconclusive")
+
+
+def _dataset(
+    dataset: xr.Dataset,
+    others: list[str],
+    found: dict[str, np.ndarray],
+    overall: dict[str, np.ndarray],
+    censored: xr.DataArray,
+    criteria: Criteria,
+    roles: Mapping[str, str],
+) -> xr.Dataset:
+    inner = ("model", "norm", "optimizer", "lr", "init")
+    kept = ("effect", "effect_low", "effect_high", "n", "p_h1", "did", "did_low", "did_high", "p_h3", "p_adjusted",
+            "verdict")  # fmt: skip
+    variables: dict[str, Any] = {name: (("response", *inner), found[name]) for name in kept}
+    variables["p_h2"] = (("response", *inner[:-1]), found["p_h2"])
+    variables |= {name: (inner, values) for name, values in overall.items()}
+    variables["censored"] = (("model", "arm", "optimizer", "lr", "init"), censored.values)
+    coords: dict[str, Any] = {name: dataset[name].values for name in ("model", "optimizer", "lr", "init")}
+    coords |= {"norm": others, "arm": dataset.norm.values, "response": [response.name for response in RESPONSES]}
+    result = xr.Dataset(variables, coords).assign_coords(init_role=("init", list(roles.values())))
+    result.attrs = {
+        **criteria.attributes(), "study_name": str(dataset.attrs.get("study_name", "")),
+        "study_hash": str(dataset.attrs.get("study_hash", "")),
+    }  # fmt: skip
+    result.attrs["warnings"] = _warnings(dataset, result, criteria, roles)
+    return result
+
+
+def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles: Mapping[str, str]) -> list[str]:
+    """What a reader of the verdicts should know, one sentence each."""
+    from bnstudy.analysis.design import warnings
+
+    told = [f"init {label} has no role of well or poor ({role!r}), and is left out" for label, role in roles.items()
+            if role not in ("well", "poor")]  # fmt: skip
+    known = {label: role for label, role in roles.items() if role in ("well", "poor")}
+    if not criteria.reference and "poor" in known.values():
+        told.append("no init is declared well, so there is nothing to compare the poor ones with")
+    else:
+        told += warnings(known, dataset.sizes["norm"], dataset.sizes["seed"], criteria.alpha)
+    missing = int((~responses.observed(dataset)).sum())
+    if missing:
+        told.append(f"{missing} of {responses.observed(dataset).size} runs are not there; their pairs are left out")
+    died = int(responses.diverged(dataset).sum())
+    if died and "status" not in dataset:
+        told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")
+    ceiling = (result.decided_by == RESPONSES[SECONDARY].name).any(("norm", "optimizer", "lr"))
+    for label in result.init.values[ceiling.any("model").values]:
+        models = ", ".join(map(str, result.model.values[ceiling.sel(init=label).values]))
+        told.append(
+            f"at {label} ({models}), or at the reference, more than half of a cell's runs never exceed "
+            f"{criteria.target:g}: final accuracy decides"
+        )
+    return told

@@ -1,0 +1,85 @@
+"""What a study declared before it ran, by which its results are judged."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import xarray as xr
+
+from bnstudy.errors import InputError
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """The study's own settings of its analysis.
+
+    Attributes
+    ----------
+    target : float
+        Test accuracy a run is to exceed.
+    alpha : float
+        Level of significance.
+    equivalence_epochs, equivalence_accuracy : float
+        Margins within which an effect counts as none.
+    reference : str
+        The well init that the poor ones are compared with; empty where there is none.
+    """
+
+    target: float = 0.98
+    alpha: float = 0.05
+    equivalence_epochs: float = 2.0
+    equivalence_accuracy: float = 0.002
+    reference: str = ""
+
+    def margin(self, unit: str) -> float:
+        """The margin of a response in ``epochs``, or of an accuracy."""
+        return self.equivalence_epochs if unit == "epochs" else self.equivalence_accuracy
+
+    def attributes(self) -> dict[str, Any]:
+        """As attributes of a dataset."""
+        return asdict(self)
+
+
+def criteria_of(dataset: xr.Dataset) -> Criteria:
+    """The criteria a dataset's study declared, from its attributes; the defaults where it says nothing.
+
+    Raises
+    ------
+    InputError
+        One of them is no number within its range, or the reference is not a level of init that is well.
+    """
+    said = {**_study(dataset), **dataset.attrs}
+    limits = {"target_accuracy": 1.0, "alpha": 0.5, "equivalence_epochs": math.inf, "equivalence_accuracy": 1.0}
+    names = {"target_accuracy": "target"}
+    numbers = {names.get(key, key): _number(said, key, most) for key, most in limits.items() if key in said}
+    roles = {}
+    if "init_role" in dataset.variables:
+        roles = dict(zip(dataset.init.values.tolist(), dataset.init_role.values.tolist(), strict=True))
+    well = [label for label, role in roles.items() if role == "well"]
+    reference = str(said.get("reference", "") or "")
+    if reference not in roles:  # a part of a study may lack it
+        reference = well[0] if well else ""
+    return Criteria(**numbers, reference=reference)
+
+
+def _study(dataset: xr.Dataset) -> dict[str, Any]:
+    try:
+        return tomllib.loads(str(dataset.attrs.get("study", "")))
+    except ValueError:
+        return {}
+
+
+def _number(said: Mapping[str, Any], key: str, most: float) -> float:
+    try:
+        value = float(said[key])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 < value < most:
+        raise InputError(
+            f"the dataset's {key} must be a number above 0 and below {most:g}, not {str(said[key])[:60]!r}"
+        )
+    return value
