@@ -171,6 +171,7 @@ OPTIONS = [
     ("run", "\udcff.toml"),
     ("run", ""),
     ("list", "\x1b[31m"),
+    *(("analyze", place) for place in ("file", "fifo", "loop", "strange", "short.nc", "/dev/null")),
     ("figures", "file"),
     ("figures", "fifo"),
     ("figures", "loop"),

@@ -11,6 +11,8 @@ import pytest
 from bnstudy.cli.app import app, main
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
 
+from tests.synthetic import make_dataset
+
 TINY = ["--dataset", "digits", "--train-size", "200", "--hidden", "8", "--channels", "2", "--epochs", "2"]
 TINY += ["--seeds", "2", "--jobs", "1"]
 
@@ -72,6 +74,29 @@ def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     assert json.loads(out)["done"] == 2 * 2 * 3 * 2
     code, out, _ = bnstudy("status", "results/init-sweep")
     assert "done       24" in out
+
+
+def test_analyze_in_four_forms(bnstudy, tmp_path):
+    make_dataset(seeds=8).to_netcdf(tmp_path / "made-up.nc")
+    code, out, err = bnstudy("analyze", "made-up.nc")
+    assert (code, err) == (0, "")
+    assert "Verdicts" in out
+    assert "mlp: Batch Normalization" in out
+    code, out, err = bnstudy("analyze", "made-up.nc", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert len(told["verdicts"]) == 2 * 2
+    assert set(told["sentences"]) == {"mlp", "cnn"}
+    assert {"model", "norm", "optimizer", "lr", "init", "verdict", "effect", "interval", "p_adjusted", "n"} <= set(
+        told["verdicts"][0]
+    )
+    assert bnstudy("analyze", "made-up.nc", "--csv")[1].startswith("model,norm,optimizer,lr,init,verdict,")
+    assert bnstudy("analyze", "made-up.nc", "--latex")[1].startswith("\\begin{tabular}")
+    for wrong in (("made-up.nc", "--json", "--csv"), ("nowhere",), ()):
+        code, out, err = bnstudy("analyze", *wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+    make_dataset(norms=("none",)).to_netcdf(tmp_path / "one-arm.nc")
+    assert "one-arm.nc: nothing to compare" in bnstudy("analyze", "one-arm.nc")[2]
 
 
 def test_the_default_sweep_is_the_studys(bnstudy):

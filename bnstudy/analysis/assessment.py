@@ -133,7 +133,7 @@ def _measure(
     """Means, intervals and p-values; arrays (response, model, norm, optimizer, lr, init), and ``p_h2`` without init."""
     low, high = inference.interval(gains)
     did_low, did_high = inference.interval(interactions)
-    ref_low, ref_high = inference.interval(at_c0[..., 0, :])
+    ref_low, _ = inference.interval(at_c0[..., 0, :])
     h2 = [inference.equivalence(at_c0[i, ..., 0, :], margin) for i, margin in enumerate(margins)]
     same = [inference.equivalence(interactions[i], margin) for i, margin in enumerate(margins)]
     p_h1 = np.where(poor, inference.sign_flip(gains), np.nan)
@@ -143,7 +143,6 @@ def _measure(
         "n": (~np.isnan(gains)).sum(-1), "did": inference.mean_difference(interactions), "did_low": did_low,
         "did_high": did_high, "n_did": (~np.isnan(interactions)).sum(-1), "p_h1": p_h1, "p_h3": p_h3,
         "p_both": np.maximum(p_h1, p_h3), "p_h2": np.stack(h2), "p_same": np.stack(same), "reference_low": ref_low,
-        "reference_high": ref_high,
     }  # fmt: skip
 
 

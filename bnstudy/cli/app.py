@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bnstudy.cli import looking, training
+from bnstudy.cli import judging, looking, training
 from bnstudy.cli.options import option_name
 from bnstudy.errors import BnstudyError, DataWarning, InputError, one_line
 
@@ -31,6 +31,7 @@ for name, command in (
     ("merge", training.merge),
     ("status", looking.status),
     ("verify", looking.verify),
+    ("analyze", judging.analyze),
     ("figures", looking.figures),
     ("list", looking.list_entries),
     ("doctor", looking.doctor),

@@ -1,0 +1,57 @@
+"""Tables and rows as files that other programs read: CSV and LaTeX, with every label made harmless."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnstudy.analysis.table import Table
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}",
+    "[": "{[}", "]": "{]}",
+}  # fmt: skip
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``responses.final_accuracy.did``."""
+    flat = [_flat(row) for row in rows]
+    written = io.StringIO()
+    writer = csv.DictWriter(written, fieldnames=list(flat[0]) if flat else [], lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return written.getvalue()
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            found |= _flat(inner, f"{before}{key}.")
+        elif isinstance(inner, list):
+            found |= {f"{before}{key}_{end}": one for end, one in zip(("low", "high"), inner, strict=True)}
+        else:
+            found[before + key] = _harmless(inner)
+    return found
+
+
+def _harmless(value: Any) -> Any:
+    """A label that a spreadsheet would take for a formula, as text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
+def to_latex(table: Table) -> str:
+    """A table for LaTeX with booktabs: ``\\begin{tabular}`` to ``\\end{tabular}``, and its notes as comments."""
+    columns = "l" * table.labels + "r" * (len(table.header) - table.labels)
+    lines = [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
+    lines += [" & ".join(map(_latex, table.header)) + r" \\", "\\midrule"]
+    lines += [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
+    lines += ["\\bottomrule", "\\end{tabular}", *(f"% {note}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
