@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test test-faults bench bench-clean format check clean
+.PHONY: install demo test test-faults calibration bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -44,9 +44,13 @@ bench: .venv/.bench
 bench-clean:
 	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
 
-# Every fault in full: minutes of killing.
+# Every fault in full, half an hour or more; each prints its figure. docs/reliability.md holds them as measured.
 test-faults: .venv/.dev
 	$(BIN)/python -m pytest -m faults -s
+
+# Made-up studies with known truth through the analysis: docs/calibration.*, told in docs/statistics.md. Minutes.
+calibration: .venv/.installed
+	$(BIN)/python benchmarks/calibration.py
 
 check: .venv/.dev
 	$(BIN)/ruff check bnstudy tests benchmarks

@@ -113,6 +113,10 @@ def test_final_accuracy_decides_where_most_runs_are_censored():
     assert str(cell(result).decided_by.values) == "final_accuracy"
     assert str(cell(result).overall.values) == "supported"
     assert any("final accuracy decides" in text for text in result.attrs["warnings"])
+    everywhere = cells | {("well", "none"): 10 + NOISE, ("well", "batch"): 5 + NOISE[::-1]}
+    result = assess(study(everywhere, accuracies=low))
+    assert str(cell(result, response="final_accuracy").verdict.values) == "supported"
+    assert str(cell(result).overall.values) == "helps-more-when-poor"  # epochs are saved at the reference too
     half = dict(CASES["supported"]) | {("poor", "none"): [NEVER] * 5 + [19] * 5}
     assert str(cell(assess(study(half))).decided_by.values) == "epochs_to_target"
 
