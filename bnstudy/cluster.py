@@ -183,8 +183,8 @@ def _knock(address: str) -> None:
 
     try:
         place = get_address_host_port(address, strict=True)
-    except (ValueError, TypeError, NotImplementedError):
-        return  # not TCP, or not an address: Dask says which
+    except NotImplementedError:
+        return  # not TCP
     socket.create_connection(place, CONNECT_TIMEOUT).close()
 
 

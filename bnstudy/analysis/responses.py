@@ -90,6 +90,13 @@ def overfitting_gap(dataset: xr.Dataset) -> xr.DataArray:
     return final(dataset, "train_accuracy") - final(dataset, "test_accuracy")
 
 
+def gap_at_best(dataset: xr.Dataset) -> xr.DataArray:
+    """Training minus test accuracy at the epoch of the best test accuracy; a diverged run has none after it died."""
+    best = dataset.test_accuracy.fillna(-1).argmax("epoch")
+    gap = dataset.train_accuracy.isel(epoch=best) - dataset.test_accuracy.isel(epoch=best)
+    return gap.where(observed(dataset)).drop_vars("epoch", errors="ignore")
+
+
 def is_censored(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
     """Observed runs that never exceeded the target; bool over the run dimensions."""
     return np.logical_and(observed(dataset), ~epochs_to_target(dataset, target).reached)

@@ -1,0 +1,175 @@
+"""The report's claims about its MLP and CNN, each with our estimate and what it says of the claim.
+
+All are about the reference init. A claim of a difference holds where the 95 % interval lies on its side of 0; a claim
+of no difference where TOST finds the difference within the margin. It does not hold where the interval lies on the
+other side of 0, or wholly outside the margin. Else the data cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bnstudy.analysis import inference, responses
+from bnstudy.analysis.assessment import PLAIN, assess
+from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.errors import InputError
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
+SECONDS_MARGIN = float(np.log(1.1))  # 10 % of run time
+MLP, CNN, BN = "mlp", "cnn", "batch"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim and what was found.
+
+    Attributes
+    ----------
+    about, text : str
+        Which of the report's five it is, and what it says, with the arm it was measured in.
+    estimate, low, high : float
+        Of the difference or ratio in `unit`, with its 95 % interval; NaN where there is none.
+    unit : str
+        Of the estimate.
+    n : int
+        Pairs.
+    answer : str
+        ``holds``, ``does not hold`` or ``cannot tell``.
+    """
+
+    about: str
+    text: str
+    estimate: float
+    low: float
+    high: float
+    unit: str
+    n: int
+    answer: str
+
+
+def claims(dataset: xr.Dataset) -> list[Claim]:
+    """The report's claims on a dataset that holds its models; InputError if it lacks one of them.
+
+    The first optimizer and learning rate stand for the study.
+    """
+    missing = [name for name in (MLP, CNN) if name not in dataset.model.values]
+    missing += [name for name in (PLAIN, BN) if name not in dataset.norm.values]
+    if missing:
+        raise InputError(f"the report's claims are about mlp and cnn with none and batch; there is no {missing[0]}")
+    criteria = criteria_of(dataset)
+    if not criteria.reference:
+        raise InputError("no init is declared well, and the report's claims are about one")
+    well = dataset.sel(init=criteria.reference).isel(optimizer=0, lr=0)
+    return [*_times(well, criteria), *_parameters(well), *_accuracy(well, criteria), *_overfitting(well, criteria),
+            *_robustness(dataset, criteria)]  # fmt: skip
+
+
+def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+    epochs = responses.epochs_to_target(well, criteria.target).epochs
+    for norm in (PLAIN, BN):
+        found = _values(epochs, CNN, norm) - _values(epochs, MLP, norm)
+        yield _more("convergence", f"the MLP gets there sooner than the CNN ({_arm(norm)})", found, "epochs")
+    if "epoch_seconds_alone" in well:
+        seconds = well.epoch_seconds_alone
+        yield _ratio("run time", f"an epoch takes the same in both ({_arm(PLAIN)})",
+                     seconds.sel(model=CNN, norm=PLAIN), seconds.sel(model=MLP, norm=PLAIN))  # fmt: skip
+        for model in (MLP, CNN):
+            yield _ratio("run time", f"BN does not affect an epoch's time ({model})",
+                         seconds.sel(model=model, norm=BN), seconds.sel(model=model, norm=PLAIN))  # fmt: skip
+
+
+def _ratio(about: str, text: str, one: xr.DataArray, other: xr.DataArray) -> Claim:
+    """A ratio of times; one measurement gives no interval, and tells only what is far off."""
+    logs = np.atleast_1d(np.log(np.asarray(one, float) / np.asarray(other, float)))
+    found = _same(about, text, logs, "times", SECONDS_MARGIN)
+    estimate, low, high = (float(np.exp(end)) for end in (found.estimate, found.low, found.high))
+    return Claim(about, text, estimate, low, high, "times", found.n, found.answer)
+
+
+def _parameters(well: xr.Dataset) -> Iterator[Claim]:
+    if "n_parameters" not in well:
+        return
+    count = well.n_parameters
+    more = int(count.sel(model=MLP, norm=PLAIN)) - int(count.sel(model=CNN, norm=PLAIN))
+    yield _exact("parameters", "the MLP has more than the CNN", more, more > 0)
+    for model in (MLP, CNN):
+        added = int(count.sel(model=model, norm=BN)) - int(count.sel(model=model, norm=PLAIN))
+        yield _exact("parameters", f"BN does not affect their number ({model})", added, added == 0)
+
+
+def _exact(about: str, text: str, found: int, holds: bool) -> Claim:
+    return Claim(about, text, found, found, found, "parameters", 1, HOLDS if holds else FAILS)
+
+
+def _accuracy(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+    accuracy = responses.final(well, "test_accuracy")
+    for norm in (PLAIN, BN):
+        found = _values(accuracy, CNN, norm) - _values(accuracy, MLP, norm)
+        yield _more("accuracy", f"the CNN is better ({_arm(norm)})", found, "1")
+    for model in (MLP, CNN):
+        found = _values(accuracy, model, BN) - _values(accuracy, model, PLAIN)
+        yield _same("accuracy", f"BN does not affect it ({model})", found, "1", criteria.equivalence_accuracy)
+
+
+def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+    if "train_accuracy" not in well:
+        return
+    for when, gap in (("last", responses.overfitting_gap(well)), ("best", responses.gap_at_best(well))):
+        for norm in (PLAIN, BN):
+            found = _values(gap, MLP, norm) - _values(gap, CNN, norm)
+            yield _more("overfitting", f"the MLP overfits more, at the {when} epoch ({_arm(norm)})", found, "1")
+        for model in (MLP, CNN):
+            found = _values(gap, model, BN) - _values(gap, model, PLAIN)
+            yield _same("overfitting", f"BN does not affect it, at the {when} epoch ({model})", found, "1",
+                        criteria.equivalence_accuracy)  # fmt: skip
+
+
+def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+    """BN at the reference, and at each poor init by its verdict."""
+    result = assess(dataset).isel(optimizer=0, lr=0).sel(norm=BN)
+    epochs = responses.epochs_to_target(dataset, criteria.target).epochs.isel(optimizer=0, lr=0)
+    well = epochs.sel(init=criteria.reference)
+    answers = {"supported": HOLDS, "helps-more-when-poor": HOLDS, "inconclusive": UNKNOWN, "both-fail": UNKNOWN}
+    for model in (MLP, CNN):
+        found = _values(well, model, PLAIN) - _values(well, model, BN)
+        yield _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", found,
+                    "epochs", criteria.equivalence_epochs)  # fmt: skip
+        for init in result.init.values[result.init_role.values == "poor"].tolist():
+            cell = result.sel(model=model, init=init)
+            unit = "epochs" if str(cell.decided_by.values).startswith("epochs") else "1"
+            one = cell.sel(response=str(cell.decided_by.values))
+            yield Claim("effects of BN", f"BN helps more at {init} than at {criteria.reference} ({model})",
+                        float(one.did), float(one.did_low), float(one.did_high), unit, int(one.n),
+                        answers.get(str(cell.overall.values), FAILS))  # fmt: skip
+
+
+def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:
+    return response.sel(model=model, norm=norm).values.astype(np.float64).round(7)
+
+
+def _arm(norm: str) -> str:
+    return "without BN" if norm == PLAIN else "with BN"
+
+
+def _more(about: str, text: str, found: np.ndarray, unit: str) -> Claim:
+    """A claim that a mean difference is above 0."""
+    mean, low, high, n = _summary(found)
+    answer = HOLDS if low > 0 else FAILS if high < 0 or (low == high == 0) else UNKNOWN
+    return Claim(about, text, mean, low, high, unit, n, answer)
+
+
+def _same(about: str, text: str, found: np.ndarray, unit: str, margin: float) -> Claim:
+    """A claim that a mean difference is nothing to speak of."""
+    mean, low, high, n = _summary(found)
+    within = inference.equivalence(found, margin) < Criteria.alpha
+    answer = HOLDS if within else FAILS if low > margin or high < -margin else UNKNOWN
+    return Claim(about, text, mean, low, high, unit, n, answer)
+
+
+def _summary(found: np.ndarray) -> tuple[float, float, float, int]:
+    low, high = inference.interval(found)
+    return float(inference.mean_difference(found)), float(low), float(high), int((~np.isnan(found)).sum())
