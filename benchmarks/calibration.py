@@ -77,8 +77,9 @@ def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
             first.plot(at, [100 * row["supported"] for row in rows], label=noise, **look)
             second.plot(at, [100 * row["coverage"] for row in rows], label=noise, **look)
         for axis in (first, second):
-            axis.set_xticks(range(len(FALSE)), [name.replace(" anywhere", "").replace("helps ", "helps\n")
-                                                for name in FALSE])  # fmt: skip
+            names = [name.replace(" anywhere", "\nanywhere").replace("helps everywhere ", "helps\neverywhere\n")
+                     for name in FALSE]  # fmt: skip
+            axis.set_xticks(range(len(FALSE)), names)
         first.axhline(5, color="black", linewidth=1)
         first.set(title='studies falsely called "supported"', ylabel="% of studies", ylim=(0, 7))
         second.axhspan(93, 97, color="#eeeeee", zorder=0)
@@ -87,10 +88,11 @@ def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
         for j, effect in enumerate(EFFECTS):
             rows = [row for row in found["power"] if row["effect"] == effect]
             third.plot([row["seeds"] for row in rows], [100 * row["supported_each"] for row in rows],
-                       label=f"saves {effect:g} epochs", **style.arm_style(j))  # fmt: skip
+                       label=f"saves {effect:g} epoch{'s' * (effect > 1)}", **style.arm_style(j))  # fmt: skip
         third.set(title='poor inits rightly called "supported"', xlabel="seeds", ylabel="% of inits", ylim=(-3, 103))
         first.legend()
-        third.legend()
+        third.set_xticks(SEEDS)
+        third.legend(loc="center right", bbox_to_anchor=(1, 0.33))
         note = (f"{found['false'][0]['studies']} simulated studies a point; left and middle: 10 seeds, 1, 2, 4 and 6 "
                 "poor inits from left to right")  # fmt: skip
         style.headline(figure, "How often the verdict is right", note)

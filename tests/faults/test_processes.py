@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def stop_at(
     study: Path, folder: Path, number: int, delay: float, second: float | None = None
 ) -> tuple[int, str, float]:
     """Run a study and send it a signal after `delay` seconds: exit code, standard error, seconds until it ended."""
-    process = subprocess.Popen(command(study, folder), stderr=subprocess.PIPE, text=True)
+    # A test run in the background ignores SIGINT, and its children would too.
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command(study, folder), stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     time.sleep(delay)
     family = workers_of(process.pid)
     sent = time.monotonic()
