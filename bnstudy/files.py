@@ -55,6 +55,8 @@ def stage(path: Path, write: Callable[[Path], None]) -> Path:
 
 def _refusal(temporary: Path) -> OSError | None:
     """Why nothing can be written there, asked of the system: the netCDF library calls a full disk forbidden."""
+    if not temporary.parent.is_dir():
+        return None  # the folder could not be made, and that error says why
     try:
         with temporary.open("wb") as file:
             file.write(bytes(PROBE))
