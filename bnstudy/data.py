@@ -13,7 +13,7 @@ import io
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,9 +98,8 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     InputError
         The data are missing and cannot be fetched, or are damaged; it names the folder.
     """
+    check(study.dataset, folder)
     entry, place = datasets[study.dataset], data_folder(folder)
-    if not place.is_dir() and (place.exists() or place.is_symlink()):
-        raise InputError(f"{place} is not a folder; name one that holds {study.dataset}, or is to hold it", "data_dir")
     raw = entry.function(place, quiet)
     _check(study.dataset, raw, entry.about, place)
     import torch
@@ -129,6 +128,18 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
         entry.about["classes"],
         _digest(raw),
     )
+
+
+def check(name: str, folder: str | Path | None = None) -> None:
+    """InputError if the folder is none, or what it holds of a data set is damaged; quick, and without torch."""
+    about, place = datasets[name].about, data_folder(folder)
+    with _readable(place):
+        if not place.is_dir() and (place.exists() or place.is_symlink()):
+            raise InputError(f"{place} is not a folder; name one that holds {name}, or is to hold it", "data_dir")
+    if "folder" in about:
+        _check_downloaded(place / about["folder"])
+        _check_originals(place / about["folder"] / "raw", about.get("md5", {}))
+        _check_sizes(place / about["folder"] / "raw", about.get("sizes", {}))
 
 
 def _digest(raw: Raw) -> str:
@@ -181,7 +192,6 @@ def digits(folder: Path, quiet: bool) -> Raw:
 
 def _read(name: str, make: Callable[..., Any], folder: Path, quiet: bool) -> tuple[Any, Any]:
     """Both parts of a torchvision data set, downloaded if they are not there."""
-    _check_downloaded(folder / make.__name__)
     try:
         try:
             return make(folder, train=True, download=False), make(folder, train=False, download=False)
@@ -262,25 +272,37 @@ def _images(data: Any) -> np.ndarray:
     test_size=10_000,
     shape=(1, 28, 28),
     classes=10,
+    folder="MNIST",
+    md5=MNIST_MD5,
     citation="LeCun et al. 1998",
 )
 def mnist(folder: Path, quiet: bool) -> Raw:
     """70,000 handwritten digits of 28×28 pixels."""
-    _check_originals(folder)  # before anything is made of what they hold
     from torchvision.datasets import MNIST
 
     parts = _read("mnist", MNIST, folder, quiet)
-    _check_originals(folder)
+    _check_originals(folder / "MNIST" / "raw", MNIST_MD5)
     return _as_raw(*parts)
 
 
-def _check_originals(folder: Path) -> None:
-    """InputError that names the first of MNIST's files, among those that are there, that is not the original."""
-    for name, expected in MNIST_MD5.items():
-        path = folder / "MNIST" / "raw" / name
+def _check_originals(folder: Path, known: Mapping[str, str]) -> None:
+    """InputError that names the first of some files, among those that are there, that is not the original."""
+    for name, expected in known.items():
+        path = folder / name
         with _readable(path):
             if path.exists() and not (path.is_file() and _md5(path) == expected):
                 raise _damaged(path, "original")
+
+
+def _check_sizes(folder: Path, known: Mapping[str, int]) -> None:
+    """InputError that names the first of some files, among those that are there, that has not its bytes."""
+    for name, expected in known.items():
+        path = folder / name
+        with _readable(path):
+            if path.exists() and not (path.is_file() and path.stat().st_size == expected):
+                raise InputError(
+                    f"{path}: not a file of {expected:,} bytes; delete it, so that it is fetched again", "data_dir"
+                )
 
 
 def _md5(path: Path) -> str:
@@ -309,9 +331,18 @@ def _as_raw(train: Any, test: Any) -> Raw:
 
 
 _MNIST_LIKE: dict[str, Any] = {"train_size": 60_000, "test_size": 10_000, "shape": (1, 28, 28), "classes": 10}
+_SIZES = {  # in bytes: a header, then a byte a pixel or a label
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
 
 
-@datasets.register("fashion-mnist", label="Fashion-MNIST", citation="Xiao et al. 2017", **_MNIST_LIKE)
+@datasets.register(
+    "fashion-mnist", label="Fashion-MNIST", citation="Xiao et al. 2017", folder="FashionMNIST", sizes=_SIZES,
+    **_MNIST_LIKE
+)  # fmt: skip
 def fashion_mnist(folder: Path, quiet: bool) -> Raw:
     """70,000 pictures of clothes, in MNIST's shape."""
     from torchvision.datasets import FashionMNIST
@@ -319,7 +350,9 @@ def fashion_mnist(folder: Path, quiet: bool) -> Raw:
     return _as_raw(*_read("fashion-mnist", FashionMNIST, folder, quiet))
 
 
-@datasets.register("kmnist", label="Kuzushiji-MNIST", citation="Clanuwat et al. 2018", **_MNIST_LIKE)
+@datasets.register(
+    "kmnist", label="Kuzushiji-MNIST", citation="Clanuwat et al. 2018", folder="KMNIST", sizes=_SIZES, **_MNIST_LIKE
+)
 def kmnist(folder: Path, quiet: bool) -> Raw:
     """70,000 cursive Japanese characters of ten kinds, in MNIST's shape."""
     from torchvision.datasets import KMNIST
@@ -327,7 +360,9 @@ def kmnist(folder: Path, quiet: bool) -> Raw:
     return _as_raw(*_read("kmnist", KMNIST, folder, quiet))
 
 
-@datasets.register("qmnist", label="QMNIST", citation="Yadav & Bottou 2019", **{**_MNIST_LIKE, "test_size": 60_000})
+@datasets.register(
+    "qmnist", label="QMNIST", citation="Yadav & Bottou 2019", folder="QMNIST", **{**_MNIST_LIKE, "test_size": 60_000}
+)
 def qmnist(folder: Path, quiet: bool) -> Raw:
     """MNIST rebuilt, with all 60,000 test digits."""
     from torchvision.datasets import QMNIST
@@ -350,17 +385,13 @@ def _register_emnist(split: str, train_size: int, test_size: int, classes: int) 
         test_size=test_size,
         shape=(1, 28, 28),
         classes=classes,
+        folder="EMNIST",
     )
     def emnist(folder: Path, quiet: bool) -> Raw:
         """Handwritten letters and digits in MNIST's shape, turned upright."""
         from torchvision.datasets import EMNIST
 
-        def make(root: Path | str, **options: Any) -> Any:
-            return EMNIST(root, split=split, **options)
-
-        make.__name__ = EMNIST.__name__  # names the folder
-
-        raw = _as_raw(*_read(f"emnist-{split}", make, folder, quiet))
+        raw = _as_raw(*_read(f"emnist-{split}", partial(EMNIST, split=split), folder, quiet))
         first = 1 if split == "letters" else 0  # that split counts its letters from 1
         return Raw(
             np.ascontiguousarray(raw.train_images.swapaxes(2, 3)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-from bnstudy import files
+from bnstudy import data, files
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
@@ -127,14 +127,17 @@ def run(
     folder = Path(out) if out else default_folder(study, shard)
     with files.disk_errors(folder):
         store = Store.find(folder, study)  # first, since a wrong folder is told at once
+    needed = store is None or bool(_left(store, shard)) or not _arms_known(store)
+    if needed and scheduler is None:
+        data.check(study.dataset, data_dir)  # likewise
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, files.disk_errors(folder):
-        if prepared := store is None or bool(_left(store, shard)) or not _arms_known(store):
+        if needed:
             trainer.prepare(study)  # before anything is written: the data may not be there
         store = store or Store.find(folder, study)  # which another process may have made meanwhile
         store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
         with store.locked(wait), _stop_flag() as flag:
             store.clean()
-            if prepared and not _arms_known(store):
+            if needed and not _arms_known(store):
                 store.save_arms(trainer.measure_arms(study))
             failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
             store.consolidate()

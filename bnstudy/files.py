@@ -80,6 +80,15 @@ def publish(temporary: Path, path: Path) -> str:
     return digest
 
 
+def check_folder(folder: Path) -> None:
+    """InputError if `folder` is no folder and cannot become one: something else is there, or in place of a parent."""
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{place} is not a folder; choose another with --out", "out")
+
+
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn what the disk refuses, and nobody else has explained, into one line that names the file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -126,16 +128,35 @@ def resolve_device(name: str) -> str:
         return name
     if name != "auto" and not (kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name)):
         raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
-    import torch
-
-    available = torch.cuda.is_available()
+    available = _cuda_is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
     if not available:
         raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
-    if index and int(index[:9]) >= torch.cuda.device_count():
-        raise InputError(f"there are {torch.cuda.device_count()} CUDA devices, counted from 0", "device")
+    if index and int(index[:9]) >= (count := _cuda_devices()):
+        raise InputError(f"there are {count} CUDA devices, counted from 0", "device")
     return name
+
+
+def _cuda_is_available() -> bool:
+    """Whether torch can use a CUDA device; it is not loaded where NVIDIA's driver, which it needs, is missing."""
+    torch_spec = importlib.util.find_spec("torch")
+    places = torch_spec.submodule_search_locations if torch_spec else None
+    for_nvidia = any(Path(place, "lib", "libtorch_cuda.so").exists() for place in places or [])
+    if for_nvidia:
+        try:
+            ctypes.CDLL("libcuda.so.1")
+        except OSError:
+            return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _cuda_devices() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def usable_cores() -> int:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,21 +56,21 @@ def open_results(path: str | Path) -> xr.Dataset:
     if not file.is_file():
         raise InputError(f"{path}: no results there (no curves.nc); run the study first")
     try:
-        own = path.is_dir() and bool(dataset_digests(path))
-        dataset = _own(file) if own else _foreign(file)
+        digests = dataset_digests(path) if path.is_dir() else []
+        dataset = _own(file, digests) if digests else _foreign(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
     if problem := _problem(dataset):
         raise InputError(f"{file}: not a study's dataset: {problem}")
     written = dataset.attrs.pop(layout.FINGERPRINT, None)  # whoever goes on to change the dataset may store it
-    if not own and written is not None and written != layout.fingerprint(dataset):
+    if not digests and written is not None and written != layout.fingerprint(dataset):
         warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
     return dataset
 
 
-def _own(file: Path) -> xr.Dataset:
-    """The dataset of a study folder, if it is the one its manifest knows."""
-    if files.sha256(file) not in dataset_digests(file.parent):
+def _own(file: Path, digests: Sequence[str]) -> xr.Dataset:
+    """The dataset of a study folder, if it is one its manifest knows."""
+    if files.sha256(file) not in digests:
         raise InputError(
             f"{file}: damaged (its checksum is not the manifest's); run the study again, which rebuilds it"
         )

@@ -67,7 +67,8 @@ class Store:
         """
         folder = Path(folder)
         # Looked at first: another process may be making the study, and a study's plan is there before the rest.
-        strange = folder.is_file() or (folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir()))
+        files.check_folder(folder)
+        strange = folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())
         if (folder / "plan.json").exists():
             store = cls.open(folder)
             if changes := store.study.differences(study):

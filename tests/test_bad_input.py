@@ -237,16 +237,16 @@ def check(arguments: tuple[str, ...], word: str, code: int, out: str, err: str) 
     assert word in err, about
 
 
-def refuse_all(folder: Path, call: Callable[..., tuple[int, str, str]]) -> tuple[int, float]:
-    """Check every case; returns how many there are, and the slowest in seconds."""
-    listed, slowest = cases(folder), 0.0
+def refuse_all(folder: Path, call: Callable[..., tuple[int, str, str]]) -> list[tuple[float, tuple[str, ...]]]:
+    """Check every case; returns the seconds each took and its arguments."""
+    listed, took = cases(folder), []
     before = listing(folder)
     for arguments, word in listed:
         started = time.monotonic()
         check(arguments, word, *call(*arguments))
-        slowest = max(slowest, time.monotonic() - started)
+        took.append((time.monotonic() - started, tuple(arguments)))
         assert listing(folder) == before, arguments
-    return len(listed), slowest
+    return took
 
 
 def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys):
@@ -257,8 +257,7 @@ def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys):
             main(list(arguments))
         return int(ended.value.code or 0), *capsys.readouterr()
 
-    count, _ = refuse_all(tmp_path, call)
-    assert count > 100
+    assert len(refuse_all(tmp_path, call)) > 100
 
 
 @pytest.mark.faults
@@ -271,9 +270,11 @@ def test_bad_input_in_a_process_of_its_own_ends_at_once(tmp_path):
         )
         return found.returncode, found.stdout, found.stderr
 
-    count, slowest = refuse_all(tmp_path, call)
-    print(f"\n{count} malformed studies, options, folders and data files: exit 2, one line each, "  # noqa: T201
-          f"the slowest in {slowest:.1f} s")  # fmt: skip
+    took = sorted(refuse_all(tmp_path, call), reverse=True)
+    print(f"\n{len(took)} malformed studies, options, folders and data files: exit 2, one line each, "  # noqa: T201
+          f"the slowest in {took[0][0]:.1f} s; the slowest three:")  # fmt: skip
+    for seconds, arguments in took[:3]:
+        print(f"  {seconds:.1f} s: bnstudy {' '.join(arguments)[:100]}")  # noqa: T201
 
 
 # ------------------------------------------------------------------ any study file at all

@@ -117,7 +117,8 @@ def mirror(tmp_path, monkeypatch, rng):
     thread.start()
     monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
     monkeypatch.setattr(MNIST, "resources", resources)
-    monkeypatch.setattr(data, "MNIST_MD5", sums)
+    for name, digest in sums.items():
+        monkeypatch.setitem(data.MNIST_MD5, name, digest)
     yield served
     server.shutdown()
     server.server_close()

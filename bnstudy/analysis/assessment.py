@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.analysis.criteria import Criteria, criteria_of, roles_of
 from bnstudy.errors import InputError
 
 PLAIN = "none"  # the arm without a normalization layer
@@ -106,13 +106,6 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
     return _dataset(dataset, others, found, overall, censored, criteria, roles)
 
 
-def roles_of(dataset: xr.Dataset) -> dict[str, str]:
-    """Each init's declared role; InputError where the dataset has none."""
-    if "init_role" not in dataset.coords and "init_role" not in dataset:
-        raise InputError("the dataset has no init_role, so nobody declared which inits are well and which poor; add it")
-    return dict(zip(dataset.init.values.tolist(), map(str, dataset.init_role.values.tolist()), strict=True))
-
-
 def _responses(dataset: xr.Dataset, criteria: Criteria) -> xr.DataArray:
     """Every response of every run, over ``response`` and the run dimensions; NaN where nothing was observed."""
     found = [
@@ -132,11 +125,14 @@ def _responses(dataset: xr.Dataset, criteria: Criteria) -> xr.DataArray:
 def _measure(
     gains: np.ndarray, interactions: np.ndarray, at_c0: np.ndarray, margins: np.ndarray, poor: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Means, intervals and p-values; arrays (response, model, norm, optimizer, lr, init), and ``p_h2`` without init."""
+    """Means, intervals and p-values: arrays (response, model, norm, optimizer, lr, init).
+
+    What is known of the reference alone (``p_h2``, ``reference_low``) has an init axis of length 1.
+    """
     low, high = inference.interval(gains)
     did_low, did_high = inference.interval(interactions)
-    ref_low, _ = inference.interval(at_c0[..., 0, :])
-    h2 = [inference.equivalence(at_c0[i, ..., 0, :], margin) for i, margin in enumerate(margins)]
+    reference_low, _ = inference.interval(at_c0)
+    h2 = [inference.equivalence(at_c0[i], margin) for i, margin in enumerate(margins)]
     same = [inference.equivalence(interactions[i], margin) for i, margin in enumerate(margins)]
     p_h1 = np.where(poor, inference.sign_flip(gains), np.nan)
     p_h3 = inference.sign_flip(interactions)
@@ -144,7 +140,8 @@ def _measure(
         "effect": inference.mean_difference(gains), "effect_low": low, "effect_high": high,
         "n": (~np.isnan(gains)).sum(-1), "did": inference.mean_difference(interactions), "did_low": did_low,
         "did_high": did_high, "n_did": (~np.isnan(interactions)).sum(-1), "p_h1": p_h1, "p_h3": p_h3,
-        "p_both": np.maximum(p_h1, p_h3), "p_h2": np.stack(h2), "p_same": np.stack(same), "reference_low": ref_low,
+        "p_both": np.maximum(p_h1, p_h3), "p_h2": np.stack(h2), "p_same": np.stack(same),
+        "reference_low": reference_low,
     }  # fmt: skip
 
 
@@ -176,13 +173,11 @@ def _judge(
 
     chosen = {}
     for name in ("p_both", "n_did", "did_high", "p_same", "p_h2", "reference_low"):
-        values = found[name] if found[name].ndim == 6 else found[name][..., None]
-        chosen[name] = np.where(by_accuracy, values[SECONDARY], values[PRIMARY])
+        chosen[name] = np.where(by_accuracy, found[name][SECONDARY], found[name][PRIMARY])
     # At the well init epochs can be told apart even where final accuracy decides, and have their say: else a norm that
     # saves as many epochs everywhere would be called one that matters where it is needed to arrive at all.
-    epochs_h2, epochs_low = found["p_h2"][PRIMARY][..., None], found["reference_low"][PRIMARY][..., None]
-    chosen["p_h2"] = np.maximum(chosen["p_h2"], epochs_h2)
-    chosen["reference_low"] = np.fmax(chosen["reference_low"], epochs_low)
+    chosen["p_h2"] = np.maximum(chosen["p_h2"], found["p_h2"][PRIMARY])
+    chosen["reference_low"] = np.fmax(chosen["reference_low"], found["reference_low"][PRIMARY])
     p = _holm(chosen["p_both"], poor)
     names = np.where(by_accuracy, RESPONSES[SECONDARY].name, RESPONSES[PRIMARY].name)
     return {
@@ -207,15 +202,13 @@ def _verdict(
     criteria: Criteria,
 ) -> np.ndarray:
     """The first that applies of :data:`VERDICTS`; arrays (model, norm, optimizer, lr, init)."""
-    h2 = one["p_h2"] if one["p_h2"].ndim == p_adjusted.ndim else one["p_h2"][..., None]
-    low = one["reference_low"] if one["reference_low"].ndim == p_adjusted.ndim else one["reference_low"][..., None]
     more = p_adjusted < criteria.alpha
-    everywhere = np.broadcast_to(low > 0, p_adjusted.shape)
+    everywhere = np.broadcast_to(one["reference_low"] > 0, more.shape)
     rules: list[np.ndarray] = [
         np.broadcast_to(~poor, more.shape),
         both_fail,
         one["n_did"] < 2,
-        more & (h2 < criteria.alpha) & enough,
+        more & (one["p_h2"] < criteria.alpha) & enough,
         more & everywhere,
         everywhere & ~(one["did_high"] < 0),
         one["did_high"] < 0,
@@ -238,7 +231,7 @@ def _dataset(
     kept = ("effect", "effect_low", "effect_high", "n", "p_h1", "did", "did_low", "did_high", "p_h3", "p_adjusted",
             "verdict")  # fmt: skip
     variables: dict[str, Any] = {name: (("response", *inner), found[name]) for name in kept}
-    variables["p_h2"] = (("response", *inner[:-1]), found["p_h2"])
+    variables["p_h2"] = (("response", *inner[:-1]), found["p_h2"][..., 0])
     variables |= {name: (inner, values) for name, values in overall.items()}
     variables["censored"] = (("model", "arm", "optimizer", "lr", "init"), censored.values)
     coords: dict[str, Any] = {name: dataset[name].values for name in ("model", "optimizer", "lr", "init")}
@@ -259,10 +252,7 @@ def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles
     told = [f"init {label} has no role of well or poor ({role!r}), and is left out" for label, role in roles.items()
             if role not in ("well", "poor")]  # fmt: skip
     known = {label: role for label, role in roles.items() if role in ("well", "poor")}
-    if not criteria.reference and "poor" in known.values():
-        told.append("no init is declared well, so there is nothing to compare the poor ones with")
-    else:
-        told += warnings(known, dataset.sizes["norm"], dataset.sizes["seed"], criteria.alpha)
+    told += warnings(known, dataset.sizes["norm"], dataset.sizes["seed"], criteria.alpha)
     missing = int((~responses.observed(dataset)).sum())
     if missing:
         told.append(f"{missing} of {responses.observed(dataset).size} runs are not there; their pairs are left out")

@@ -76,16 +76,16 @@ def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     if "epoch_seconds_alone" in well:
         seconds = well.epoch_seconds_alone
         yield _ratio("run time", f"an epoch takes the same in both ({_arm(PLAIN)})",
-                     seconds.sel(model=CNN, norm=PLAIN), seconds.sel(model=MLP, norm=PLAIN))  # fmt: skip
+                     seconds.sel(model=CNN, norm=PLAIN), seconds.sel(model=MLP, norm=PLAIN), criteria)  # fmt: skip
         for model in (MLP, CNN):
             yield _ratio("run time", f"BN does not affect an epoch's time ({model})",
-                         seconds.sel(model=model, norm=BN), seconds.sel(model=model, norm=PLAIN))  # fmt: skip
+                         seconds.sel(model=model, norm=BN), seconds.sel(model=model, norm=PLAIN), criteria)  # fmt: skip
 
 
-def _ratio(about: str, text: str, one: xr.DataArray, other: xr.DataArray) -> Claim:
+def _ratio(about: str, text: str, one: xr.DataArray, other: xr.DataArray, criteria: Criteria) -> Claim:
     """A ratio of times; one measurement gives no interval, and tells only what is far off."""
     logs = np.atleast_1d(np.log(np.asarray(one, float) / np.asarray(other, float)))
-    found = _same(about, text, logs, "times", SECONDS_MARGIN)
+    found = _same(about, text, logs, "times", criteria)
     estimate, low, high = (float(np.exp(end)) for end in (found.estimate, found.low, found.high))
     return Claim(about, text, estimate, low, high, "times", found.n, found.answer)
 
@@ -112,7 +112,7 @@ def _accuracy(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
         yield _more("accuracy", f"the CNN is better ({_arm(norm)})", found, "1")
     for model in (MLP, CNN):
         found = _values(accuracy, model, BN) - _values(accuracy, model, PLAIN)
-        yield _same("accuracy", f"BN does not affect it ({model})", found, "1", criteria.equivalence_accuracy)
+        yield _same("accuracy", f"BN does not affect it ({model})", found, "1", criteria)
 
 
 def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
@@ -125,7 +125,7 @@ def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
         for model in (MLP, CNN):
             found = _values(gap, model, BN) - _values(gap, model, PLAIN)
             yield _same("overfitting", f"BN does not affect it, at the {when} epoch ({model})", found, "1",
-                        criteria.equivalence_accuracy)  # fmt: skip
+                        criteria)  # fmt: skip
 
 
 def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
@@ -137,7 +137,7 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     for model in (MLP, CNN):
         found = _values(well, model, PLAIN) - _values(well, model, BN)
         yield _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", found,
-                    "epochs", criteria.equivalence_epochs)  # fmt: skip
+                    "epochs", criteria)  # fmt: skip
         for init in result.init.values[result.init_role.values == "poor"].tolist():
             cell = result.sel(model=model, init=init)
             unit = "epochs" if str(cell.decided_by.values).startswith("epochs") else "1"
@@ -162,10 +162,11 @@ def _more(about: str, text: str, found: np.ndarray, unit: str) -> Claim:
     return Claim(about, text, mean, low, high, unit, n, answer)
 
 
-def _same(about: str, text: str, found: np.ndarray, unit: str, margin: float) -> Claim:
+def _same(about: str, text: str, found: np.ndarray, unit: str, criteria: Criteria) -> Claim:
     """A claim that a mean difference is nothing to speak of."""
+    margin = SECONDS_MARGIN if unit == "times" else criteria.margin(unit)
     mean, low, high, n = _summary(found)
-    within = inference.equivalence(found, margin) < Criteria.alpha
+    within = inference.equivalence(found, margin) < criteria.alpha
     answer = HOLDS if within else FAILS if low > margin or high < -margin else UNKNOWN
     return Claim(about, text, mean, low, high, unit, n, answer)
 

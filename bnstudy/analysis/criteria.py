@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from bnstudy.errors import InputError
@@ -47,23 +48,31 @@ class Criteria:
 def criteria_of(dataset: xr.Dataset) -> Criteria:
     """The criteria a dataset's study declared, from its attributes; the defaults where it says nothing.
 
+    The reference is the first init declared well where the dataset does not hold the one that was named.
+
     Raises
     ------
     InputError
-        One of them is no number within its range, or the reference is not a level of init that is well.
+        One of them is no number within its range.
     """
     said = {**_study(dataset), **dataset.attrs}
     limits = {"target_accuracy": 1.0, "alpha": 0.5, "equivalence_epochs": math.inf, "equivalence_accuracy": 1.0}
     names = {"target_accuracy": "target"}
     numbers = {names.get(key, key): _number(said, key, most) for key, most in limits.items() if key in said}
-    roles = {}
-    if "init_role" in dataset.variables:
-        roles = dict(zip(dataset.init.values.tolist(), dataset.init_role.values.tolist(), strict=True))
+    roles = roles_of(dataset) if "init_role" in dataset.variables else {}
     well = [label for label, role in roles.items() if role == "well"]
     reference = str(said.get("reference", "") or "")
     if reference not in roles:  # a part of a study may lack it
         reference = well[0] if well else ""
     return Criteria(**numbers, reference=reference)
+
+
+def roles_of(dataset: xr.Dataset) -> dict[str, str]:
+    """Each init's declared role; InputError where the dataset has none."""
+    if "init_role" not in dataset.variables:
+        raise InputError("the dataset has no init_role, so nobody declared which inits are well and which poor; add it")
+    inits, roles = (np.atleast_1d(dataset[name].values).tolist() for name in ("init", "init_role"))
+    return dict(zip(inits, map(str, roles), strict=True))
 
 
 def _study(dataset: xr.Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.schema import Status
 
 
@@ -32,11 +33,6 @@ def diverged(dataset: xr.Dataset) -> xr.DataArray:
     return dataset.status == Status.DIVERGED
 
 
-def target_accuracy(dataset: xr.Dataset) -> float:
-    """The accuracy a run is to exceed: the study's, 0.98 where the dataset does not say."""
-    return float(dataset.attrs.get("target_accuracy", 0.98))
-
-
 def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dataset:
     """Epochs until test accuracy first exceeds the target.
 
@@ -46,7 +42,7 @@ def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dat
         ``epochs`` (the last epoch where the target is not reached; NaN where nothing was observed) and ``reached``
         (bool), over the run dimensions.
     """
-    target = target_accuracy(dataset) if target is None else target
+    target = criteria_of(dataset).target if target is None else target
     over = dataset.test_accuracy > target
     reached = over.any("epoch")
     first = dataset.epoch.values[over.argmax("epoch").values]
@@ -56,7 +52,7 @@ def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dat
 
 def epochs_to_stay(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
     """Epochs until test accuracy exceeds the target for good; the last epoch where it does not; NaN as above."""
-    target = target_accuracy(dataset) if target is None else target
+    target = criteria_of(dataset).target if target is None else target
     over = dataset.test_accuracy > target
     stays = over.isel(epoch=slice(None, None, -1)).cumprod("epoch").sum("epoch")  # epochs over it at the end
     first = dataset.epoch.values[np.minimum(dataset.sizes["epoch"] - stays.values, dataset.sizes["epoch"] - 1)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
-from scipy import stats
+
+from bnstudy.analysis import inference
 
 
 def mean_interval(values: xr.DataArray, dim: str = "seed", level: float = 0.95) -> xr.Dataset:
@@ -26,8 +26,8 @@ def mean_interval(values: xr.DataArray, dim: str = "seed", level: float = 0.95) 
         are NaN. With n = 0 the mean is NaN too.
     """
     n = values.count(dim)
+    ends = xr.apply_ufunc(
+        inference.interval, values, kwargs={"confidence": level}, input_core_dims=[[dim]], output_core_dims=[[], []]
+    )
     mean = values.sum(dim) / n.where(n > 0)
-    spread = np.sqrt(((values - mean) ** 2).sum(dim) / (n - 1).where(n > 1))
-    quantile = xr.apply_ufunc(stats.t.ppf, (1 + level) / 2, (n - 1).where(n > 1))
-    half = quantile * spread / np.sqrt(n)
-    return xr.Dataset({"mean": mean, "lower": mean - half, "upper": mean + half, "n": n})
+    return xr.Dataset({"mean": mean, "lower": ends[0], "upper": ends[1], "n": n})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
 from bnstudy.analysis import responses
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.schema import Status
 
@@ -48,10 +48,7 @@ class Table:
 
 def reference_cell(dataset: xr.Dataset) -> dict[str, Any]:
     """The init (reference, else first well), optimizer and lr (the first) that stand for the study."""
-    inits = [str(label) for label in dataset.init.values]
-    declared = tomllib.loads(dataset.attrs.get("study", "")).get("reference", "")
-    well = [label for label, role in zip(inits, dataset.init_role.values, strict=True) if role == "well"]
-    init = declared if declared in inits else (well or inits)[0]
+    init = criteria_of(dataset).reference or str(dataset.init.values[0])
     return {"init": init, "optimizer": dataset.optimizer.values[0], "lr": dataset.lr.values[0]}
 
 
@@ -61,7 +58,7 @@ def report_table(dataset: xr.Dataset) -> Table:
     Means are over the seeds that were observed, with 95 % Student t intervals where there are two or more.
     """
     cell = dataset.sel(reference_cell(dataset))
-    target = responses.target_accuracy(dataset)
+    target = criteria_of(dataset).target
     arms = [(model, norm) for model in ("cnn", "mlp") for norm in ("batch", "none")]
     arms = [arm for arm in arms if arm[0] in dataset.model and arm[1] in dataset.norm]
     arms += [(str(m), str(n)) for m in dataset.model.values for n in dataset.norm.values if (m, n) not in REPORTED]
@@ -145,7 +142,7 @@ def sweep_table(dataset: xr.Dataset) -> Table:
     several = {name: dataset.sizes[name] > 1 for name in ("optimizer", "lr")}
     header = ["model", "init", "role", *(name for name, more in several.items() if more)]
     norms = [str(norm) for norm in dataset.norm.values]
-    target = responses.target_accuracy(dataset)
+    target = criteria_of(dataset).target
     measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
     header += [f"{_arm_label(norm)}: {measure}" for measure in measures for norm in norms]
     rows = []
@@ -162,7 +159,7 @@ def sweep_table(dataset: xr.Dataset) -> Table:
                         *(extra[name] for name, more in several.items() if more),
                     ]
                     arms = [cell.sel(norm=norm) for norm in norms]
-                    rows.append((*labels, *map(_accuracy, arms), *map(_epochs, arms)))
+                    rows.append((*labels, *map(_accuracy, arms), *(_epochs(arm, target) for arm in arms)))
     n = int(responses.observed(dataset).sum("seed").max())
     notes = [
         f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target."
@@ -175,5 +172,5 @@ def _accuracy(arm: xr.Dataset) -> str:
     return _mean(100 * responses.final(arm, "test_accuracy"), "{:.2f}") + (f" ({dead} diverged)" if dead else "")
 
 
-def _epochs(arm: xr.Dataset) -> str:
-    return _crossing(arm, responses.epochs_to_target(arm), 1.0, "{:.3g}")
+def _epochs(arm: xr.Dataset, target: float) -> str:
+    return _crossing(arm, responses.epochs_to_target(arm, target), 1.0, "{:.3g}")

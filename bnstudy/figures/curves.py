@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.analysis.table import reference_cell
 from bnstudy.figures import style
@@ -77,7 +78,7 @@ def report_panels(dataset: xr.Dataset) -> Figure:
     chosen = dataset.sel(cell)
     arms = [(str(model), str(norm)) for model in dataset.model.values for norm in dataset.norm.values]
     figure, axes = style.grid(2, len(arms), sharex="col", sharey="row")
-    target = responses.target_accuracy(dataset)
+    target = criteria_of(dataset).target
     for column, (model, norm) in enumerate(arms):
         arm = chosen.sel(model=model, norm=norm)
         for row, name in enumerate(("loss", "accuracy")):

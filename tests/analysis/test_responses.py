@@ -43,8 +43,11 @@ def test_a_diverged_run_ends_at_chance_and_a_pending_one_has_no_response():
 
 
 def test_the_target_is_the_studys():
-    assert responses.target_accuracy(make_dataset()) == 0.98
-    assert responses.target_accuracy(make_dataset().assign_attrs(target_accuracy=0.5)) == 0.5
+    dataset = make_dataset()
+    for target in (0.98, 0.5):
+        said = dataset.assign_attrs(target_accuracy=target)
+        assert responses.epochs_to_target(said).equals(responses.epochs_to_target(dataset, target))
+    assert responses.epochs_to_target(dataset.drop_attrs()).equals(responses.epochs_to_target(dataset, 0.98))
 
 
 def test_a_dataset_without_status_counts_what_was_measured():

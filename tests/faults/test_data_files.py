@@ -94,7 +94,8 @@ def patched(mirror, monkeypatch):
     for dataset in (MNIST, FashionMNIST):
         monkeypatch.setattr(dataset, "mirrors", [mirror.address])
         monkeypatch.setattr(dataset, "resources", mirror.resources)
-    monkeypatch.setattr(data, "MNIST_MD5", mirror.sums)
+    for name, digest in mirror.sums.items():
+        monkeypatch.setitem(data.MNIST_MD5, name, digest)
     monkeypatch.setattr(Server, "fault", "")
     return mirror
 
