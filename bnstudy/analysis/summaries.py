@@ -1,8 +1,10 @@
-"""Means over seeds with their intervals."""
+"""Means over seeds and shares of runs, with their intervals."""
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from scipy import special
 
 from bnstudy.analysis import inference
 
@@ -31,3 +33,21 @@ def mean_interval(values: xr.DataArray, dim: str = "seed", level: float = 0.95) 
     )
     mean = values.sum(dim) / n.where(n > 0)
     return xr.Dataset({"mean": mean, "lower": ends[0], "upper": ends[1], "n": n})
+
+
+def share_interval(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Exact interval of a share (Clopper & Pearson 1934, Biometrika 26:404): lower and upper ends, NaN where n is 0.
+
+    Parameters
+    ----------
+    count, n : array of int
+        How many of how many.
+    level : float
+        Coverage, at least.
+    """
+    count, n = np.broadcast_arrays(np.asarray(count, float), np.asarray(n, float))
+    tail = (1 - level) / 2
+    left = n - count
+    lower = np.where(count > 0, special.betaincinv(np.maximum(count, 1), left + 1, tail), 0.0)
+    upper = np.where(left > 0, special.betaincinv(count + 1, np.maximum(left, 1), 1 - tail), 1.0)
+    return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)

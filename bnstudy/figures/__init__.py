@@ -1,7 +1,7 @@
-"""Figures: one function each, registered, drawn from the stored dataset alone."""
+"""Figures: one function each, ``(dataset, ax=None)``, registered, drawn from the stored dataset alone."""
 
 from __future__ import annotations
 
-from bnstudy.figures import curves, summaries
+from bnstudy.figures import curves, effects, robustness, summaries
 
-__all__ = ["curves", "summaries"]
+__all__ = ["curves", "effects", "robustness", "summaries"]

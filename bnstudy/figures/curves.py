@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.analysis.table import reference_cell
-from bnstudy.figures import style
+from bnstudy.figures import panels, style
 from bnstudy.registry import figures
-from bnstudy.schema import Status
+
+MOST_ARMS = 12  # columns of the report's panels
 
 
 def draw_curve(ax: Axes, values: xr.DataArray, label: str, **line: Any) -> None:
@@ -35,8 +36,7 @@ def draw_curve(ax: Axes, values: xr.DataArray, label: str, **line: Any) -> None:
     """
     summary = mean_interval(values)
     epochs = values.epoch.values
-    markers = np.linspace(0, len(epochs) - 1, min(len(epochs), 6)).astype(int)
-    ax.plot(epochs, summary["mean"], label=label, markevery=list(dict.fromkeys(markers.tolist())), **line)
+    ax.plot(epochs, summary["mean"], label=label, markevery=style.marks(len(epochs)), **line)
     if values.sizes["seed"] > 1 and bool(values.notnull().any()):
         lowest, highest = values.min("seed"), values.max("seed")
         ax.fill_between(epochs, lowest, highest, color=line.get("color"), alpha=0.2, linewidth=0)
@@ -51,18 +51,14 @@ def counted(cell: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def _note(dataset: xr.Dataset) -> str:
-    n = int(responses.observed(dataset).sum("seed").max())
-    spread = "line: mean, band: lowest to highest seed" if n > 1 else "so no spread is shown"
-    cell = reference_cell(dataset)
-    several = dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1
-    return f"n = {n} seed{'s' * (n != 1)}, {spread}" + (f"; {cell['optimizer']}, lr {cell['lr']:g}" if several else "")
+    spread = "so no spread is shown" if dataset.sizes["seed"] == 1 else "line: mean, band: lowest to highest seed"
+    return f"{panels.seeds(dataset)}, {spread}"
 
 
-def _ticks(ax: Axes, dataset: xr.Dataset) -> None:
-    ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+def _ticks(panel: Axes, dataset: xr.Dataset) -> None:
+    panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     last = int(dataset.epoch[-1])
-    ax.set_xlim(0.5 if last < 10 else 0, last + max(0.5, last / 50))
+    panel.set_xlim(0.5 if last < 10 else 0, last + max(0.5, last / 50))
 
 
 @figures.register(
@@ -72,40 +68,46 @@ def _ticks(ax: Axes, dataset: xr.Dataset) -> None:
     "the eight panels of the report.",
     applies=lambda dataset: True,
 )
-def report_panels(dataset: xr.Dataset) -> Figure:
+def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """Loss (log scale) above accuracy, training and test, a column a (model, norm), at the reference init."""
-    cell = reference_cell(dataset)
-    chosen = dataset.sel(cell)
-    arms = [(str(model), str(norm)) for model in dataset.model.values for norm in dataset.norm.values]
-    figure, axes = style.grid(2, len(arms), sharex="col", sharey="row")
+    init = reference_cell(dataset)["init"]
+    chosen, note = panels.choose(dataset.sel(init=[init]))
+    chosen = chosen.isel(init=0)
+    arms = list(product(panels.labels(chosen, "model"), panels.labels(chosen, "norm")))[:MOST_ARMS]
+    losses = any(name in chosen for name in ("train_loss", "test_loss"))
+    measured = ["loss", "accuracy"] if losses else ["accuracy"]
+    figure, axes = style.grid(len(measured), len(arms), ax, sharex="col", sharey="row")
     target = criteria_of(dataset).target
     for column, (model, norm) in enumerate(arms):
-        arm = chosen.sel(model=model, norm=norm)
-        for row, name in enumerate(("loss", "accuracy")):
-            ax = axes[row, column]
-            for position, part in enumerate(("train", "test")):
-                if f"{part}_{name}" in dataset:
-                    scale = 100 if name == "accuracy" else 1
-                    label = "training" if part == "train" else "test"
-                    values = scale * counted(arm, f"{part}_{name}")
-                    draw_curve(ax, values, label, **style.arm_style(position))
-            _ticks(ax, dataset)
-        axes[0, column].set_title(f"{style.shorten(model.upper())} {style.arm_label(norm)}")
-        axes[0, column].set_xlabel("")
-        if any(bool((chosen[name] > 0).any()) for name in ("train_loss", "test_loss") if name in chosen):
-            axes[0, column].set_yscale("log", nonpositive="mask")
-            axes[0, column].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes[0, column].yaxis.set_minor_formatter(NullFormatter())
-        axes[1, column].axhline(100 * target, color="#666666", linewidth=0.8, linestyle=":")
-    axes[0, 0].set_ylabel("cross-entropy (nat)")
-    axes[1, 0].set_ylabel("accuracy (%)")
-    axes[1, 0].set_ylim(*_accuracy_range(chosen))
+        for panel, name in zip(axes[:, column], measured, strict=True):
+            _both_parts(panel, chosen.sel(model=model, norm=norm), name)
+        axes[0, column].set_title(panels.title(model, style.arm_label(norm)))
+        axes[-1, column].set_xlabel("epoch")
+        axes[-1, column].axhline(100 * target, color="#666666", linewidth=0.8, linestyle=":")
+    if losses:
+        _log_scale(axes[0], chosen)
+        axes[0, 0].set_ylabel("cross-entropy (nat)")
+    axes[-1, 0].set_ylabel("accuracy (%)")
+    axes[-1, 0].set_ylim(*_accuracy_range(chosen))
     axes[0, 0].legend(loc="best")
-    init = style.shorten(str(cell["init"]))
-    style.headline(
-        figure, f"{style.source(dataset)}, init {init}", f"{_note(dataset)}; dotted: target {100 * target:g} %"
-    )
-    return figure
+    note = f"{_note(chosen)}; dotted: target {100 * target:g} %{note}"
+    return style.finish(figure, ax, f"{style.source(dataset)}, init {style.shorten(str(init))}", note)
+
+
+def _both_parts(panel: Axes, arm: xr.Dataset, name: str) -> None:
+    for position, (part, label) in enumerate((("train", "training"), ("test", "test"))):
+        if f"{part}_{name}" in arm:
+            values = (100 if name == "accuracy" else 1) * counted(arm, f"{part}_{name}")
+            draw_curve(panel, values, label, **style.arm_style(position))
+    _ticks(panel, arm)
+
+
+def _log_scale(row: np.ndarray, chosen: xr.Dataset) -> None:
+    if any(bool((chosen[name] > 0).any()) for name in ("train_loss", "test_loss") if name in chosen):
+        for panel in row:
+            panel.set_yscale("log", nonpositive="mask")
+            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _accuracy_range(chosen: xr.Dataset) -> tuple[float, float]:
@@ -122,45 +124,27 @@ def _accuracy_range(chosen: xr.Dataset) -> tuple[float, float]:
     caption="Test accuracy over the epochs for each initialization (a column) and model (a row), an arm a line.",
     applies=lambda dataset: dataset.sizes["init"] > 1,
 )
-def accuracy_curves(dataset: xr.Dataset) -> Figure:
+def accuracy_curves(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A panel a (model, init); the arms as lines; diverged runs count at chance and are named."""
-    chosen = dataset.sel({name: value for name, value in reference_cell(dataset).items() if name != "init"})
-    inits = [str(init) for init in dataset.init.values]
-    columns = min(len(inits), 6)
-    rows = math.ceil(len(inits) / columns)
-    models = [str(model) for model in dataset.model.values]
-    figure, axes = style.grid(rows * len(models), columns, width=2.2, height=2.0, sharex=True, sharey=True)
-    for m, model in enumerate(models):
-        for i, init in enumerate(inits):
-            ax = axes[m * rows + i // columns, i % columns]
-            _init_panel(ax, chosen.sel(model=model, init=init), [str(norm) for norm in dataset.norm.values])
-            role = str(dataset.init_role.sel(init=init).item())
-            ax.set_title(f"{style.shorten(model.upper(), 10)}: {style.shorten(init, 20)} ({role})")
-            if i % columns == 0:
-                ax.set_ylabel("test accuracy (%)")
-            below = m * rows + i // columns + 1
-            last_here = below == rows * len(models) or (i + columns >= len(inits) and m == len(models) - 1)
-            ax.set_xlabel("epoch" if last_here else "")
-            ax.tick_params(labelbottom=last_here)
-        for empty in range(len(inits), rows * columns):
-            axes[m * rows + empty // columns, empty % columns].set_axis_off()
-    axes[0, 0].set_ylim(0, 103)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-    style.headline(figure, style.source(dataset), f"{_note(dataset)}; a diverged run counts at chance")
-    return figure
+    chosen, note = panels.choose(dataset)
+    figure, first, every = panels.by_model_and_init(chosen, ax, "test accuracy (%)", "epoch")
+    for panel, model, init in every:
+        _init_panel(panel, chosen.sel(model=model, init=init), panels.labels(chosen, "norm"))
+    first.set_ylim(0, 103)
+    style.legend(figure, ax, first)
+    return style.finish(figure, ax, style.source(dataset), f"{_note(chosen)}; a diverged run counts at chance{note}")
 
 
-def _init_panel(ax: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:
+def _init_panel(panel: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:
     lines = []
     for position, norm in enumerate(norms):
         arm = cell.sel(norm=norm)
-        draw_curve(ax, 100 * counted(arm, "test_accuracy"), style.arm_label(norm), **style.arm_style(position))
-        dead = int((arm.status == Status.DIVERGED).sum()) if "status" in arm else 0
+        draw_curve(panel, 100 * counted(arm, "test_accuracy"), style.arm_label(norm), **style.arm_style(position))
+        seen, dead = int(responses.observed(arm).sum()), int(responses.diverged(arm).sum())
         if dead:
-            lines.append(f"{style.arm_label(norm)}: {dead}/{int(responses.observed(arm).sum())} diverged")
-        if not bool(responses.observed(arm).any()):
+            lines.append(f"{style.arm_label(norm)}: {dead}/{seen} diverged")
+        if not seen:
             lines.append(f"{style.arm_label(norm)}: no runs yet")
     if lines:
-        ax.text(0.97, 0.5, "\n".join(lines), transform=ax.transAxes, ha="right", va="center", fontsize=7.5)
-    _ticks(ax, cell)
+        panel.text(0.97, 0.5, "\n".join(lines), transform=panel.transAxes, ha="right", va="center", fontsize=7.5)
+    _ticks(panel, cell)

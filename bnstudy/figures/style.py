@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
 # Okabe & Ito's colours, in an order whose greys differ; the line and marker tell the same.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -59,6 +63,11 @@ def arm_style(position: int) -> dict[str, Any]:
     }
 
 
+def marks(count: int) -> list[int]:
+    """Which of a line's `count` points carry its marker: six, evenly."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, 6))})
+
+
 def arm_label(norm: str) -> str:
     """How a norm is called in a legend."""
     return ARM_LABELS.get(norm, shorten(norm))
@@ -69,17 +78,41 @@ def shorten(text: str, most: int = 28) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def grid(rows: int, columns: int, width: float = 2.9, height: float = 2.5, **options: Any) -> tuple[Figure, Any]:
-    """A figure of equal panels; the axes come as an array (rows, columns)."""
-    size = (max(4.2, width * columns + 0.6), height * rows + 1.0)
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+def grid(
+    rows: int, columns: int, ax: Axes | None = None, width: float = 2.9, height: float = 2.5, **options: Any
+) -> tuple[Figure, Any]:
+    """Equal panels, as an array (rows, columns) of axes: in a figure of their own, or in the place of `ax`."""
+    if ax is None:
+        size = (max(4.2, width * columns + 0.6), height * rows + 1.0)
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False, **options)
+    figure = cast(Figure, ax.get_figure(root=True))
+    if rows == columns == 1:
+        return figure, np.array([[ax]])
+    ax.set_axis_off()
+    place = ax.get_subplotspec()
+    if place is None:
+        left, bottom, right, top = ax.get_position().extents
+        place = GridSpec(1, 1, figure, left=left, bottom=bottom, right=right, top=top)[0]
+    inner = place.subgridspec(rows, columns, wspace=0.3, hspace=0.5)
+    return figure, inner.subplots(squeeze=False, **options)
 
 
-def headline(figure: Figure, title: str, note: str) -> None:
-    """A title over the figure and a note under it that says n and what the spread is."""
-    figure.suptitle(title, fontsize=11, fontweight="bold")
-    figure.supxlabel(note, fontsize=8, color="#444444")
+def finish(figure: Figure, ax: Axes | None, title: str, note: str) -> Figure:
+    """A title over a figure of its own, and a note under it that says n and what the spread is."""
+    if ax is None:
+        figure.suptitle(title, fontsize=11, fontweight="bold")
+        figure.supxlabel("\n".join(textwrap.wrap(note, int(figure.get_figwidth() * 16))), fontsize=8, color="#444444")
+    return figure
+
+
+def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
+    """The legend of all panels, from the first of them: beside a figure of its own, else inside that panel."""
+    handles, labels = first.get_legend_handles_labels()
+    if ax is None:
+        figure.legend(handles, labels, loc="outside right upper")
+    else:
+        first.legend()
 
 
 def source(dataset: xr.Dataset) -> str:

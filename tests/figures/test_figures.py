@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.gallery import draw_all, draw_studies
 from bnstudy.registry import figures
+from matplotlib.figure import Figure
 
 from tests.synthetic import make_dataset
 
@@ -31,6 +33,9 @@ SHAPES = {
         "models": ["mlp:256-128:tanh", "a", "b"],
     },
     "awkward labels": {"inits": ["$x_1$", "<b>&", "x" * 300, "a\\b{"], "models": ["$\\alpha"], "norms": ["none", "$"]},
+    "no comparison": {"norms": ["batch"]},
+    "all well": {"inits": ["default", "scaled-normal:1"]},
+    "many models": {"models": [f"m{i}" for i in range(30)], "inits": ["default", "zero"], "seeds": 2},
     "several rates": {"lrs": [0.1, 0.01], "optimizers": ["adam", "sgd"]},
 }
 
@@ -45,6 +50,37 @@ def test_every_figure_of_every_shape(tmp_path, name, shape):
         assert one.caption
         assert sorted(path.suffix for path in one.paths) == [".png", ".svg"]
         assert all(path.stat().st_size > 2000 for path in one.paths)
+
+
+@pytest.mark.parametrize("name", list(figures))
+def test_every_figure_takes_an_axes(name):
+    """Drawn in the place of one of several axes, it leaves the others alone."""
+    dataset = make_dataset(seeds=2)
+    with style.house_style():
+        own = figures[name].function(dataset)
+        figure = Figure(figsize=(16, 12), layout="constrained")
+        axes = figure.subplots(2, 2)
+        assert figures[name].function(dataset, ax=axes[0, 1]) is figure
+        bare = Figure(figsize=(8, 6))
+        assert figures[name].function(dataset, ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
+        for drawn in (figure, bare):
+            drawn.savefig(io.BytesIO(), format="png")
+    assert not axes[0, 0].has_data()
+    assert not axes[1, 1].has_data()
+    assert own.get_suptitle()
+    assert not figure.get_suptitle()
+    panels = [panel for panel in figure.axes if panel.has_data()]
+    assert len(panels) == sum(panel.has_data() for panel in own.axes)
+    place = axes[0, 1].get_subplotspec().get_position(figure)
+    assert all(panel.get_position().x0 > 0.4 and panel.get_position().y0 > 0.4 for panel in panels), place
+
+
+def test_a_dataset_of_accuracies_alone_is_drawn(tmp_path):
+    """All that DESIGN asks of others' results: test_accuracy and init_role."""
+    dataset = make_dataset()
+    bare = dataset[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
+    names = {one.name for one in draw_all(bare, tmp_path)}
+    assert {"report-panels", "accuracy-curves", "init-norm-heatmap", "forest", "paired-seeds", "survival"} <= names
 
 
 def digest(folder) -> str:
