@@ -90,6 +90,7 @@ def test_analyze_in_four_forms(bnstudy, tmp_path):
     assert {"model", "norm", "optimizer", "lr", "init", "verdict", "effect", "interval", "p_adjusted", "n"} <= set(
         told["verdicts"][0]
     )
+    assert {"about", "claim", "estimate", "interval", "unit", "n", "answer"} == set(json.loads(out)["claims"][0])
     assert bnstudy("analyze", "made-up.nc", "--csv")[1].startswith("model,norm,optimizer,lr,init,verdict,")
     assert bnstudy("analyze", "made-up.nc", "--latex")[1].startswith("\\begin{tabular}")
     for wrong in (("made-up.nc", "--json", "--csv"), ("nowhere",), ()):

@@ -57,6 +57,7 @@ RESPONSES = (
     Response("mean_accuracy", "mean test accuracy over the epochs", "1", False),
 )
 PRIMARY, SECONDARY = 0, 1  # positions above
+MOST_NAMED = 6  # models in a warning
 
 
 def assess(dataset: xr.Dataset) -> xr.Dataset:
@@ -259,11 +260,31 @@ def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles
     died = int(responses.diverged(dataset).sum())
     if died and "status" not in dataset:
         told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")
-    ceiling = (result.decided_by == RESPONSES[SECONDARY].name).any(("norm", "optimizer", "lr"))
-    for label in result.init.values[ceiling.any("model").values]:
-        models = ", ".join(map(str, result.model.values[ceiling.sel(init=label).values]))
-        told.append(
-            f"at {label} ({models}), or at the reference, more than half of a cell's runs never exceed "
-            f"{criteria.target:g}: final accuracy decides"
-        )
+    epochs = responses.epochs_to_target(dataset, criteria.target)
+    at_once = (epochs.epochs == dataset.epoch.values[0]) & epochs.reached
+    over = ("norm", "optimizer", "lr")
+    goal, last = f"{criteria.target:g}", int(dataset.epoch[-1])
+    told += _where(
+        (result.overall == "both-fail").any(over),
+        f"both arms sit at the ceiling: no run exceeds {goal} in {last} epochs; more epochs or a lower target may tell",
+    )
+    told += _where(
+        at_once.where(responses.observed(dataset), True).all(("norm", "seed")).any(over[1:]),
+        f"both arms exceed {goal} in the first epoch, so epochs cannot tell them apart; a higher target may",
+    )
+    told += _where(
+        (result.decided_by == RESPONSES[SECONDARY].name).any(over),
+        f"there, or at the reference, more than half of a cell's runs never exceed {goal}: final accuracy decides",
+    )
+    return told
+
+
+def _where(holds: xr.DataArray, what: str) -> list[str]:
+    """A warning for each init at which something holds of a model, naming the models; `holds` over model and init."""
+    told = []
+    for label in holds.init.values:
+        models = holds.model.values[holds.sel(init=label).transpose("model").values].tolist()
+        if models:
+            named = ", ".join(map(str, models[:MOST_NAMED])) + (", …" if len(models) > MOST_NAMED else "")
+            told.append(f"{label} ({named}): {what}")
     return told

@@ -7,6 +7,7 @@ other side of 0, or wholly outside the margin. Else the data cannot tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,9 @@ import xarray as xr
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.analysis.table import Table
 from bnstudy.errors import InputError
+from bnstudy.schema import Status
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 SECONDS_MARGIN = float(np.log(1.1))  # 10 % of run time
@@ -64,8 +67,40 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     if not criteria.reference:
         raise InputError("no init is declared well, and the report's claims are about one")
     well = dataset.sel(init=criteria.reference).isel(optimizer=0, lr=0)
-    return [*_times(well, criteria), *_parameters(well), *_accuracy(well, criteria), *_overfitting(well, criteria),
-            *_robustness(dataset, criteria)]  # fmt: skip
+    grid = dataset.isel(optimizer=0, lr=0)
+    return [
+        *_times(well, criteria),
+        *_shares(grid, criteria),
+        *_parameters(well),
+        *_accuracy(well, criteria),
+        *_overfitting(well, criteria),
+        *_robustness(dataset, criteria),
+    ]
+
+
+def are_about(dataset: xr.Dataset) -> bool:
+    """Whether a dataset has what the claims speak of: both models, with and without BN, and an init that is well."""
+    there = all(name in dataset.model.values for name in (MLP, CNN))
+    return there and all(name in dataset.norm.values for name in (PLAIN, BN)) and bool(criteria_of(dataset).reference)
+
+
+def claims_table(found: list[Claim]) -> Table:
+    """A row a claim: what it is about, what it says, the estimate with its interval, n, and the answer."""
+    rows = [(one.about, one.text, _quantity(one), str(one.n), one.answer) for one in found]
+    notes = ("estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
+             "n: pairs; cannot tell: the interval lies on neither side, or there is none")  # fmt: skip
+    return Table("The report's claims", ("about", "claim", "estimate", "n", "answer"), tuple(rows), notes, labels=2)
+
+
+def _quantity(one: Claim) -> str:
+    scale, digits, unit = {
+        "epochs": (1, 1, " epochs"), "times": (1, 2, " times"), "parameters": (1, 0, " parameters"),
+    }.get(one.unit, (100, 2, " points"))  # fmt: skip
+    sign = "" if one.unit == "times" else "+"
+    if math.isnan(one.estimate):
+        return "–"
+    mean, low, high = (f"{scale * value:{sign},.{digits}f}" for value in (one.estimate, one.low, one.high))
+    return mean + unit + ("" if one.low == one.high or math.isnan(one.low) else f" [{low}, {high}]")
 
 
 def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
@@ -82,9 +117,26 @@ def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
                          seconds.sel(model=model, norm=BN), seconds.sel(model=model, norm=PLAIN), criteria)  # fmt: skip
 
 
+def _shares(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+    """BN's run time where the grid trained together: the runs' shares of their ensembles' times, paired."""
+    if "train_seconds" not in dataset or "status" not in dataset:
+        return
+    seconds = dataset.train_seconds.where(dataset.status == Status.DONE)  # one that diverged stopped early
+    for model in (MLP, CNN):
+        ratio = np.log(seconds.sel(model=model, norm=BN) / seconds.sel(model=model, norm=PLAIN)).values
+        # The runs of one ensemble have one time between them: each counts once.
+        distinct = np.unique(ratio[np.isfinite(ratio)].round(6))
+        if len(distinct):
+            yield _times_as_many("run time", f"BN does not affect it where the grid trains together ({model})",
+                                 distinct, criteria)  # fmt: skip
+
+
 def _ratio(about: str, text: str, one: xr.DataArray, other: xr.DataArray, criteria: Criteria) -> Claim:
     """A ratio of times; one measurement gives no interval, and tells only what is far off."""
-    logs = np.atleast_1d(np.log(np.asarray(one, float) / np.asarray(other, float)))
+    return _times_as_many(about, text, np.atleast_1d(np.log(float(one) / float(other))), criteria)
+
+
+def _times_as_many(about: str, text: str, logs: np.ndarray, criteria: Criteria) -> Claim:
     found = _same(about, text, logs, "times", criteria)
     estimate, low, high = (float(np.exp(end)) for end in (found.estimate, found.low, found.high))
     return Claim(about, text, estimate, low, high, "times", found.n, found.answer)
@@ -140,11 +192,14 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
                     "epochs", criteria)  # fmt: skip
         for init in result.init.values[result.init_role.values == "poor"].tolist():
             cell = result.sel(model=model, init=init)
-            unit = "epochs" if str(cell.decided_by.values).startswith("epochs") else "1"
-            one = cell.sel(response=str(cell.decided_by.values))
-            yield Claim("effects of BN", f"BN helps more at {init} than at {criteria.reference} ({model})",
-                        float(one.did), float(one.did_low), float(one.did_high), unit, int(one.n),
-                        answers.get(str(cell.overall.values), FAILS))  # fmt: skip
+            verdict, decider = str(cell.overall.values), str(cell.decided_by.values)
+            one = cell.sel(response=decider)
+            mean, low, high = (float(one[name]) for name in ("did", "did_low", "did_high"))
+            if verdict == "both-fail":  # a difference would tell of the reference alone
+                mean = low = high = math.nan
+            yield Claim("effects of BN", f"BN helps more at {init} than at {criteria.reference} ({model})", mean, low, high,
+                        "epochs" if decider.startswith("epochs") else "1", int(one.n),
+                        answers.get(verdict, FAILS))  # fmt: skip
 
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:

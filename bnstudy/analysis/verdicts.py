@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from bnstudy.analysis.assessment import FAMILY, PRIMARY, RESPONSES, VERDICTS, Response
+from bnstudy.analysis.claims import Claim
 from bnstudy.analysis.table import Table
 
 BY_NAME = {response.name: response for response in RESPONSES}
@@ -72,9 +73,17 @@ def _response(one: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _number(value: xr.DataArray) -> float | None:
+def _number(value: xr.DataArray | float) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def plain(claim: Claim) -> dict[str, Any]:
+    """A claim as plain Python values; None for an estimate or an end that is not there."""
+    return {
+        "about": claim.about, "claim": claim.text, "estimate": _number(claim.estimate),
+        "interval": [_number(claim.low), _number(claim.high)], "unit": claim.unit, "n": claim.n, "answer": claim.answer,
+    }  # fmt: skip
 
 
 # ------------------------------------------------------------------ as a table

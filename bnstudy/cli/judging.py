@@ -19,14 +19,17 @@ def analyze(
     """Say what a study's data say about the hypothesis: effects, tests, verdicts, and a sentence a model."""
     if as_json + as_csv + as_latex > 1:
         raise InputError("analyze: give one of --json, --csv and --latex")
+    from bnstudy.analysis import claims
     from bnstudy.analysis.assessment import assess
     from bnstudy.analysis.formats import to_csv, to_latex
-    from bnstudy.analysis.verdicts import rows, sentences, verdict_table
+    from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
     from bnstudy.reading import open_results
 
     try:
-        result = assess(open_results(Path(folder)))
+        dataset = open_results(Path(folder))
+        result = assess(dataset)
+        answered = claims.claims(dataset) if claims.are_about(dataset) else []
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
@@ -35,7 +38,7 @@ def analyze(
         about = {name: value for name, value in result.attrs.items() if name != "warnings"}
         print(json.dumps({
             "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
-            "warnings": result.attrs["warnings"],
+            "claims": [plain(one) for one in answered], "warnings": result.attrs["warnings"],
         }, indent=1, allow_nan=False))  # fmt: skip
     elif as_csv:
         print(to_csv(rows(result)), end="")
@@ -45,5 +48,8 @@ def analyze(
         print_table(verdict_table(result))
         for text in sentences(result).values():
             print(f"\n{text}")
+        if answered:
+            print()
+            print_table(claims.claims_table(answered))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")

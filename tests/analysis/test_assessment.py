@@ -205,3 +205,17 @@ def test_several_norms_learning_rates_and_models_are_judged_each_by_itself():
     for model, lr, verdict in (("a", 0.01, "supported"), ("a", 0.1, "no-effect"), ("b", 0.01, "contradicted"),
                                ("b", 0.1, "inconclusive")):  # fmt: skip
         assert overall.sel(model=model, lr=lr).values.ravel().tolist() == [verdict] * 2
+
+
+def told(dataset: xr.Dataset) -> str:
+    return " | ".join(assess(dataset).attrs["warnings"])
+
+
+def test_both_arms_at_the_ceiling_or_the_floor_is_told():
+    assert "poor (mlp): both arms sit at the ceiling: no run exceeds 0.98 in 20 epochs" in told(
+        study(CASES["both-fail"])
+    )
+    at_once = {**CASES["supported"], ("well", "none"): [1] * 10, ("well", "batch"): [1] * 10}
+    assert "well (mlp): both arms exceed 0.98 in the first epoch" in told(study(at_once))
+    assert "ceiling" not in told(study(CASES["supported"]))
+    assert "first epoch" not in told(study(CASES["supported"]))
