@@ -197,9 +197,9 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
             mean, low, high = (float(one[name]) for name in ("did", "did_low", "did_high"))
             if verdict == "both-fail":  # a difference would tell of the reference alone
                 mean = low = high = math.nan
-            yield Claim("effects of BN", f"BN helps more at {init} than at {criteria.reference} ({model})", mean, low, high,
-                        "epochs" if decider.startswith("epochs") else "1", int(one.n),
-                        answers.get(verdict, FAILS))  # fmt: skip
+            unit = "epochs" if decider.startswith("epochs") else "1"
+            text = f"BN helps more at {init} than at {criteria.reference} ({model})"
+            yield Claim("effects of BN", text, mean, low, high, unit, int(one.n), answers.get(verdict, FAILS))
 
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:
