@@ -11,6 +11,7 @@ from bnstudy import sealed
 from bnstudy.errors import InputError
 
 DATASET = "curves.nc"
+PAGE = "report.html"  # of `bnstudy report`; nothing depends on it
 # What a study folder holds, the folder of ensembles included.
 OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, "lock")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnstudy import files
-from bnstudy.manifest import DATASET, OWN_FILES, dataset_digests
+from bnstudy.manifest import DATASET, OWN_FILES, PAGE, dataset_digests
 from bnstudy.store import Store
 
 
@@ -71,7 +71,7 @@ def _dataset(store: Store) -> Iterator[Finding]:
 
 def _foreign(store: Store) -> Iterator[Finding]:
     """Whatever lies there that no study writes. What a killed process left half-written goes at the next run."""
-    known = {store.folder / name for name in OWN_FILES}
+    known = {store.folder / name for name in (*OWN_FILES, PAGE)}
     known |= {path for ensemble in store.plan for path in (store.path(ensemble), *store.superseded(ensemble))}
     for path in [*store.folder.iterdir(), *store.folder.glob("ensembles/*")]:
         if path not in known and not files.is_temporary(path):

@@ -55,7 +55,7 @@ def criteria_of(dataset: xr.Dataset) -> Criteria:
     InputError
         One of them is no number within its range.
     """
-    said = {**_study(dataset), **dataset.attrs}
+    said = {**study_of(dataset), **dataset.attrs}
     limits = {"target_accuracy": 1.0, "alpha": 0.5, "equivalence_epochs": math.inf, "equivalence_accuracy": 1.0}
     names = {"target_accuracy": "target"}
     numbers = {names.get(key, key): _number(said, key, most) for key, most in limits.items() if key in said}
@@ -75,7 +75,8 @@ def roles_of(dataset: xr.Dataset) -> dict[str, str]:
     return dict(zip(inits, map(str, roles), strict=True))
 
 
-def _study(dataset: xr.Dataset) -> dict[str, Any]:
+def study_of(dataset: xr.Dataset) -> dict[str, Any]:
+    """The study's own settings, as the dataset holds them; empty where it does not, or they cannot be read."""
     try:
         return tomllib.loads(str(dataset.attrs.get("study", "")))
     except ValueError:

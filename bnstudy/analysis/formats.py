@@ -34,11 +34,11 @@ def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         elif isinstance(inner, list):
             found |= {f"{before}{key}_{end}": one for end, one in zip(("low", "high"), inner, strict=True)}
         else:
-            found[before + key] = _harmless(inner)
+            found[before + key] = harmless(inner)
     return found
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """A label that a spreadsheet would take for a formula, as text."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 

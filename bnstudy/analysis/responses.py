@@ -61,8 +61,7 @@ def epochs_to_stay(dataset: xr.Dataset, target: float | None = None) -> xr.DataA
 
 def mean_accuracy(dataset: xr.Dataset) -> xr.DataArray:
     """Area under the test accuracy over epochs, as its mean; at chance from where a run diverged; NaN as above."""
-    accuracy = dataset.test_accuracy.where(dataset.test_accuracy.notnull() | ~diverged(dataset), chance(dataset))
-    return accuracy.mean("epoch", skipna=False).where(observed(dataset)).rename("mean_accuracy")
+    return counted(dataset, "test_accuracy").mean("epoch", skipna=False).rename("mean_accuracy")
 
 
 def final(dataset: xr.Dataset, name: str) -> xr.DataArray:
@@ -74,6 +73,14 @@ def final(dataset: xr.Dataset, name: str) -> xr.DataArray:
     if name.endswith("accuracy"):
         last = last.where(~diverged(dataset), chance(dataset))
     return last.where(observed(dataset)).rename(name)
+
+
+def counted(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    """A curve as it counts: an accuracy is at chance from the epoch in which its run diverged; NaN where pending."""
+    values = dataset[name]
+    if name.endswith("accuracy"):
+        values = values.where(values.notnull() | ~diverged(dataset), chance(dataset))
+    return values.where(observed(dataset))
 
 
 def chance(dataset: xr.Dataset) -> float:

@@ -33,6 +33,8 @@ for name, command in (
     ("verify", looking.verify),
     ("analyze", judging.analyze),
     ("figures", looking.figures),
+    ("report", judging.report),
+    ("export", judging.export),
     ("list", looking.list_entries),
     ("doctor", looking.doctor),
 ):

@@ -1,4 +1,4 @@
-"""The command that judges: a study's verdicts and their numbers."""
+"""The commands that judge, and that hand results on: verdicts, the report, other programs' files."""
 
 from __future__ import annotations
 
@@ -53,3 +53,31 @@ def analyze(
             print_table(claims.claims_table(answered))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")
+
+
+def report(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="The page; DIR/report.html by default.", show_default=False),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page: the verdict first, figures, every cell and its curves."""
+    from bnstudy.report import write_report
+
+    print(write_report(folder, out))
+
+
+def export(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="PATH", help="Where to; the current folder by default.", show_default=False),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, parquet or tensorboard.")] = "csv",
+) -> None:
+    """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
+    from bnstudy.export import export as export_to
+
+    for path in export_to(folder, form, out):
+        print(path)

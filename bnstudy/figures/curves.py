@@ -34,20 +34,13 @@ def draw_curve(ax: Axes, values: xr.DataArray, label: str, **line: Any) -> None:
     label : str
         For the legend.
     """
+    values = values.transpose("seed", "epoch")
     summary = mean_interval(values)
     epochs = values.epoch.values
     ax.plot(epochs, summary["mean"], label=label, markevery=style.marks(len(epochs)), **line)
     if values.sizes["seed"] > 1 and bool(values.notnull().any()):
         lowest, highest = values.min("seed"), values.max("seed")
         ax.fill_between(epochs, lowest, highest, color=line.get("color"), alpha=0.2, linewidth=0)
-
-
-def counted(cell: xr.Dataset, name: str) -> xr.DataArray:
-    """A curve as it counts: an accuracy is at chance from the epoch in which its run diverged."""
-    values = cell[name]
-    if name.endswith("accuracy"):
-        values = values.fillna(responses.chance(cell)).where(responses.observed(cell))
-    return values.transpose("seed", "epoch")
 
 
 def _note(dataset: xr.Dataset) -> str:
@@ -97,7 +90,7 @@ def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
 def _both_parts(panel: Axes, arm: xr.Dataset, name: str) -> None:
     for position, (part, label) in enumerate((("train", "training"), ("test", "test"))):
         if f"{part}_{name}" in arm:
-            values = (100 if name == "accuracy" else 1) * counted(arm, f"{part}_{name}")
+            values = (100 if name == "accuracy" else 1) * responses.counted(arm, f"{part}_{name}")
             draw_curve(panel, values, label, **style.arm_style(position))
     _ticks(panel, arm)
 
@@ -126,7 +119,7 @@ def _accuracy_range(chosen: xr.Dataset) -> tuple[float, float]:
 )
 def accuracy_curves(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A panel a (model, init); the arms as lines; diverged runs count at chance and are named."""
-    chosen, note = panels.choose(dataset)
+    chosen, note = panels.choose(dataset, by_init=True)
     figure, first, every = panels.by_model_and_init(chosen, ax, "test accuracy (%)", "epoch")
     for panel, model, init in every:
         _init_panel(panel, chosen.sel(model=model, init=init), panels.labels(chosen, "norm"))
@@ -139,7 +132,9 @@ def _init_panel(panel: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:
     lines = []
     for position, norm in enumerate(norms):
         arm = cell.sel(norm=norm)
-        draw_curve(panel, 100 * counted(arm, "test_accuracy"), style.arm_label(norm), **style.arm_style(position))
+        draw_curve(
+            panel, 100 * responses.counted(arm, "test_accuracy"), style.arm_label(norm), **style.arm_style(position)
+        )
         seen, dead = int(responses.observed(arm).sum()), int(responses.diverged(arm).sum())
         if dead:
             lines.append(f"{style.arm_label(norm)}: {dead}/{seen} diverged")

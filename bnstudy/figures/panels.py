@@ -16,19 +16,23 @@ from bnstudy.analysis.table import reference_cell
 from bnstudy.figures import style
 
 MOST = {"model": 8, "norm": 8, "init": 24}  # levels in one figure
+MOST_PANELS = 36  # of a figure with a panel a model and init
 COLUMNS = 6
 
 
-def choose(dataset: xr.Dataset) -> tuple[xr.Dataset, str]:
+def choose(dataset: xr.Dataset, by_init: bool = False) -> tuple[xr.Dataset, str]:
     """What can be shown: the first optimizer and lr, and so many levels of the rest; and a note of what was left out.
 
-    The note is empty, or begins with ``; ``.
+    With `by_init` there is a panel for each init of each model, so fewer models fit. The note is empty, or begins with
+    ``; ``.
     """
     cell = reference_cell(dataset)
     notes = []
     if dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1:
         notes.append(f"{cell['optimizer']}, lr {cell['lr']:g}")
-    for name, most in MOST.items():
+    inits = min(dataset.sizes["init"], MOST["init"])
+    fitting = {**MOST, "model": min(MOST["model"], max(1, MOST_PANELS // inits))} if by_init else MOST
+    for name, most in fitting.items():
         if dataset.sizes[name] > most:
             notes.append(f"the first {most} of {dataset.sizes[name]} {name}s")
             dataset = dataset.isel({name: slice(most)})

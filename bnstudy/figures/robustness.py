@@ -26,7 +26,7 @@ from bnstudy.registry import figures
 )
 def survival(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A panel a (model, init): the survival function of the time to the target, a line an arm."""
-    chosen, note = panels.choose(dataset)
+    chosen, note = panels.choose(dataset, by_init=True)
     target = criteria_of(dataset).target
     found = robustness.survival(chosen, target)
     figure, first, every = panels.by_model_and_init(chosen, ax, f"not yet > {100 * target:g} %", "epoch")

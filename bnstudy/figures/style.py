@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -23,6 +23,7 @@ LINES: tuple[Any, ...] = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1,
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ARM_LABELS = {"none": "without BN", "batch": "with BN"}
 
+METADATA: dict[str, Any] = {"svg": {"Date": None, "Creator": "bnstudy"}, "png": {"Software": None}}
 SETTINGS: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -124,20 +125,21 @@ def source(dataset: xr.Dataset) -> str:
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write ``path.svg`` and ``path.png``, each in place only when it is whole; no dates, no versions inside."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
-        return _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> list[Path]:
     written = []
-    for ending, metadata in (("svg", {"Date": None, "Creator": "bnstudy"}), ("png", {"Software": None})):
+    for ending in METADATA:
         target = path.with_name(f"{path.name}.{ending}")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{ending}")
         try:
-            figure.savefig(temporary, metadata=metadata)
+            write(figure, temporary, ending)
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
         written.append(target)
     return written
+
+
+def write(figure: Figure, target: Path | BinaryIO, ending: str) -> None:
+    """Write a figure as ``svg`` or ``png``: the same figure gives the same bytes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
+        figure.savefig(target, format=ending, metadata=METADATA[ending])

@@ -1,0 +1,199 @@
+"""Results for other programs: tidy tables as CSV or Parquet, and TensorBoard event files.
+
+Tidy is one row an observation: ``curves`` has a row a run and epoch, ``runs`` a row a run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bnstudy import files
+from bnstudy.analysis import responses
+from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.formats import harmless
+from bnstudy.errors import InputError
+from bnstudy.reading import open_results
+from bnstudy.schema import CURVE_DIMS, RUN_DIMS, Status
+
+EVENTS = "events.out.tfevents."
+FORMATS = ("csv", "parquet", "tensorboard")
+CODES = ("init_family", "init_value", "init_role")
+
+
+def export(source: str | Path, form: str, out: str | Path | None = None) -> list[Path]:
+    """Write a study's results in another form; returns the paths written.
+
+    Parameters
+    ----------
+    source : path
+        A study folder or netCDF file.
+    form : str
+        ``csv`` or ``parquet``: ``NAME-curves`` and ``NAME-runs`` with that ending; ``tensorboard``: a folder
+        ``NAME-tensorboard`` of event files, one a run.
+    out : path, optional
+        The folder to write into; by default the current one.
+
+    Raises
+    ------
+    InputError
+        An unknown form, a package that is missing, a source that cannot be read, or an `out` that cannot be written.
+    """
+    if form not in FORMATS:
+        raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
+    _need({"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form), form)
+    dataset = open_results(source)
+    folder, name = Path(out or "."), _name(dataset, Path(source))
+    files.check_folder(folder)
+    with files.disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if form == "tensorboard":
+            return _write_events(dataset, folder / f"{name}-tensorboard")
+        tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
+        return [_write_table(make(dataset), folder / f"{name}-{what}.{form}", form) for what, make in tables.items()]
+
+
+def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """A row a run and epoch: the factors, the epoch, and every curve."""
+    curves = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(CURVE_DIMS)]
+    return _table(dataset, curves, CURVE_DIMS)
+
+
+def run_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """A row a run: the factors, the init's role, status, what was measured once, and its responses."""
+    target = criteria_of(dataset).target
+    crossing = responses.epochs_to_target(dataset, target)
+    runs = dataset.assign(
+        epochs_to_target=crossing.epochs,
+        reached_target=crossing.reached,
+        epochs_to_stay=responses.epochs_to_stay(dataset, target),
+        final_accuracy=responses.final(dataset, "test_accuracy"),
+        mean_accuracy=responses.mean_accuracy(dataset),
+    )
+    names = [str(name) for name, values in runs.data_vars.items() if values.dims and set(values.dims) <= set(RUN_DIMS)]
+    table = _table(runs, names, RUN_DIMS)
+    for code in reversed(CODES):
+        if code in dataset.coords:
+            table.insert(len(RUN_DIMS), code, table["init"].map(dict(zip(dataset.init.values, dataset[code].values,
+                                                                         strict=True))))  # fmt: skip
+    if "status" in table:
+        table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
+    return table
+
+
+def _table(dataset: xr.Dataset, names: list[str], dims: tuple[str, ...]) -> pd.DataFrame:
+    """Variables side by side, in the order of `dims`; the factors are columns."""
+    like = dataset.test_accuracy.isel({dim: 0 for dim in CURVE_DIMS if dim not in dims}, drop=True)
+    columns: dict[str, Any] = {}
+    sizes = [dataset.sizes[dim] for dim in dims]
+    for position, dim in enumerate(dims):
+        shape = [-1 if i == position else 1 for i in range(len(dims))]
+        columns[dim] = np.broadcast_to(dataset[dim].values.reshape(shape), sizes).ravel()
+    for name in names:
+        columns[name] = dataset[name].broadcast_like(like).transpose(*dims).values.ravel()
+    return pd.DataFrame(columns)
+
+
+def _write_table(table: pd.DataFrame, path: Path, form: str) -> Path:
+    def write(temporary: Path) -> None:
+        if form == "parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            shown = table.assign(**{name: table[name].map(harmless) for name in table.select_dtypes(["object", "str"])})
+            shown.to_csv(temporary, index=False)
+
+    files.write_atomically(path, write)
+    return path
+
+
+def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
+    """One folder of scalars a run, in place only when all are whole."""
+    if strange := next((p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(EVENTS)), None):
+        raise InputError(f"{strange} is no event file, and its folder would be replaced; choose another --out", "out")
+    temporary = folder.with_name(f".{folder.name}{files.SUFFIX}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        for run, scalars in _runs(dataset):
+            _write_scalars(temporary / run, scalars, _created(dataset))
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return [folder]
+
+
+def _runs(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Every observed run: the path of its folder, and its curves by TensorBoard's tags."""
+    names = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(CURVE_DIMS)]
+    curves = {name: dataset[name].transpose(*CURVE_DIMS).values for name in names}
+    seen = responses.observed(dataset).transpose(*RUN_DIMS).values
+    several = {dim for dim in ("optimizer", "lr") if dataset.sizes[dim] > 1}
+    used: set[str] = set()
+    for where in zip(*np.nonzero(seen), strict=True):
+        labels = [
+            _word(f"{'seed-' if dim == 'seed' else 'lr-' if dim == 'lr' else ''}{dataset[dim].values[i]}")
+            for dim, i in zip(RUN_DIMS, where, strict=True)
+            if dim not in ("optimizer", "lr") or dim in several
+        ]
+        run = "/".join(labels)
+        while run in used:  # two labels may become one word
+            run += "_"
+        used.add(run)
+        yield run, {_tag(name): values[where] for name, values in curves.items()}
+
+
+def _tag(name: str) -> str:
+    """``test_accuracy`` as ``accuracy/test``, so that what is compared shares a section."""
+    part, _, what = name.partition("_")
+    return f"{what}/{part}" if part in ("train", "test", "validation") else name
+
+
+def _write_scalars(folder: Path, scalars: dict[str, np.ndarray], created: float) -> None:
+    """One event file of scalars over epochs, from 1; what is not a number has no event."""
+    event_pb2 = importlib.import_module("tensorboard.compat.proto.event_pb2")
+    summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")
+    writer_module = importlib.import_module("tensorboard.summary.writer.event_file_writer")
+    folder.mkdir(parents=True)
+    writer = writer_module.EventFileWriter(str(folder))
+    for tag, values in scalars.items():
+        for epoch, value in enumerate(values.tolist(), start=1):
+            if math.isfinite(value):
+                summary = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=tag, simple_value=value)])
+                writer.add_event(event_pb2.Event(wall_time=created + epoch, step=epoch, summary=summary))
+    writer.close()
+
+
+def _created(dataset: xr.Dataset) -> float:
+    try:
+        return datetime.fromisoformat(str(dataset.attrs.get("created", ""))).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _need(package: str | None, form: str) -> None:
+    if package is None:
+        return
+    try:
+        importlib.import_module(package)
+    except ImportError:
+        raise InputError(f"{form} needs the package {package}: pip install 'bnstudy[{form}]'", "format") from None
+
+
+def _name(dataset: xr.Dataset, source: Path) -> str:
+    return _word(str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem)))
+
+
+def _word(text: str) -> str:
+    """A label as the name of a file or folder: letters, digits and a few signs; never hidden, never a path."""
+    return re.sub(r"[^\w.=:-]", "-", text)[:80].lstrip(".") or "study"

@@ -1,0 +1,170 @@
+"""The page in a real browser: no request, no error, and everything a reader may do with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from bnstudy.analysis.responses import counted
+from bnstudy.report import write_report
+
+from tests.synthetic import make_dataset
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None and not os.environ.get("CI"):
+    pytest.skip("no chromium here (Debian's package has that name)", allow_module_level=True)
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return make_dataset(seeds=8, diverged=3, pending=1)
+
+
+@pytest.fixture(scope="module")
+def address(dataset, tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("page")
+    dataset.assign_attrs(title="Ça va? <b>5 > 3</b>", study="question = 'Does it?'").to_netcdf(folder / "made-up.nc")
+    return write_report(folder / "made-up.nc").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page opened from disk; it fails if anything else is asked for, or anything goes wrong in it."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    amiss: list[str] = []
+    opened.on("console", lambda message: amiss.append(message.text))
+    opened.on("pageerror", lambda error: amiss.append(str(error)))
+    opened.on("request", lambda request: amiss.append(request.url) if not request.url.startswith("data:") else None)
+    opened.goto(address)
+    yield opened
+    context.close()
+    assert amiss == [address]
+
+
+def column(page: sync_api.Page, number: int) -> list[str]:
+    return page.locator(f"#table tbody tr:visible td:nth-child({number})").all_inner_texts()
+
+
+def test_the_verdict_stands_on_the_first_screen(page):
+    assert page.title() == "Ça va? <b>5 > 3</b>"
+    box = page.locator(".sentence").first.bounding_box()
+    assert box["y"] < 400
+
+
+def test_cells_are_sorted_by_a_click(page):
+    header = page.locator("#table th", has_text="final accuracy")
+    for wanted, reverse in (("ascending", False), ("descending", True)):
+        header.locator("button").click()
+        assert header.get_attribute("aria-sort") == wanted
+        means = [float(text.split()[0]) for text in column(page, 5)]
+        assert means == sorted(means, reverse=reverse)
+    assert page.locator("#table [aria-sort=descending]").count() == 1
+
+
+def test_cells_are_filtered_by_words(page):
+    page.fill("#filter", "cnn batch poor")
+    assert page.locator("#table tbody tr:visible").count() == 2
+    assert page.locator("#shown").inner_text() == "2 of 16 cells"
+    page.fill("#filter", "no such cell")
+    assert page.locator("#table tbody tr:visible").count() == 0
+
+
+def test_a_click_shows_a_cells_curves_and_their_values(page, dataset):
+    page.locator("#table tbody tr", has_text="scaled-normal:0.01").nth(2).locator("button").click()
+    assert page.locator("#plot-title").inner_text().startswith("cnn, scaled-normal:0.01 (poor): test accuracy")
+    assert page.locator("#table tr.chosen").count() == 2
+    plot = page.locator("#plot")
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 50)
+    cell = 100 * counted(dataset, "test_accuracy").sel(model="cnn", init="scaled-normal:0.01", epoch=6).squeeze()
+    means = [float(f"{float(cell.sel(norm=norm).mean()):.4g}") for norm in ("none", "batch")]
+    reading = page.locator("#reading").inner_text()
+    assert reading.startswith("epoch 6: ")
+    assert f"without BN {means[0]:g} %" in reading
+    assert f"with BN {means[1]:g} %" in reading
+    page.select_option("#kind", label="training loss (nat)")
+    assert "training loss" in page.locator("#plot-title").inner_text()
+    assert plot.locator("path").count() == 2 * 2 + 1
+
+
+def test_values_are_read_by_keyboard(page):
+    page.locator("#plot").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#reading").inner_text().startswith("epoch 2: ")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#reading").inner_text().startswith("epoch 1: ")
+
+
+def test_figures_and_controls_have_names(page):
+    for kind in ("img", "svg#plot", "input", "select", "table"):
+        for found in page.locator(f"main {kind}").all():
+            name = found.evaluate(
+                "e => e.alt || e.ariaLabel || (e.labels && e.labels.length && e.labels[0].textContent) ||"
+                "(e.caption && e.caption.textContent) ||"
+                "document.getElementById(e.getAttribute('aria-labelledby')).textContent"
+            )
+            assert name and name.strip(), kind  # noqa: PT018
+    assert all(width > 100 for width in page.locator("main img").evaluate_all("all => all.map(i => i.naturalWidth)"))
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_a_phone_scrolls_no_page_sideways(browser, address, width):
+    context = browser.new_context(viewport={"width": width, "height": 740}, is_mobile=True)
+    opened = context.new_page()
+    opened.goto(address)
+    assert opened.evaluate("document.documentElement.scrollWidth") == width
+    context.close()
+
+
+def luminance(colour: str) -> float:
+    channels = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(browser, address, scheme):
+    """WCAG's contrast of 4.5 between every kind of text and the page."""
+    context = browser.new_context(color_scheme=scheme)
+    opened = context.new_page()
+    opened.goto(address)
+    paper = luminance(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert (paper > 0.9) == (scheme == "light")
+    for place in ("h1", ".question", ".sentence", ".note", "a", "td", "th", "figcaption", "dd", "footer", ".verdict"):
+        ink = luminance(opened.locator(place).first.evaluate("e => getComputedStyle(e).color"))
+        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5, place
+    context.close()
+
+
+def test_without_javascript_all_is_there_and_no_dead_control(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(address)
+    assert opened.locator("#table tbody tr").count() == 16
+    assert opened.locator("main img").count() >= 9
+    for control in ("#filter", "#kind", "#viewer"):
+        assert not opened.locator(control).is_visible()
+    assert "need JavaScript" in opened.locator("noscript").inner_text()
+    context.close()
+
+
+def test_print_leaves_the_controls_out(page):
+    page.emulate_media(media="print")
+    for control in ("#filter", "#viewer", "nav"):
+        assert not page.locator(control).is_visible()
+    assert page.locator("#table").is_visible()
+    assert len(page.pdf(format="A4")) > 50_000

@@ -1,0 +1,148 @@
+"""The page as text: what it holds, that nothing of the data becomes markup, and that it stays small."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.verdicts import rows, sentences
+from bnstudy.errors import InputError
+from bnstudy.report import render, write_report
+from bnstudy.report.cells import MOST_CELLS, cell_rows, curves
+
+from tests.synthetic import make_dataset
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}</style>"
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and all text outside scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.inside = "", ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside not in ("script", "style"):
+            self.text += data
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.found)
+
+
+def test_the_verdict_comes_first_then_the_rest():
+    dataset = make_dataset(seeds=8)
+    page = render(dataset)
+    result = assess(dataset)
+    for sentence in sentences(result).values():
+        assert html.escape(sentence, quote=False) in html.unescape(page) or sentence in html.unescape(page)
+    order = [page.index(f'id="{name}"') for name in ("answer", "claims", "figures", "cells", "settings", "cite")]
+    assert order == sorted(order)
+    assert page.index(next(iter(sentences(result).values()))[:30]) < page.index("<img")
+    elements = Elements(page)
+    assert all(row["verdict"] in elements.text for row in rows(result))
+
+
+def test_every_picture_has_a_name_and_no_request_is_made():
+    page = render(make_dataset(seeds=2))
+    elements = Elements(page)
+    images = [attributes for tag, attributes in elements.found if tag == "img"]
+    assert len(images) >= 8
+    assert all(len(one["alt"] or "") > 40 for one in images)
+    assert all((one["src"] or "").startswith("data:image/png;base64,") for one in images)
+    assert not elements.count("link")
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://", page)
+
+
+def test_nothing_of_the_data_becomes_markup():
+    clean = Elements(render(make_dataset(models=["a"], inits=["default", "b"], seeds=2)))
+    dataset = make_dataset(models=[HOSTILE], inits=["default", HOSTILE], seeds=2)
+    said = dict.fromkeys(("title", "dataset", "machine", "study_name"), HOSTILE)
+    study = f"question = '''{HOSTILE}'''\npredictions = ['''{HOSTILE}''']"
+    page = render(dataset.assign_attrs(**said, study=study))
+    elements = Elements(page)
+    assert {tag: elements.count(tag) for tag in ("script", "style", "iframe", "h1")} == {
+        "script": 2, "style": 1, "iframe": 0, "h1": 1}  # fmt: skip
+    assert elements.count("img") == clean.count("img")
+    assert not any(name.startswith("on") for _, attributes in elements.found for name in attributes)
+    assert "{{7*7}}" in elements.text
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert data
+    assert HOSTILE in json.loads(data[1])["cells"][0]["title"]
+
+
+def test_its_numbers_are_the_datasets():
+    dataset = make_dataset(seeds=4, diverged=3)
+    table = cell_rows(dataset, assess(dataset))
+    assert len(table) == dataset.isel(seed=0, epoch=0).test_accuracy.size
+    first = table[0]  # three of its four runs diverged
+    accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])
+    assert first["accuracy"] == pytest.approx(accuracy.mean(), rel=1e-6)
+    assert (first["diverged"], first["n"]) == (3, 4)
+    data = curves(dataset, table)
+    lines = data["cells"][5]["values"][0]
+    model, norm, init = table[5]["model"], table[5]["norm"], table[5]["init"]
+    cell = 100 * dataset.test_accuracy.sel(model=model, norm=norm, init=init).squeeze()
+    np.testing.assert_allclose(lines, [cell.mean("seed"), cell.min("seed"), cell.max("seed")], rtol=1e-3)
+    groups = [one["group"] for one in table]
+    assert groups[0] == groups[len(dataset.init)]  # the two arms of the first init
+    assert len(set(groups)) == len(table) / 2
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"models": ["mlp"], "norms": ["none"], "inits": ["default"], "seeds": 1, "epochs": 1},
+        {"norms": ["batch", "layer"]},
+        {"inits": ["zero", "scaled-normal:10"]},
+        {"pending": 10_000},
+        {"diverged": 10_000, "epochs": 1},
+        {"lrs": [0.1, 0.01], "optimizers": ["sgd", "adam"]},
+    ],
+)
+def test_any_dataset_has_its_page(shape):
+    elements = Elements(render(make_dataset(**shape)))
+    assert elements.count("h2") >= 6
+
+
+def test_others_results_have_their_page():
+    bare = make_dataset()[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
+    assert "does not hold the study" in render(bare)
+
+
+def test_a_study_of_one_arm_says_why_there_is_no_verdict():
+    assert "There is no verdict: nothing to compare" in render(make_dataset(norms=("none",)))
+
+
+def test_a_large_study_stays_below_three_megabytes():
+    dataset = make_dataset(
+        models=[f"m{i}" for i in range(60)], inits=["default", *(f"i{j}" for j in range(19))], epochs=50
+    )
+    assert dataset.isel(seed=0, epoch=0).test_accuracy.size > MOST_CELLS
+    page = render(dataset)
+    assert len(page.encode()) < 3_000_000
+    assert f"The first {MOST_CELLS} of 2400 cells" in page
+    assert "And 20 more models" in page
+
+
+def test_where_it_is_written(tmp_path):
+    make_dataset(seeds=2).to_netcdf(tmp_path / "made-up.nc")
+    assert write_report(tmp_path / "made-up.nc") == tmp_path / "made-up.html"
+    assert write_report(tmp_path / "made-up.nc", tmp_path / "new" / "x.html").is_file()
+    with pytest.raises(InputError, match="is a folder"):
+        write_report(tmp_path / "made-up.nc", tmp_path)

@@ -1,0 +1,108 @@
+"""Exports against the dataset they are from: every run and epoch once, numbers as stored, labels harmless."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from bnstudy import export
+from bnstudy.analysis import responses
+from bnstudy.errors import InputError
+from bnstudy.schema import CURVE_DIMS, CURVES, RUN_DIMS
+
+from tests.synthetic import make_dataset
+
+
+@pytest.fixture
+def source(tmp_path):
+    dataset = make_dataset(diverged=2, pending=3, lrs=[0.1, 0.01])
+    dataset.to_netcdf(tmp_path / "made-up.nc")
+    return tmp_path / "made-up.nc", dataset
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_tables_hold_every_run_and_epoch_once(source, tmp_path, form):
+    path, dataset = source
+    written = export.export(path, form, tmp_path / "out")
+    assert [one.name for one in written] == [f"made-up-curves.{form}", f"made-up-runs.{form}"]
+    read = pd.read_parquet if form == "parquet" else pd.read_csv
+    curves, runs = (read(one) for one in written)
+    assert len(curves) == dataset.test_accuracy.size
+    assert len(runs) == dataset.status.size
+    again = curves.set_index(list(CURVE_DIMS)).to_xarray()
+    for variable in CURVES:
+        found = again[variable.name].sel({dim: dataset[dim] for dim in CURVE_DIMS}).transpose(*CURVE_DIMS)
+        np.testing.assert_allclose(found, dataset[variable.name], rtol=1e-6)
+    once = runs.set_index(list(RUN_DIMS)).to_xarray()
+    final = once.final_accuracy.sel({dim: dataset[dim] for dim in RUN_DIMS}).transpose(*RUN_DIMS)
+    np.testing.assert_allclose(final, responses.final(dataset, "test_accuracy"), rtol=1e-6)
+    assert runs.status.value_counts().to_dict() == {"done": dataset.status.size - 5, "pending": 3, "diverged": 2}
+    assert set(runs.init_role) == {"well", "poor"}
+    assert runs.loc[runs.model == "mlp", "n_parameters"].eq(100).all()
+
+
+def test_a_label_that_a_spreadsheet_would_run_is_text(tmp_path):
+    dataset = make_dataset(models=["=1+1"], inits=["@x", "default"], seeds=1)
+    dataset.to_netcdf(tmp_path / "x.nc")
+    curves = pd.read_csv(export.export(tmp_path / "x.nc", "csv", tmp_path)[0])
+    assert set(curves.model) == {"'=1+1"}
+    assert set(curves.init) == {"'@x", "default"}
+
+
+def test_event_files_hold_every_observed_run(source, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    path, dataset = source
+    (folder,) = export.export(path, "tensorboard", tmp_path / "out")
+    runs = sorted({file.parent for file in folder.rglob("events*")})
+    assert len(runs) == dataset.status.size - 3
+    one = EventAccumulator(str(folder / "cnn" / "none" / "zero" / "lr-0.1" / "seed-1")).Reload()
+    assert set(one.Tags()["scalars"]) >= {"accuracy/test", "loss/train", "weight_norm"}
+    events = one.Scalars("accuracy/test")
+    assert [event.step for event in events] == dataset.epoch.values.tolist()
+    wanted = dataset.test_accuracy.sel(model="cnn", norm="none", init="zero", lr=0.1, seed=1).squeeze()
+    np.testing.assert_allclose([event.value for event in events], wanted)
+    died = EventAccumulator(str(folder / "mlp" / "none" / "default" / "lr-0.1" / "seed-0")).Reload()
+    assert [event.step for event in died.Scalars("accuracy/test")] == [1, 2]  # it diverged in the third epoch
+    assert export.export(path, "tensorboard", tmp_path / "out") == [folder]  # replaces what it wrote before
+
+
+def test_event_files_stay_in_their_folder(tmp_path):
+    make_dataset(models=["../../x", "/etc"], inits=["default", ".."], seeds=1).to_netcdf(tmp_path / "x.nc")
+    export.export(tmp_path / "x.nc", "tensorboard", tmp_path / "out")
+    outside = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "out" not in path.parents]
+    assert outside == [tmp_path / "x.nc"]
+    assert len(list((tmp_path / "out").rglob("events*"))) == 8
+
+
+def test_a_folder_with_other_files_is_not_replaced(source, tmp_path):
+    kept = tmp_path / "made-up-tensorboard" / "notes.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt is no event file"):
+        export.export(source[0], "tensorboard", tmp_path)
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("form", "package"), [("parquet", "pyarrow"), ("tensorboard", "tensorboard")])
+def test_a_missing_package_is_named(source, tmp_path, monkeypatch, form, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"pip install 'bnstudy\[{form}\]'"):
+        export.export(source[0], form, tmp_path)
+
+
+def test_what_cannot_be_is_refused(source, tmp_path):
+    with pytest.raises(InputError, match="must be one of csv, parquet, tensorboard"):
+        export.export(source[0], "xlsx", tmp_path)
+    with pytest.raises(InputError, match="is not a folder"):
+        export.export(source[0], "csv", source[0])
+
+
+def test_a_dataset_of_accuracies_alone(tmp_path):
+    bare = make_dataset()[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
+    bare.to_netcdf(tmp_path / "others.nc")
+    curves, runs = (pd.read_csv(path) for path in export.export(tmp_path / "others.nc", "csv", tmp_path))
+    assert list(curves) == [*CURVE_DIMS, "test_accuracy"]
+    assert {"epochs_to_target", "final_accuracy", "init_role"} <= set(runs)
