@@ -100,12 +100,18 @@ def test_analyze_in_four_forms(bnstudy, tmp_path):
     assert "one-arm.nc: nothing to compare" in bnstudy("analyze", "one-arm.nc")[2]
 
 
-def test_the_default_sweep_is_the_studys(bnstudy):
-    _, out, _ = bnstudy("init-sweep", "--dry-run", "--device", "cpu")
+def test_a_sweep_of_scales_has_three_other_inits_and_the_shipped_one_more(bnstudy):
+    _, out, _ = bnstudy("init-sweep", "--scales", "0.01,1,10", "--dry-run", "--device", "cpu")
     assert (
         "default (well), zero (poor), large-variance (poor), scaled-normal:0.01 (poor), scaled-normal:1 (well)" in out
     )
     assert "240" in out
+    assert "warning" not in out
+    _, out, _ = bnstudy("init-sweep", "--scales", "1,10", "--inits", "zero", "--dry-run", "--device", "cpu")
+    assert "zero (poor), scaled-normal:1 (well), scaled-normal:10 (poor)\n" in out
+    _, out, _ = bnstudy("init-sweep", "--dry-run", "--device", "cpu")
+    assert "440" in out
+    assert all(init in out for init in ("zero-hidden (poor)", "constant:0.01 (poor)", "scaled-normal:100 (poor)"))
     assert "warning" not in out
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bnstudy.study import Study
 
+OTHERS = "default,zero,large-variance"  # than those of --scales, unless --inits says
 SHIPPED = {"baseline": "baseline", "init-sweep": "init_sweep"}
 EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "seeds", "epochs")
 
@@ -38,6 +39,8 @@ def baseline(settings: dict[str, str], running: Running) -> None:
 @study_options(scales=True)
 def init_sweep(settings: dict[str, str], running: Running) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
+    if "scales" in settings:
+        settings = {"inits": OTHERS, **settings}
     _run(_load(_shipped("init_sweep"), settings), running)
 
 
