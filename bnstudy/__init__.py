@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bnstudy.analysis.assessment import assess
     from bnstudy.errors import InputError
     from bnstudy.execution import run
     from bnstudy.plan import make_plan
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "InputError": "bnstudy.errors",
     "Study": "bnstudy.study",
+    "assess": "bnstudy.analysis.assessment",
     "make_plan": "bnstudy.plan",
     "open_results": "bnstudy.reading",
     "run": "bnstudy.execution",
 }
-__all__ = ["InputError", "Study", "make_plan", "open_results", "run"]
+__all__ = ["InputError", "Study", "assess", "make_plan", "open_results", "run"]
 
 
 def __getattr__(name: str) -> Any:

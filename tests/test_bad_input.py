@@ -171,7 +171,15 @@ OPTIONS = [
     ("run", "\udcff.toml"),
     ("run", ""),
     ("list", "\x1b[31m"),
-    *(("analyze", place) for place in ("file", "fifo", "loop", "strange", "short.nc", "/dev/null")),
+    *(
+        (command, place)
+        for command in ("analyze", "report", "export")
+        for place in ("file", "fifo", "loop", "strange", "short.nc", "/dev/null", "x" * 5000, "")
+    ),
+    ("analyze", "short.nc", "--json", "--csv"),
+    ("export", "short.nc", "--format", "xlsx"),
+    ("export", "short.nc", "--format", ""),
+    ("export", "file", "--out", "file/below"),
     ("figures", "file"),
     ("figures", "fifo"),
     ("figures", "loop"),

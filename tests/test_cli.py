@@ -119,7 +119,7 @@ def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
     for command in (["init-sweep", "--dry-run"], ["plan", "init-sweep"]):
         code, out, _ = bnstudy(*command, "--seeds", "3")
         assert code == 0
-        assert "out of reach; it takes 7 seeds" in out
+        assert "out of reach; it takes 8 seeds" in out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -40,10 +40,13 @@ def test_the_commands_in_their_order_then_the_examples(folder):
         found = run([sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments], folder)
         assert found.returncode == 0, (command, found.stderr)
     assert (folder / "figures" / "init-sweep" / "accuracy-by-scale.png").exists()
-    reading, running, adding = PYTHON
-    for code in (reading, running):
+    assert (folder / "results" / "init-sweep" / "report.html").exists()
+    assert (folder / "tables" / "init-sweep-curves.csv").exists()
+    reading, running, drawing, adding = PYTHON
+    for code in (reading, running + drawing):
         found = run([sys.executable, "-W", "error", "-c", code], folder)
         assert found.returncode == 0, found.stderr
+    assert (folder / "mine.png").stat().st_size > 20_000
     (folder / "my_inits.py").write_text(adding)
     use = "import my_inits, bnstudy; s = bnstudy.Study.make(dict(inits='two-point:0.2', dataset='digits', models='mlp',"
     use += " seeds=1, epochs=1)); print(float(bnstudy.run(s, 'results/two').weight_norm.max()))"

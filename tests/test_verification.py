@@ -98,3 +98,10 @@ def test_the_command_names_each_and_exits_2(folder, capsys):
 def test_a_folder_without_a_study_is_bad_input(tmp_path, capsys):
     assert bnstudy("verify", str(tmp_path)) == 2
     assert "no study there" in capsys.readouterr().err
+
+
+def test_the_page_of_the_report_may_lie_in_the_folder(folder):
+    assert bnstudy("report", str(folder)) == 0
+    assert (folder / "report.html").is_file()
+    assert verify(folder) == []
+    assert execution.run(Study.make(STUDY), folder).sizes["seed"] == 2

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from bnstudy.report.page import render, write_report
+from pathlib import Path
 
-__all__ = ["render", "write_report"]
+from bnstudy import files
+from bnstudy.errors import InputError
+from bnstudy.manifest import PAGE
+from bnstudy.reading import open_results
+
+
+def write_report(source: str | Path, out: str | Path | None = None) -> Path:
+    """Write the page of a study folder or netCDF file; returns its path.
+
+    Parameters
+    ----------
+    source : path
+        A study folder or a netCDF file in its layout.
+    out : path, optional
+        The HTML file; by default ``report.html`` in the study folder, or beside the file under its name.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read, or `out` cannot be written.
+    """
+    source = Path(source)
+    dataset = open_results(source)
+    from bnstudy.report.page import render  # takes long to load, and a wrong source is told before
+
+    page = render(dataset)
+    target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; name a file for the page", "out")
+    files.write_text(target, page)
+    return target

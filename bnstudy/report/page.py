@@ -9,7 +9,6 @@ import io
 import json
 from dataclasses import dataclass
 from importlib.resources import files as resources
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -17,7 +16,6 @@ import xarray as xr
 from markupsafe import Markup
 from PIL import Image
 
-from bnstudy import files
 from bnstudy.analysis import claims
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.criteria import criteria_of, study_of
@@ -25,8 +23,6 @@ from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table
 from bnstudy.errors import InputError
 from bnstudy.figures import panels, style
-from bnstudy.manifest import PAGE
-from bnstudy.reading import open_results
 from bnstudy.registry import figures
 from bnstudy.report.cells import MOST_CELLS, cell_rows, curves
 
@@ -48,30 +44,6 @@ class Picture:
     address: str
     width: int
     height: int
-
-
-def write_report(source: str | Path, out: str | Path | None = None) -> Path:
-    """Write the page of a study folder or netCDF file; returns its path.
-
-    Parameters
-    ----------
-    source : path
-        A study folder or a netCDF file in its layout.
-    out : path, optional
-        The HTML file; by default ``report.html`` in the study folder, or beside the file under its name.
-
-    Raises
-    ------
-    InputError
-        The source cannot be read, or `out` cannot be written.
-    """
-    source = Path(source)
-    page = render(open_results(source))
-    target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
-    if target.is_dir():
-        raise InputError(f"{target} is a folder; name a file for the page", "out")
-    files.write_text(target, page)
-    return target
 
 
 def render(dataset: xr.Dataset) -> str:

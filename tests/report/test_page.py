@@ -12,8 +12,9 @@ import pytest
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.verdicts import rows, sentences
 from bnstudy.errors import InputError
-from bnstudy.report import render, write_report
+from bnstudy.report import write_report
 from bnstudy.report.cells import MOST_CELLS, cell_rows, curves
+from bnstudy.report.page import render
 
 from tests.synthetic import make_dataset
 
