@@ -69,6 +69,17 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
         dataset = open_results(folder)
         report_table(dataset)
         sweep_table(dataset)
+    elif what == "analyze":
+        from bnstudy.analysis.assessment import assess
+        from bnstudy.analysis.verdicts import rows, sentences, verdict_table
+        from bnstudy.reading import open_results
+
+        result = assess(open_results(folder))
+        rows(result), sentences(result), verdict_table(result)
+    elif what == "report":
+        from bnstudy.report import write_report
+
+        write_report(folder)
     else:
         from bnstudy.figures.gallery import draw_studies
 
@@ -90,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "large"
         # Each part in a process of its own, so that its memory is its own.
-        for part in ("make", "consolidate", "open", "table", "figures"):
+        for part in ("make", "consolidate", "open", "table", "analyze", "figures", "report"):
             if part == "make" and folder.exists():
                 continue
             command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]

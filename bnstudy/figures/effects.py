@@ -47,7 +47,7 @@ def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     figure, axes = style.grid(2, len(models), ax, width=4.2, height=2.6, sharex="col", sharey="row")
     for row, response in enumerate(SHOWN):
         for panel, model in zip(axes[row], models, strict=True):
-            _effect_panel(panel, result.sel(model=model, response=response.name), chosen, response)
+            _effect_panel(panel, result.sel(model=model, response=response.name), chosen, response, told=row == 0)
             panel.tick_params(labelbottom=row == 1)
     for column, model in enumerate(models):
         axes[0, column].set_title(panels.title(model))
@@ -68,12 +68,12 @@ def _result(dataset: xr.Dataset, chosen: xr.Dataset) -> xr.Dataset:
     return assess(dataset).sel(cell | {name: panels.labels(chosen, name) for name in ("model", "init")})
 
 
-def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response) -> None:
+def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response, told: bool) -> None:
     factor, _ = _unit(response)
     margin = factor * criteria_of(dataset).margin(response.unit)
     panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
     panel.axhline(0, color="black", linewidth=0.8)
-    logs, beside, step = panels.scale_axis(panel, dataset)
+    logs, beside, step = panels.scale_axis(panel, dataset, told)
     norms = panels.labels(result, "norm")
     every = panels.labels(dataset, "norm")
     for norm, shift in zip(norms, panels.offsets(len(norms), step * 0.2), strict=True):

@@ -90,8 +90,10 @@ def by_model_and_init(
     return figure, axes[0, 0], panels()
 
 
-def scale_axis(panel: Axes, dataset: xr.Dataset, xlabel: bool = True) -> tuple[np.ndarray, np.ndarray, float]:
-    """An x axis of scales, with the other inits at its right, and those declared well shaded.
+def scale_axis(panel: Axes, dataset: xr.Dataset, told: bool = True) -> tuple[np.ndarray, np.ndarray, float]:
+    """An x axis of scales, with the other inits at its right; those declared well are shaded.
+
+    With `told` the declared role of each stands above it.
 
     Returns
     -------
@@ -115,8 +117,12 @@ def scale_axis(panel: Axes, dataset: xr.Dataset, xlabel: bool = True) -> tuple[n
     panel.set_xticks([*logs, *beside], [f"{s:g}" for s in scaled.values()] + [style.shorten(i, 16) for i in others])
     for label in panel.get_xticklabels()[len(scaled) :]:
         label.set(rotation=30, ha="right", rotation_mode="anchor")
-    if xlabel:
-        panel.set_xlabel("scale S of the initial weights, N(0, S²·2/fan_in)" + ("  |  other inits" if others else ""))
+    if told and any(role.values()):
+        top = panel.secondary_xaxis("top")
+        top.set_xticks([*logs, *beside], [role[init] for init in [*scaled, *others]], fontsize=7, color="#444444")
+        top.tick_params(length=0, pad=1)
+        top.spines["top"].set_visible(False)
+    panel.set_xlabel("scale S of the initial weights, N(0, S²·2/fan_in)" + ("  |  other inits" if others else ""))
     panel.grid(False, axis="x")
     return logs, beside, step
 
