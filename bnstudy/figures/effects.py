@@ -172,8 +172,10 @@ def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     last = int(chosen.epoch[-1])
     crossing = responses.epochs_to_target(chosen, target)
     places = np.arange(len(inits))[:, None] + panels.offsets(len(norms), 0.8 / len(norms))
+    note = panels.some_seeds(chosen.sizes["seed"]) + note
+    crossing = crossing.isel(seed=slice(panels.MOST_SEEDS))
     epochs = crossing.epochs.where(crossing.reached | crossing.epochs.isnull(), panels.never(last))
-    spread = _spread(chosen.sizes["seed"], 0.16 / len(norms))
+    spread = _spread(crossing.sizes["seed"], 0.16 / len(norms))
     for panel, model in zip(axes[:, 0], models, strict=True):
         _pairs_panel(panel, epochs.sel(model=model), crossing.reached.sel(model=model), norms, places, spread)
         panels.never_ticks(panel, last, panel.get_yticks())

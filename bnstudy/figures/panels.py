@@ -17,6 +17,7 @@ from bnstudy.figures import style
 
 MOST = {"model": 8, "norm": 8, "init": 24}  # levels in one figure
 MOST_PANELS = 36  # of a figure with a panel a model and init
+MOST_SEEDS = 100  # drawn one by one
 COLUMNS = 6
 
 
@@ -49,6 +50,11 @@ def seeds(dataset: xr.Dataset) -> str:
     """How many seeds a cell has at most, such as ``n = 10 seeds``."""
     n = int(responses.observed(dataset).sum("seed").max())
     return f"n = {n} seed{'s' * (n != 1)}"
+
+
+def some_seeds(count: int) -> str:
+    """A note where not every seed is drawn; empty, or begins with ``; ``."""
+    return f"; the first {MOST_SEEDS} of {count} seeds are drawn" if count > MOST_SEEDS else ""
 
 
 def title(model: str, *rest: str) -> str:

@@ -42,6 +42,7 @@ def accuracy_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[0, 0].set_ylim(0, 103)
     axes[0, 0].legend(loc="best")
     interval = "" if chosen.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dashes beside them: seeds"
+    interval += panels.some_seeds(chosen.sizes["seed"])
     note = f"{_count_note(chosen)}{interval}; shaded: inits declared well{note}"
     return style.finish(figure, ax, style.source(dataset), note)
 
@@ -74,8 +75,8 @@ def _points(
     line = {**look, "linestyle": look["linestyle"] if joined else "none"}
     panel.errorbar(places, summary["mean"].values, yerr=half, label=label, capsize=2.5, markersize=5.5, **line)
     if arm.sizes["seed"] > 1:
-        for seed in range(arm.sizes["seed"]):
-            panel.plot(places + aside, arm.isel(seed=seed).values, "_", color=look["color"], markersize=6)
+        seeds = arm.values[:, : panels.MOST_SEEDS]
+        panel.plot(np.repeat(places + aside, seeds.shape[1]), seeds.ravel(), "_", color=look["color"], markersize=6)
 
 
 @figures.register(
