@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from bnstudy import epochs, inits, models, registry, workers
+from bnstudy import epochs, initialization, models, registry, workers
 from bnstudy.data import Data
 from bnstudy.machine import usable_cores
 from bnstudy.plan import make_plan
@@ -37,7 +37,7 @@ class Task:
 
 def network(task: Task) -> nn.Module:
     net = models.build(task.model, task.norm, Study.make({}), (1, 28, 28), 10)
-    inits.initialize(net, registry.initializers.level("default"), 0)
+    initialization.initialize(net, registry.initializers.level("default"), 0)
     return net
 
 

@@ -13,16 +13,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bnstudy.registry import Level, Parameter, initializers
+from bnstudy.registry import Parameter, initializers
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Generator, Tensor, nn
+    from torch import Generator, Tensor
 
 HE = "He et al. 2015, Delving deep into rectifiers"
 GLOROT = "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks"
 SAXE = "Saxe et al. 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"
+LECUN = "LeCun et al. 1998, Efficient backprop"
+MARTENS = "Martens 2010, Deep learning via Hessian-free optimization"
+XIAO = "Xiao et al. 2018, Dynamical isometry and a mean field theory of CNNs"
 MISHKIN = "Mishkin & Matas 2016, All you need is a good init"
+DEVIATION_WITHIN_TWO = 0.8796256610342398  # of a standard normal cut at -2 and 2: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1))
 PYTORCH = "PyTorch, torch.nn.Linear and torch.nn.Conv2d: kaiming_uniform_ with a = sqrt(5)"
 
 
@@ -134,83 +137,69 @@ def lsuv(layer: Layer, value: None = None) -> None:
     orthogonal(layer, 1.0)
 
 
-# ---------------------------------------------------------------------- a whole module
-
-
-def weight_layers(module: nn.Module) -> dict[str, nn.Module]:
-    """The linear and convolution layers by name, in the module's order; the last is the output layer."""
-    from torch import nn
-
-    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
-
-
-def initialize(module: nn.Module, level: Level, seed: int, scope: str = "all", batch: Tensor | None = None) -> None:
-    """Set every parameter and buffer of `module`, in place.
-
-    Weights come from `level`; biases are zero unless the initializer sets them; a norm's γ is 1, its β 0, its running
-    statistics fresh. With ``scope="hidden"`` the output layer keeps PyTorch's default.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        One plain network.
-    level : Level
-        The initializer and its value.
-    seed : int
-        The run's seed; the streams are ``("weights", seed, layer name)``.
-    scope : {"all", "hidden"}
-        Which layers the initializer touches.
-    batch : Tensor, shape (n, channels, height, width), optional
-        Inputs for initializers that look at data (lsuv).
-
-    Raises
-    ------
-    TypeError
-        The module has parameters of its own in a layer that cannot reset them: nothing would set them.
-    """
+def _centred(layer: Layer) -> Tensor:
+    """N(0, 2/fan_in), as He's; a tensor of its own."""
     import torch
 
-    from bnstudy import streams
-
-    entry = initializers[level.family]
-    value = initializers.value(level)
-    layers = weight_layers(module)
-    output = list(layers)[-1] if layers else ""
-    with torch.no_grad():
-        for name, child in module.named_modules():
-            if name in layers:
-                bias = child.bias.zero_() if isinstance(child.bias, torch.Tensor) else None
-                layer = Layer(child.weight, bias, streams.generator("weights", seed, name), name == output)
-                if scope == "hidden" and layer.is_output:
-                    default(layer)
-                else:
-                    entry.function(layer, value)
-            elif any(True for _ in child.parameters(recurse=False)) or any(True for _ in child.buffers(recurse=False)):
-                _reset_other(name, child)
-        if entry.about.get("needs_batch") and batch is not None:
-            last = {} if scope == "all" else {output}
-            _unit_variance(module, {name: child for name, child in layers.items() if name not in last}, batch)
+    drawn = torch.empty_like(layer.weight).normal_(generator=layer.generator)
+    return drawn.mul_(math.sqrt(2 / layer.fan_in))
 
 
-def _reset_other(name: str, child: nn.Module) -> None:
-    reset = getattr(child, "reset_parameters", None)
-    if reset is None:
-        raise TypeError(f"layer {name!r} ({type(child).__name__}) has parameters but no reset_parameters()")
-    reset()
+@initializers.register(
+    "truncated-normal", label="He normal, truncated", parameter=Parameter("S", default=1.0), role=_role_of_scale,
+    citation=HE,
+)  # fmt: skip
+def truncated_normal(layer: Layer, scale: float) -> None:
+    """A normal cut at two of its deviations, widened so that the deviation is still S sqrt(2/fan_in)."""
+    from torch.nn.init import trunc_normal_
+
+    trunc_normal_(layer.weight, 0.0, 1.0, -2.0, 2.0, generator=layer.generator)
+    layer.weight.mul_(scale * math.sqrt(2 / layer.fan_in) / DEVIATION_WITHIN_TWO)
 
 
-def _unit_variance(module: nn.Module, layers: dict[str, nn.Module], batch: torch.Tensor) -> None:
+@initializers.register("lecun", label="LeCun normal", role="well", citation=LECUN)
+def lecun(layer: Layer, value: None = None) -> None:
+    """Weight from N(0, 1/fan_in): the gain of a linear unit, too small under ReLU by sqrt(2) a layer."""
+    scaled_normal(layer, math.sqrt(0.5))
+
+
+@initializers.register(
+    "sparse", label="sparse", parameter=Parameter("k", default=15.0, whole=True), citation=MARTENS
+)  # fmt: skip
+def sparse(layer: Layer, connections: float) -> None:
+    """Each unit has k inputs of weight N(0, 1), chosen at random, and 0 from the others."""
     import torch
 
-    training = module.training
-    module.eval()  # no running statistics are touched while we look
-    for layer in layers.values():
-        seen: list[torch.Tensor] = []
-        handle = layer.register_forward_hook(lambda _layer, _inputs, output, seen=seen: seen.append(output))
-        module(batch)
-        handle.remove()
-        spread = seen[0].std()
-        if torch.isfinite(spread) and spread > 0:
-            layer.get_parameter("weight").div_(spread)
-    module.train(training)
+    rows = layer.weight.flatten(1)
+    chosen = torch.empty_like(rows).uniform_(generator=layer.generator).argsort(1)[:, : int(connections)]
+    drawn = torch.empty_like(rows).normal_(generator=layer.generator)
+    layer.weight.copy_(torch.zeros_like(rows).scatter_(1, chosen, drawn.gather(1, chosen)).view_as(layer.weight))
+
+
+@initializers.register(
+    "delta-orthogonal", label="delta-orthogonal", parameter=Parameter("gain", default=1.0), role="well", citation=XIAO
+)
+def delta_orthogonal(layer: Layer, gain: float) -> None:
+    """A convolution passes its centre alone, times an orthonormal matrix; a linear layer is orthogonal."""
+    import torch
+    from torch.nn.init import orthogonal_
+
+    centre = torch.empty(layer.weight.shape[:2], dtype=layer.weight.dtype, device=layer.weight.device)
+    orthogonal_(centre, gain=gain, generator=layer.generator)
+    layer.weight.zero_()
+    taps = layer.weight.flatten(2) if layer.weight.dim() > 2 else layer.weight.unsqueeze(2)
+    taps[..., taps.shape[2] // 2] = centre  # of odd kernels the centre is the middle tap
+
+
+@initializers.register("shifted-mean", label="shifted mean", parameter=Parameter("m", default=1.0, positive=False))
+def shifted_mean(layer: Layer, shift: float) -> None:
+    """Weight from N(m s, s^2) with He's s = sqrt(2/fan_in): every unit sees much the same sum."""
+    layer.weight.copy_(_centred(layer)).add_(shift * math.sqrt(2 / layer.fan_in))
+
+
+@initializers.register("dead-biases", label="dead biases", parameter=Parameter("b", default=10.0))
+def dead_biases(layer: Layer, depth: float) -> None:
+    """He's weights, and hidden biases of -b: no ReLU lets anything through, unless a norm takes the bias away."""
+    layer.weight.copy_(_centred(layer))
+    if layer.bias is not None and not layer.is_output:
+        layer.bias.fill_(-depth)

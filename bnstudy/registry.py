@@ -30,16 +30,17 @@ class Parameter:
         How formulas and help call it.
     default : float, optional
         The value when the level is written without one; such a level keeps its bare name. None: it must be given.
-    positive : bool
-        Whether only values above zero make sense.
+    positive, whole : bool
+        Whether only values above zero, or whole numbers, make sense.
     """
 
     symbol: str
     default: float | None = None
     positive: bool = True
+    whole: bool = False
 
     def parse(self, text: str, level: str) -> float:
-        """The value written in `text`; InputError if it is not a finite (and, if asked, positive) number."""
+        """The value written in `text`; InputError if it is not a finite (if asked, positive or whole) number."""
         try:
             value = float(text)
         except ValueError:
@@ -47,6 +48,8 @@ class Parameter:
         if not math.isfinite(value) or (self.positive and value <= 0):
             wanted = "a finite number above 0" if self.positive else "a finite number"
             raise InputError(f"{level!r}: {self.symbol} must be {wanted}, not {text!r}")
+        if self.whole and value != int(value):
+            raise InputError(f"{level!r}: {self.symbol} must be a whole number, not {text!r}")
         return value
 
 

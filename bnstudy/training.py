@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bnstudy import inits, models, registry, schema, streams
+from bnstudy import initialization, models, registry, schema, streams
 from bnstudy.data import Data
 from bnstudy.epochs import Trainer, batches, evaluate, weight_norm
 from bnstudy.plan import Ensemble
@@ -116,7 +116,7 @@ def build_replicas(
     networks = []
     for run in runs:
         network = models.build(run.model, run.norm, study, data.shape, data.classes)
-        inits.initialize(network, registry.initializers.level(run.init), run.seed, study.init_scope, example)
+        initialization.initialize(network, registry.initializers.level(run.init), run.seed, study.init_scope, example)
         networks.append(network.to(device, dtype))
     return replicate(networks, example[:4].to(device, dtype), compiled)
 
@@ -161,7 +161,7 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
     """
     device = data.train[0].device
     network = models.build(model, norm, study, data.shape, data.classes).to(device)
-    inits.initialize(network, registry.initializers.level("default"), 0)
+    initialization.initialize(network, registry.initializers.level("default"), 0)
     optimizer = torch.optim.SGD(network.parameters(), study.lr[0], study.momentum, weight_decay=study.weight_decay)
     images, labels = data.train
     parts = list(batches(len(labels), study.batch_size))

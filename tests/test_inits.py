@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
-from bnstudy import inits, models, registry, streams
+from bnstudy import initialization, inits, models, registry, streams
 from bnstudy.registry import initializers
 from bnstudy.study import Study, default_role
+from scipy import stats
 from torch import nn
 
 OUT, IN = 300, 400
@@ -29,7 +30,15 @@ DEVIATION = {
     "zero": 0.0,
     "zero-hidden": 0.0,
     "constant:0.3": 0.0,
+    "truncated-normal": math.sqrt(2 / IN),
+    "lecun": math.sqrt(1 / IN),
+    "sparse": math.sqrt(15 / IN),
+    "delta-orthogonal": 1 / math.sqrt(IN),
+    "shifted-mean": math.sqrt(2 / IN),
+    "dead-biases": math.sqrt(2 / IN),
 }
+MEAN = {"constant:0.3": 0.3, "shifted-mean": math.sqrt(2 / IN)}
+FOURTH = {"sparse": 3 * IN / 15}  # moment over that of the second squared, where it is above a normal's 3
 
 
 def draw(label: str, shape=(OUT, IN)) -> torch.Tensor:
@@ -46,7 +55,7 @@ def network(label: str, model: str = "cnn", norm: str = "batch", scope: str = "a
         for p in net.parameters():
             p.fill_(math.nan)
     batch = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    inits.initialize(net, initializers.level(label), seed, scope, batch)
+    initialization.initialize(net, initializers.level(label), seed, scope, batch)
     return net
 
 
@@ -54,9 +63,9 @@ def network(label: str, model: str = "cnn", norm: str = "batch", scope: str = "a
 def test_moments(label):
     weight = draw(label)
     expected, n = DEVIATION[label], OUT * IN
-    mean = 0.3 if label.startswith("constant") else 0.0
-    assert weight.mean().item() == pytest.approx(mean, abs=4 * expected / math.sqrt(n) + 1e-7)
-    assert weight.std().item() == pytest.approx(expected, rel=4 / math.sqrt(2 * n), abs=1e-7)
+    assert weight.mean().item() == pytest.approx(MEAN.get(label, 0.0), abs=4 * expected / math.sqrt(n) + 1e-7)
+    error = math.sqrt((FOURTH.get(label, 3) - 1) / (4 * n))
+    assert weight.std().item() == pytest.approx(expected, rel=4 * error, abs=1e-7)
 
 
 def test_normal_and_uniform_have_their_shapes():
@@ -69,6 +78,39 @@ def test_normal_and_uniform_have_their_shapes():
 def test_convolutions_count_their_receptive_field():
     layer = inits.Layer(torch.empty(8, 4, 3, 3), None, streams.generator("test"))
     assert (layer.fan_in, layer.fan_out) == (36, 72)
+
+
+def test_truncated_normal_is_cut_at_two_of_its_own_deviations():
+    weight = draw("truncated-normal:1") / math.sqrt(2 / IN) * inits.DEVIATION_WITHIN_TWO
+    assert weight.abs().max() <= 2
+    fourth, eighth = (stats.truncnorm(-2, 2).moment(order) for order in (4, 8))
+    error = math.sqrt((eighth - fourth**2) / weight.numel())
+    assert (weight**4).mean().item() == pytest.approx(fourth, abs=4 * error)
+    assert pytest.approx(stats.truncnorm(-2, 2).std(), abs=1e-12) == inits.DEVIATION_WITHIN_TWO
+
+
+@pytest.mark.parametrize(("label", "inputs"), [("sparse", 15), ("sparse:3", 3), ("sparse:9999", IN)])
+def test_sparse_units_have_so_many_inputs(label, inputs):
+    weight = draw(label)
+    assert ((weight != 0).sum(1) == inputs).all()
+    assert weight[weight != 0].std().item() == pytest.approx(1, rel=0.1)
+    assert len(torch.unique((weight != 0).float() @ torch.arange(IN).double().float())) > 1 or inputs == IN
+
+
+def test_delta_orthogonal_passes_the_centre():
+    weight = draw("delta-orthogonal:2", (6, 4, 3, 3))
+    centre = weight[:, :, 1, 1]
+    assert torch.allclose(centre.T @ centre, 4 * torch.eye(4).double(), atol=1e-5)
+    assert weight.abs().sum() == centre.abs().sum()
+
+
+def test_dead_biases_shut_every_relu_and_batch_norm_opens_them():
+    images = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    for norm, dead in (("none", 1.0), ("batch", 0.5)):
+        net = network("dead-biases", "mlp", norm).train()
+        hidden = net[: list(dict(net.named_children())).index("activation1") + 1](images)
+        assert (hidden == 0).float().mean().item() == pytest.approx(dead, abs=0.05)
+        assert (net.output.bias == 0).all()
 
 
 @pytest.mark.parametrize("gain", [1.0, 2.5])
@@ -96,7 +138,7 @@ def test_every_parameter_is_set_and_biases_are_zero(label, model):
         assert torch.isfinite(p).all(), name
         if name.startswith("norm"):
             assert (p == (1 if name.endswith("weight") else 0)).all()
-        elif name.endswith("bias") and label not in ("default", "zero-hidden"):
+        elif name.endswith("bias") and label not in ("default", "zero-hidden", "dead-biases"):
             assert (p == 0).all(), name
     for name, b in net.named_buffers():
         assert torch.equal(b, torch.ones_like(b) if name.endswith("var") else torch.zeros_like(b)), name
@@ -139,13 +181,15 @@ def test_a_layer_that_nothing_can_set_is_an_error():
             self.scale = nn.Parameter(torch.ones(1))
 
     with pytest.raises(TypeError, match="Odd"):
-        inits.initialize(nn.Sequential(nn.Linear(2, 2), Odd()), registry.Level("default"), 0)
+        initialization.initialize(nn.Sequential(nn.Linear(2, 2), Odd()), registry.Level("default"), 0)
 
 
 @pytest.mark.parametrize(
     ("label", "role"),
     [
-        *[(name, "well") for name in ("default", "xavier", "orthogonal", "lsuv")],
+        *[(name, "well") for name in ("default", "xavier", "orthogonal", "lsuv", "lecun", "delta-orthogonal:2")],
+        *[(name, "well") for name in ("truncated-normal", "truncated-normal:2")],
+        *[(name, "poor") for name in ("truncated-normal:3", "sparse", "shifted-mean", "dead-biases")],
         *[(f"scaled-normal:{s}", "well") for s in ("0.5", "1", "2")],
         *[(f"scaled-normal:{s}", "poor") for s in ("0.499", "2.01", "0.01", "10")],
         *[

@@ -56,6 +56,12 @@ def test_the_value_is_what_the_label_says():
     assert registry.initializers.level("normal:0.123456789").value == 0.123457
 
 
+def test_a_count_is_whole():
+    assert registry.initializers.level("sparse:15").label == "sparse"
+    with pytest.raises(InputError, match=r"k must be a whole number, not '1\.5'"):
+        registry.initializers.level("sparse:1.5")
+
+
 @pytest.mark.parametrize("text", ["apple:1", "pear:", "pear:x", "pear:-1", "pear:inf", "grape"])
 def test_bad_levels(text):
     with pytest.raises(InputError):

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from bnstudy import inits, models, registry
+from bnstudy import initialization, models, registry
 from bnstudy.replicas import Folded, Lanes, Looped, Vmapped, kernel, replicate
 from bnstudy.study import Study
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 INITS = [
     *("default", "scaled-normal:0.01", "scaled-normal:10", "zero", "zero-hidden", "large-variance", "normal:0.1"),
-    *("uniform:0.2", "constant:0.1", "xavier", "he-fan-out", "orthogonal", "lsuv"),
+    *("uniform:0.2", "constant:0.1", "xavier", "he-fan-out", "orthogonal", "lsuv", "truncated-normal", "lecun"),
+    *("sparse", "delta-orthogonal", "shifted-mean:0.5", "dead-biases"),
 ]
 RATE, MOMENTUM, STEPS, BATCH = 0.05, 0.9, 4, 12
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ def networks(model: str, norm: str, init: str, count: int, dtype=torch.float64, 
     made = []
     for seed in range(count):
         net = models.build(model, norm, study, (1, 8, 8), 10)
-        inits.initialize(net, registry.initializers.level(init), seed, batch=example)
+        initialization.initialize(net, registry.initializers.level(init), seed, batch=example)
         made.append(net.to(dtype))
     return made
 

@@ -10,7 +10,7 @@ import math
 
 import pytest
 import torch
-from bnstudy import data, epochs, inits, models, registry, streams, training
+from bnstudy import data, epochs, initialization, inits, models, registry, streams, training
 from bnstudy.study import Study
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +22,7 @@ TINY = 1e-300  # F.batch_norm refuses an eps of 0
 def network(model: str, norm: str, init: str, seed: int = 0, **settings) -> nn.Module:
     study = Study.make({"dataset": "digits", "inits": [init], **settings})
     net = models.build(model, norm, study, (1, 8, 8), 10)
-    inits.initialize(net, registry.initializers.level(init), seed)
+    initialization.initialize(net, registry.initializers.level(init), seed)
     return net.double()
 
 
@@ -47,7 +47,7 @@ def set_eps(net: nn.Module, eps: float) -> None:
 
 
 def hidden_weights(net: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: layer.weight for name, layer in inits.weight_layers(net).items() if name != "output"}
+    return {name: layer.weight for name, layer in initialization.weight_layers(net).items() if name != "output"}
 
 
 @pytest.mark.parametrize("a", [0.01, 0.5, 8.0])
@@ -159,7 +159,7 @@ def test_fact_06_a_bias_free_relu_net_is_homogeneous(digits):
     ]
     assert close(torch.stack(inner), inner[0].expand(3))
     with torch.no_grad():
-        for layer in inits.weight_layers(net).values():
+        for layer in initialization.weight_layers(net).values():
             layer.weight.mul_(1.7)
     assert close(net(images), 1.7**3 * before)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from bnstudy import data, inits, models, registry, schema, streams, training
+from bnstudy import data, initialization, models, registry, schema, streams, training
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
 from bnstudy.study import Study
@@ -40,7 +40,7 @@ def test_a_run_is_what_plain_code_gives(model, norm):
 
 def plain_run(study, run, loaded) -> dict[str, list[float]]:
     net = models.build(run.model, run.norm, study, loaded.shape, loaded.classes)
-    inits.initialize(net, registry.initializers.level(run.init), run.seed)
+    initialization.initialize(net, registry.initializers.level(run.init), run.seed)
     net.double()
     optimizer = torch.optim.SGD(net.parameters(), run.lr, study.momentum)
     (images, labels), (test_images, test_labels) = loaded.train, loaded.test
