@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.errors import InputError
+from bnstudy.norms import Slot
 from bnstudy.registry import activations, models, norms
 
 if TYPE_CHECKING:
     from torch import nn
 
 Shape = tuple[int, int, int]  # channels, height, width
+Layers = list[tuple[str, "nn.Module | None"]]
 
 
 @dataclass(frozen=True)
@@ -28,36 +30,46 @@ class Blocks:
     channels: tuple[int, ...] = (4, 8)
     kernel_size: int = 3
     activation: str = "relu"
+    norm_eps: float = 1e-5
+    norm_momentum: float = 0.1
 
-    def norm_layer(self, channels: int, spatial: int) -> nn.Module | None:
-        """A new layer for the norm slot, or None where the arm has none."""
+    def unit(self, name: str, number: int, layer: nn.Linear | nn.Conv2d, spatial: int) -> Layers:
+        """A weight layer, the arm's norm and the activation, in their order and with their names.
+
+        Parameters
+        ----------
+        name, number : str, int
+            The weight layer is called by both, as in ``conv1``; the others ``norm1`` and ``activation1``.
+        layer : nn.Linear or nn.Conv2d
+            The weight layer.
+        spatial : int
+            Dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images.
+        """
         level = norms.level(self.norm)
-        return norms[level.family].function(channels, spatial, norms.value(level))
+        entry, place = norms[level.family], norms[level.family].about.get("place", "before")
+        slot = Slot(layer, layer.weight.shape[0], spatial, self.norm_eps, self.norm_momentum)
+        made = entry.function(slot, norms.value(level))
+        norm, activation = (f"norm{number}", made), (f"activation{number}", activations[self.activation].function())
+        if place == "weight":
+            return [(f"{name}{number}", made), activation]
+        return [(f"{name}{number}", layer), *([norm, activation] if place == "before" else [activation, norm])]
 
-    def activation_layer(self) -> nn.Module:
-        """A new activation layer."""
-        return activations[self.activation].function()
 
-
-def _sequential(layers: list[tuple[str, nn.Module | None]]) -> nn.Module:
+def _sequential(layers: Layers) -> nn.Module:
     from torch import nn
 
     return nn.Sequential(OrderedDict((name, layer) for name, layer in layers if layer is not None))
 
 
-@models.register("mlp", label="MLP")
+@models.register("mlp", label="MLP", has_space=False)
 def mlp(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
     """Linear-Norm-ReLU for each hidden width, then Linear."""
     from torch import nn
 
-    layers: list[tuple[str, nn.Module | None]] = [("flatten", nn.Flatten())]
+    layers: Layers = [("flatten", nn.Flatten())]
     width = inputs[0] * inputs[1] * inputs[2]
     for i, units in enumerate(blocks.hidden, start=1):
-        layers += [
-            (f"linear{i}", nn.Linear(width, units)),
-            (f"norm{i}", blocks.norm_layer(units, spatial=0)),
-            (f"activation{i}", blocks.activation_layer()),
-        ]
+        layers += blocks.unit("linear", i, nn.Linear(width, units), spatial=0)
         width = units
     return _sequential([*layers, ("output", nn.Linear(width, classes))])
 
@@ -76,15 +88,11 @@ def cnn(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
     """Conv-Norm-ReLU-AvgPool for each width, then Reshape-Linear. Padding keeps the size; pooling halves it."""
     from torch import nn
 
-    layers: list[tuple[str, nn.Module | None]] = []
+    layers: Layers = []
     channels, height, width = inputs
     for i, filters in enumerate(blocks.channels, start=1):
-        layers += [
-            (f"conv{i}", nn.Conv2d(channels, filters, blocks.kernel_size, padding=blocks.kernel_size // 2)),
-            (f"norm{i}", blocks.norm_layer(filters, spatial=2)),
-            (f"activation{i}", blocks.activation_layer()),
-            (f"pool{i}", nn.AvgPool2d(2)),
-        ]
+        convolution = nn.Conv2d(channels, filters, blocks.kernel_size, padding=blocks.kernel_size // 2)
+        layers += [*blocks.unit("conv", i, convolution, spatial=2), (f"pool{i}", nn.AvgPool2d(2))]
         channels, height, width = filters, height // 2, width // 2
     return _sequential([*layers, ("flatten", nn.Flatten()), ("output", nn.Linear(channels * height * width, classes))])
 
@@ -129,7 +137,7 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
     model, norm : str
         Levels of the two factors.
     settings : Study
-        Where `hidden`, `channels`, `kernel_size` and `activation` are read.
+        Where `hidden`, `channels`, `kernel_size`, `activation`, `norm_eps` and `norm_momentum` are read.
     inputs : tuple of int
         Channels, height and width of a sample.
     classes : int
@@ -138,6 +146,9 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
     import torch
 
     level = models.level(model)
-    blocks = Blocks(norm, settings.hidden, settings.channels, settings.kernel_size, settings.activation)
+    blocks = Blocks(
+        norm, settings.hidden, settings.channels, settings.kernel_size, settings.activation, settings.norm_eps,
+        settings.norm_momentum,
+    )  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # layers draw weights as they are made; ours are set later
         return models[level.family].function(inputs, classes, blocks)

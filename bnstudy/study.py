@@ -131,6 +131,8 @@ class Study(BaseModel):
     kernel_size: Annotated[Count, Field(ge=1, le=99)] = 3
     activation: str = "relu"
     init_scope: Literal["all", "hidden"] = "all"
+    norm_eps: Annotated[Number, Field(gt=0, le=1)] = 1e-5
+    norm_momentum: Annotated[Number, Field(gt=0, le=1)] = 0.1
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = 50
     batch_size: Annotated[Count, Field(ge=2)] = 100
@@ -225,8 +227,13 @@ class Study(BaseModel):
         if self.n_runs > MAX_RUNS:
             raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
         for model in self.models:
-            if check := registry.models[registry.models.level(model).family].about.get("check"):
+            facts = registry.models[registry.models.level(model).family].about
+            if check := facts.get("check"):
                 check(self, about["shape"])
+            for norm in self.norms:
+                needs_space = registry.norms[registry.norms.level(norm).family].about.get("needs_space")
+                if needs_space and not facts.get("has_space", True):
+                    raise InputError(f"{norm!r} takes feature maps, and {model!r} has none", "norms")
         # Spelled out in full, so that the stored study says what was declared before anything ran.
         roles = {_level_of(label, "roles"): role for label, role in self.roles.items()}
         if stray := [label for label in roles if label not in self.inits]:

@@ -189,7 +189,8 @@ def test_a_wrong_key_is_named_with_its_file_and_a_wrong_option_as_the_option(bns
 BAD = {
     "models": "mpl", "norms": "bacth", "inits": "zero:3", "optimizers": "x", "lr": "0", "seeds": "0",
     "dataset": "mnits", "input_scaling": "x", "hidden": "0", "channels": "2,2,2,2,2", "kernel_size": "2",
-    "activation": "x", "init_scope": "x", "epochs": "0", "batch_size": "1000000", "momentum": "1",
+    "activation": "x", "init_scope": "x", "norm_eps": "0", "norm_momentum": "1.5",
+    "epochs": "0", "batch_size": "1000000", "momentum": "1",
     "weight_decay": "-1", "train_size": "0", "validation_size": "60000", "target_accuracy": "2", "scales": "0",
     "device": "tpu", "jobs": "0", "out": "/dev/null/x",
 }  # fmt: skip

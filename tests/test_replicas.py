@@ -92,21 +92,42 @@ def test_every_initializer_is_tried():
     assert {registry.initializers.level(init).family for init in INITS} == set(registry.initializers)
 
 
+# Every norm in the form that is to be chosen for it: lanes know batch norm after a weight layer, no other norm.
+ARMS = [(Folded, "mlp", norm) for norm in registry.norms if not registry.norms[norm].about.get("needs_space")]
+ARMS += [(Folded, "cnn", norm) for norm in registry.norms]
+ARMS += [pytest.param(Lanes, "cnn", norm, marks=needs_kernel) for norm in ("none", "batch")]
+
+
+# Where exact arithmetic stands still (THEORY fact 8: what BN cancels) or keeps units identical, and a norm divides by
+# the root of its eps, rounding grows a hundredfold a step and layer. Then two forms can agree no better than a network
+# does with itself after its weights were shaken by rounding.
+UNSTABLE = {("batch", "zero-hidden"), ("batch-no-affine", "zero-hidden"), ("rms", "constant:0.1")}
+
+
+def shaken(nets: list[nn.Module]) -> list[nn.Module]:
+    draw = torch.Generator().manual_seed(3)
+    moved = copy.deepcopy(nets)
+    with torch.no_grad():
+        for p in (p for net in moved for p in net.parameters()):
+            p.add_(torch.randn(p.shape, generator=draw, dtype=p.dtype) * 1e-16 * (1 + p.abs()))
+    return moved
+
+
+def furthest(found: list[dict[str, Tensor]], wanted: list[dict[str, Tensor]]) -> float:
+    return max(float((one[n].double() - other[n].double()).norm()) for one, other in zip(found, wanted, strict=True)
+               for n in other)  # fmt: skip
+
+
 @pytest.mark.parametrize("init", INITS)
-@pytest.mark.parametrize("norm", list(registry.norms))
-@pytest.mark.parametrize(
-    ("form", "model"), [(Folded, "mlp"), (Folded, "cnn"), pytest.param(Lanes, "cnn", marks=needs_kernel)]
-)
+@pytest.mark.parametrize(("form", "model", "norm"), ARMS)
 def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
     nets, data = networks(model, norm, init, 3), batches(1)
     replicas = replicate(nets, data[0][0][0], compiled=form is Lanes)
     assert type(replicas) is form
     found, wanted = train_together(replicas, data), train_alone(nets, data)
-    if (form, norm, init) == (Lanes, "batch", "zero-hidden"):
-        # THEORY fact 8: the exact weights stay 0. What moves them is rounding, times 1/sqrt(eps) a layer, so the two
-        # can agree on nothing but that it is small.
-        for states in (found, wanted):
-            assert max(float(state[f"conv{i}.weight"].abs().max()) for state in states for i in (1, 2)) < 1e-6
+    if (norm, init) in UNSTABLE:
+        bound = 1000 * furthest(train_alone(shaken(nets), data), wanted)
+        assert furthest(found, wanted) <= max(bound, 1e-10)
         return
     assert_same(found, wanted)
 
@@ -118,6 +139,21 @@ def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
 def test_every_form_and_grouping_is_each_run_alone(form, groups, norm, model):
     nets, data = networks(model, norm, "default", 4), batches(groups)
     assert_same(train_together(form(copy.deepcopy(nets)), data), train_alone(nets, data))
+
+
+@needs_kernel
+@pytest.mark.parametrize("norm", [norm for norm in registry.norms if norm not in ("none", "batch")])
+def test_a_norm_the_lanes_do_not_know_is_folded(norm):
+    nets, data = networks("cnn", norm, "default", 2), batches(1)
+    assert type(replicate(nets, data[0][0][0])) is Folded
+
+
+@pytest.mark.parametrize("form", [LANES, Folded])
+def test_eps_and_momentum_of_the_study_reach_every_form(form):
+    nets, data = networks("cnn", "batch", "default", 3, norm_eps=0.1, norm_momentum=0.7), batches(1)
+    found, wanted = train_together(form(copy.deepcopy(nets)), data), train_alone(nets, data)
+    assert_same(found, wanted)
+    assert not torch.allclose(wanted[0]["norm1.running_mean"], torch.zeros(()).double())
 
 
 @pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Looped])

@@ -127,7 +127,8 @@ CHANGES = {
     "name": "x", "title": "x", "question": "x", "predictions": ["x"], "models": "mlp", "norms": "none",
     "inits": "zero", "optimizers": "adam", "lr": 0.1, "seeds": 3, "dataset": "kmnist", "input_scaling": "unit",
     "train_size": 500, "validation_size": 5, "hidden": "3", "channels": "3", "kernel_size": 5, "activation": "tanh",
-    "init_scope": "hidden", "epochs": 3, "batch_size": 7, "momentum": 0.1, "weight_decay": 0.1,
+    "init_scope": "hidden", "norm_eps": 1e-3, "norm_momentum": 0.2,
+    "epochs": 3, "batch_size": 7, "momentum": 0.1, "weight_decay": 0.1,
     "target_accuracy": 0.5, "alpha": 0.01, "equivalence_epochs": 1.0, "equivalence_accuracy": 0.1,
     "roles": {"default": "poor"}, "reference": "default",
 }  # fmt: skip

@@ -262,29 +262,33 @@ def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles
         told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")
     epochs = responses.epochs_to_target(dataset, criteria.target)
     at_once = (epochs.epochs == dataset.epoch.values[0]) & epochs.reached
-    over = ("norm", "optimizer", "lr")
+    settings = ("optimizer", "lr")
+    first = at_once.where(responses.observed(dataset), True).all("seed").any(settings)
     goal, last = f"{criteria.target:g}", int(dataset.epoch[-1])
     told += _where(
-        (result.overall == "both-fail").any(over),
+        (result.overall == "both-fail").any(settings),
         f"both arms sit at the ceiling: no run exceeds {goal} in {last} epochs; more epochs or a lower target may tell",
     )
     told += _where(
-        at_once.where(responses.observed(dataset), True).all(("norm", "seed")).any(over[1:]),
+        first.sel(norm=[PLAIN]).isel(norm=0, drop=True) & first.sel(norm=result.norm.values),
         f"both arms exceed {goal} in the first epoch, so epochs cannot tell them apart; a higher target may",
     )
     told += _where(
-        (result.decided_by == RESPONSES[SECONDARY].name).any(over),
+        (result.decided_by == RESPONSES[SECONDARY].name).any(settings),
         f"there, or at the reference, more than half of a cell's runs never exceed {goal}: final accuracy decides",
     )
     return told
 
 
 def _where(holds: xr.DataArray, what: str) -> list[str]:
-    """A warning for each init at which something holds of a model, naming the models; `holds` over model and init."""
+    """A warning for each init at which something holds, naming the models, and the norms where there are several."""
     told = []
+    several = holds.sizes["norm"] > 1
     for label in holds.init.values:
-        models = holds.model.values[holds.sel(init=label).transpose("model").values].tolist()
-        if models:
-            named = ", ".join(map(str, models[:MOST_NAMED])) + (", …" if len(models) > MOST_NAMED else "")
+        here = holds.sel(init=label).transpose("model", "norm")
+        arms = [(str(here.model.values[m]), str(here.norm.values[n])) for m, n in np.argwhere(here.values)]
+        if arms:
+            names = [f"{model} with {norm}" if several else model for model, norm in arms[:MOST_NAMED]]
+            named = ", ".join(names) + (", …" if len(arms) > MOST_NAMED else "")
             told.append(f"{label} ({named}): {what}")
     return told

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import PLAIN, assess
+from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
 from bnstudy.analysis.table import Table
 from bnstudy.errors import InputError
@@ -185,11 +185,14 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     result = assess(dataset).isel(optimizer=0, lr=0).sel(norm=BN)
     epochs = responses.epochs_to_target(dataset, criteria.target).epochs.isel(optimizer=0, lr=0)
     well = epochs.sel(init=criteria.reference)
-    answers = {"supported": HOLDS, "helps-more-when-poor": HOLDS, "inconclusive": UNKNOWN, "both-fail": UNKNOWN}
     for model in (MLP, CNN):
         found = _values(well, model, PLAIN) - _values(well, model, BN)
-        yield _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", found,
-                    "epochs", criteria)  # fmt: skip
+        little = _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", found,
+                       "epochs", criteria)  # fmt: skip
+        censored = float(result.censored.sel(model=model, init=criteria.reference, arm=[PLAIN, BN]).max())
+        # Runs that never get there are all alike: that is no sign of a norm that changes nothing.
+        unseen = little.answer == HOLDS and censored > 1 - ENOUGH + 1e-9
+        yield replace(little, answer=UNKNOWN) if unseen else little
         for init in result.init.values[result.init_role.values == "poor"].tolist():
             cell = result.sel(model=model, init=init)
             verdict, decider = str(cell.overall.values), str(cell.decided_by.values)
@@ -199,7 +202,11 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
                 mean = low = high = math.nan
             unit = "epochs" if decider.startswith("epochs") else "1"
             text = f"BN helps more at {init} than at {criteria.reference} ({model})"
-            yield Claim("effects of BN", text, mean, low, high, unit, int(one.n), answers.get(verdict, FAILS))
+            not_more = verdict in ("contradicted", "no-effect") or (
+                verdict == "helps-everywhere" and high < criteria.margin(unit)
+            )
+            answer = HOLDS if verdict in ("supported", "helps-more-when-poor") else FAILS if not_more else UNKNOWN
+            yield Claim("effects of BN", text, mean, low, high, unit, int(one.n), answer)
 
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:

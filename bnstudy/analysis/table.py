@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import xarray as xr
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.criteria import criteria_of, roles_of
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.schema import Status
 
@@ -33,6 +34,9 @@ REPORTED: dict[tuple[str, str], dict[str, str]] = {
         "train_accuracy": "100", "test_accuracy": "98.27",
     },
 }  # fmt: skip
+
+
+WIDEST = 3  # norms that stand side by side
 
 
 @dataclass(frozen=True)
@@ -138,33 +142,36 @@ def _crossing(arm: xr.Dataset, crossing: xr.Dataset, unit: float, style: str) ->
 
 
 def sweep_table(dataset: xr.Dataset) -> Table:
-    """Final test accuracy and epochs to the target of every cell: a row a (model, init), a column pair a norm."""
-    several = {name: dataset.sizes[name] > 1 for name in ("optimizer", "lr")}
-    header = ["model", "init", "role", *(name for name, more in several.items() if more)]
+    """Final test accuracy and epochs to the target of every cell.
+
+    A row a (model, init, optimizer, lr) and a column pair a norm; with more than three norms a row a cell.
+    """
+    several = [name for name in ("optimizer", "lr") if dataset.sizes[name] > 1]
     norms = [str(norm) for norm in dataset.norm.values]
+    long = len(norms) > WIDEST
     target = criteria_of(dataset).target
     measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
-    header += [f"{_arm_label(norm)}: {measure}" for measure in measures for norm in norms]
+    columns = list(measures) if long else [f"{_arm_label(n)}: {measure}" for measure in measures for n in norms]
+    roles = roles_of(dataset)
     rows = []
-    for model in dataset.model.values:
-        for init, role in zip(dataset.init.values, dataset.init_role.values, strict=True):
-            for optimizer in dataset.optimizer.values:
-                for lr in dataset.lr.values:
-                    cell = dataset.sel(model=model, init=init, optimizer=optimizer, lr=lr)
-                    extra = {"optimizer": str(optimizer), "lr": f"{lr:g}"}
-                    labels = [
-                        str(model),
-                        str(init),
-                        str(role),
-                        *(extra[name] for name, more in several.items() if more),
-                    ]
-                    arms = [cell.sel(norm=norm) for norm in norms]
-                    rows.append((*labels, *map(_accuracy, arms), *(_epochs(arm, target) for arm in arms)))
+    settings = product(*(dataset[name].values.tolist() for name in ("model", "init", "optimizer", "lr")))
+    for model, init, optimizer, lr in settings:
+        cell = dataset.sel(model=model, init=init, optimizer=optimizer, lr=lr)
+        extra = {"optimizer": str(optimizer), "lr": f"{lr:g}"}
+        labels = (str(model), str(init), roles[init], *(extra[name] for name in several))
+        if long:
+            rows += [(*labels, norm, _accuracy(arm), _epochs(arm, target)) for norm in norms
+                     for arm in [cell.sel(norm=norm)]]  # fmt: skip
+        else:
+            arms = [cell.sel(norm=norm) for norm in norms]
+            rows.append((*labels, *map(_accuracy, arms), *(_epochs(arm, target) for arm in arms)))
+    header = ("model", "init", "role", *several, *(["norm"] if long else []), *columns)
     n = int(responses.observed(dataset).sum("seed").max())
-    notes = [
-        f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target."
-    ]
-    return Table(dataset.attrs.get("title", "study"), tuple(header), tuple(rows), tuple(notes), len(labels))
+    notes = (
+        f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target.",
+    )
+    title = str(dataset.attrs.get("title", "study"))
+    return Table(title, header, tuple(rows), notes, len(header) - len(columns))
 
 
 def _accuracy(arm: xr.Dataset) -> str:

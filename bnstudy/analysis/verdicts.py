@@ -8,12 +8,12 @@ from typing import Any
 
 import xarray as xr
 
+from bnstudy import registry
 from bnstudy.analysis.assessment import FAMILY, PRIMARY, RESPONSES, SECONDARY, VERDICTS, Response
 from bnstudy.analysis.claims import Claim
 from bnstudy.analysis.comparisons import INNER, Cell, Judged, cells
 from bnstudy.analysis.table import Table
 
-NORM_NAMES = {"batch": "Batch Normalization"}
 # As they are told: what was found, then what was not.
 TELLING = (*VERDICTS[1:], VERDICTS[0])
 # What a verdict says of a model, a norm and the inits it holds at.
@@ -143,9 +143,15 @@ def sentences(result: xr.Dataset) -> dict[str, str]:
                  *_disagreements(family)]  # fmt: skip
         n = max(cell.primary.n for cell in family)
         told.setdefault(str(model), []).append(
-            f"{model}{where}: {NORM_NAMES.get(norm, norm)} {'; '.join(parts)} (n = {n} seeds)."
+            f"{model}{where}: {_norm_name(norm)} {'; '.join(parts)} (n = {n} seeds)."
         )
     return {model: " ".join(texts) for model, texts in told.items()}
+
+
+def _norm_name(norm: str) -> str:
+    """What a norm is called; a dataset may hold ones that are not registered here."""
+    family = norm.partition(":")[0]
+    return registry.norms[family].label if family in registry.norms else norm
 
 
 def _at_reference(family: list[Cell], reference: str) -> str:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bnstudy.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear, standardized_weight
 from bnstudy.replicas.base import Replicas
 
 
@@ -48,16 +49,21 @@ class FoldedLinear(nn.Module):
         super().__init__()
         self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, out, in), (R, out)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def used_weight(self) -> Tensor:
+        """The weights as they enter the product: (R, out, in)."""
         assert self.weight is not None
-        replicas, outputs, inputs = self.weight.shape
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        used = self.used_weight()
+        replicas, outputs, inputs = used.shape
         batch, groups = x.shape[0], x.shape[1] // inputs
         if groups == 1:
-            weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.view(-1, 1)
+            weight, bias = used.flatten(0, 1), None if self.bias is None else self.bias.view(-1, 1)
             y = weight @ x.t() if bias is None else torch.addmm(bias, weight, x.t())
         else:
             x = x.view(batch, groups, inputs).permute(1, 2, 0)
-            weight = self.weight.view(groups, -1, inputs)
+            weight = used.view(groups, -1, inputs)
             bias = None if self.bias is None else self.bias.view(groups, -1, 1)
             y = torch.bmm(weight, x) if bias is None else torch.baddbmm(bias, weight, x)
         return y.view(replicas * outputs, batch).t()
@@ -74,11 +80,29 @@ class FoldedConv(nn.Module):
         self.options: dict[str, Any] = {"stride": first.stride, "padding": first.padding, "dilation": first.dilation}
         self.convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[len(first.kernel_size)]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def used_weight(self) -> Tensor:
+        """The weights as they enter the convolution: (R, out, in/groups, ...)."""
         assert self.weight is not None
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.flatten()
         groups = self.groups * (x.shape[1] // self.in_channels)
-        return self.convolve(x, self.weight.flatten(0, 1), bias, groups=groups, **self.options)
+        return self.convolve(x, self.used_weight().flatten(0, 1), bias, groups=groups, **self.options)
+
+
+class FoldedStandardizedLinear(FoldedLinear):
+    """R linear layers whose weights are standardized."""
+
+    def used_weight(self) -> Tensor:
+        return standardized_weight(super().used_weight(), first=2)
+
+
+class FoldedStandardizedConv(FoldedConv):
+    """R convolutions whose weights are standardized."""
+
+    def used_weight(self) -> Tensor:
+        return standardized_weight(super().used_weight(), first=2)
 
 
 class FoldedBatchNorm(nn.Module):
@@ -110,6 +134,35 @@ class FoldedBatchNorm(nn.Module):
         return y[0].t() if flat else y
 
 
+class FoldedGroupNorm(nn.Module):
+    """R group norms: one over R times as many groups."""
+
+    def __init__(self, layers: Sequence[nn.GroupNorm]) -> None:
+        super().__init__()
+        self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, channels)
+        self.groups, self.eps = len(layers) * layers[0].num_groups, layers[0].eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = (None if t is None else t.view(-1) for t in (self.weight, self.bias))
+        return F.group_norm(x, self.groups, weight, bias, self.eps)
+
+
+class FoldedRootMeanSquare(nn.Module):
+    """R root mean squares, each over its own channels."""
+
+    def __init__(self, layers: Sequence[RootMeanSquare]) -> None:
+        super().__init__()
+        self.weight = _stacked(layers, "weight")  # (R, channels)
+        self.eps = layers[0].eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.weight is not None
+        apart = x.unflatten(1, self.weight.shape)  # (batch, R, channels, ...)
+        square = apart.square().mean(tuple(range(2, apart.dim())), keepdim=True)
+        scale = self.weight.view(*self.weight.shape, *[1] * (apart.dim() - 3))
+        return (apart * (square + self.eps).rsqrt() * scale).flatten(1, 2)
+
+
 def _stacked(layers: Sequence[nn.Module], name: str) -> nn.Parameter | None:
     parameters = [getattr(layer, name) for layer in layers]
     if parameters[0] is None:
@@ -125,6 +178,10 @@ FOLDED_FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.BatchNorm1d: FoldedBatchNorm,
     nn.BatchNorm2d: FoldedBatchNorm,
     nn.BatchNorm3d: FoldedBatchNorm,
+    nn.GroupNorm: FoldedGroupNorm,
+    RootMeanSquare: FoldedRootMeanSquare,
+    StandardizedLinear: FoldedStandardizedLinear,
+    StandardizedConv2d: FoldedStandardizedConv,
 }
 
 # Layers that treat every channel and sample alike, and so need no folded form.

@@ -106,6 +106,19 @@ def test_robustness_is_the_verdicts():
     assert [found[text] for text in found if "helps more" in text] == [FAILS, FAILS]
 
 
+def test_little_difference_is_not_claimed_where_no_run_gets_there():
+    never = dict.fromkeys(ARMS, 99.0), dict.fromkeys(ARMS, 0.9)
+    found = answers(study(*never), "effects of BN")
+    assert set(found.values()) == {UNKNOWN}
+
+
+def test_too_few_seeds_do_not_make_a_claim_false():
+    dataset = study(*ALIKE).isel(seed=slice(3))
+    slower = (dataset.norm == "none") & (dataset.init == "zero") & (dataset.epoch < 15)
+    found = answers(dataset.assign(test_accuracy=dataset.test_accuracy.where(~slower, 0.5)), "effects of BN")
+    assert [found[text] for text in found if "helps more" in text] == [UNKNOWN, UNKNOWN]
+
+
 def test_where_both_arms_fail_there_is_no_estimate():
     dataset = study(*ALIKE)
     failing = dataset.assign(test_accuracy=dataset.test_accuracy.where(dataset.init != "zero", 0.1))

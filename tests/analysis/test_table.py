@@ -57,3 +57,13 @@ def test_the_sweep_has_a_row_for_each_cell_but_the_norm():
     assert len(table.rows) == 2 * 4 * 2
     assert table.header[:4] == ("model", "init", "role", "lr")
     assert "(1 diverged)" in table.rows[0][4]
+
+
+def test_many_norms_stand_below_each_other():
+    dataset = make_dataset(norms=["none", "batch", "layer", "rms"])
+    table = sweep_table(dataset)
+    assert table.header == ("model", "init", "role", "norm", "accuracy, %", "epochs to >98 %")
+    assert len(table.rows) == 2 * 4 * 4
+    assert [row[3] for row in table.rows[:4]] == ["none", "batch", "layer", "rms"]
+    mean = 100 * float(dataset.test_accuracy.sel(model="mlp", norm="rms", init="default").isel(epoch=-1).mean())
+    assert table.rows[3][4].startswith(f"{mean:.2f} ± ")

@@ -1,0 +1,62 @@
+"""Layers that PyTorch lacks."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+TINY = 1e-10  # added to a variance of weights: what is standardized does not depend on their scale down to 1e-5
+
+
+class RootMeanSquare(nn.Module):
+    """x over its root mean square, times a learned scale a channel (Zhang & Sennrich 2019).
+
+    Inputs (batch, channels, ...): the mean is over everything but the batch.
+    """
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def reset_parameters(self) -> None:
+        """Scale 1."""
+        nn.init.ones_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        over = tuple(range(1, x.dim()))
+        scale = self.weight.view(-1, *[1] * (x.dim() - 2))
+        return x * (x.square().mean(over, keepdim=True) + self.eps).rsqrt() * scale
+
+
+def standardized_weight(weight: Tensor, first: int = 1) -> Tensor:
+    """Each unit's weights less their mean, over their deviation, times sqrt(2/fan_in); `first` axes count units."""
+    over = tuple(range(first, weight.dim()))
+    fan_in = math.prod(weight.shape[first:])
+    variance, mean = torch.var_mean(weight, over, correction=0, keepdim=True)
+    return (weight - mean) * (variance + TINY).rsqrt() * math.sqrt(2 / fan_in)
+
+
+class StandardizedLinear(nn.Linear):
+    """A linear layer whose weights are standardized before use."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, standardized_weight(self.weight), self.bias)
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose weights are standardized before use."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, standardized_weight(self.weight), self.bias)
+
+
+def standardized(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    """The same layer with standardized weights."""
+    made = copy.copy(layer)
+    made.__class__ = StandardizedLinear if isinstance(layer, nn.Linear) else StandardizedConv2d
+    return made

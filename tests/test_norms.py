@@ -1,0 +1,128 @@
+"""Norms: each against its formula, where it stands, and what it does not depend on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from bnstudy import models, registry
+from bnstudy.errors import InputError
+from bnstudy.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear, standardized_weight
+from bnstudy.study import Study
+from torch import nn
+from torch.nn import functional as F
+
+
+def build(norm: str, model: str = "mlp", **settings) -> nn.Module:
+    study = Study.make({"dataset": "digits", "models": model, "norms": norm, **settings})
+    return models.build(model, norm, study, (1, 8, 8), 10)
+
+
+def names(network: nn.Module) -> list[str]:
+    return [name for name, _ in network.named_children()]
+
+
+def first_unit(model: str) -> list[str]:
+    return ["linear1", "norm1", "activation1"] if model == "mlp" else ["conv1", "norm1", "activation1", "pool1"]
+
+
+SOMEWHERE = [(norm, model) for norm in registry.norms for model in ("mlp", "cnn")
+             if model == "cnn" or not registry.norms[norm].about.get("needs_space")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("norm", "model"), SOMEWHERE)
+def test_where_it_stands(norm, model):
+    found = [name for name in names(build(norm, model)) if name.endswith("1")]
+    wanted = first_unit(model)
+    place = registry.norms[norm].about.get("place", "before")
+    if norm == "none" or place == "weight":
+        wanted.remove("norm1")
+    elif place == "after":
+        wanted[1:3] = ["activation1", "norm1"]
+    assert found == wanted
+
+
+@pytest.fixture
+def x() -> torch.Tensor:
+    return torch.randn(16, 8, 5, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3 + 1
+
+
+def norm_of(norm: str, model: str = "cnn", **settings) -> nn.Module:
+    """The second norm of the CNN (8 channels), or the first of an MLP of 8 units."""
+    network = build(norm, model, hidden="8,4", **settings)
+    return network.get_submodule("norm2" if model == "cnn" else "norm1").double()
+
+
+@pytest.mark.parametrize(
+    ("norm", "over"),
+    [("batch", (0, 2, 3)), ("batch-no-affine", (0, 2, 3)), ("batch-after", (0, 2, 3)), ("layer", (1, 2, 3)),
+     ("instance", (2, 3))],
+)  # fmt: skip
+def test_mean_0_and_variance_1_over_its_axes(x, norm, over):
+    y = norm_of(norm)(x)
+    assert y.mean(over).abs().max() < 1e-12
+    assert torch.allclose(y.var(over, correction=0), torch.ones(()).double(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("groups", "found"), [(2, 2), (4, 4), (3, 1), (6, 2), (100, 4)])
+def test_groups_divide_the_channels(x, groups, found):
+    norm = norm_of(f"group:{groups}")
+    assert norm.num_groups == found
+    y = norm(x).unflatten(1, (found, -1))
+    assert y.mean((2, 3, 4)).abs().max() < 1e-12
+
+
+def test_on_vectors_layer_is_pytorchs_layer_norm_and_rms_its_rms_norm(x):
+    vectors = x.flatten(1)[:, :8]
+    assert torch.allclose(norm_of("layer", "mlp")(vectors), F.layer_norm(vectors, (8,)))
+    assert torch.allclose(norm_of("rms", "mlp")(vectors), F.rms_norm(vectors, (8,), eps=1e-5))
+
+
+def test_rms_divides_by_the_root_mean_square(x):
+    norm = RootMeanSquare(8, 1e-12).double()
+    with torch.no_grad():
+        norm.weight[3] = 2
+    y = norm(x)
+    root = x.square().mean((1, 2, 3)).sqrt()
+    assert torch.allclose(y[:, 3], 2 * x[:, 3] / root.view(-1, 1, 1))
+    assert torch.allclose(y[:, 0], x[:, 0] / root.view(-1, 1, 1))
+
+
+def test_without_affine_it_has_no_parameters():
+    assert not list(norm_of("batch-no-affine").parameters())
+    assert len(list(norm_of("batch").parameters())) == 2
+
+
+@pytest.mark.parametrize("norm", ["batch", "batch-after", "batch-no-affine", "layer", "group", "instance", "rms"])
+def test_eps_and_momentum_are_the_studys(norm):
+    made = norm_of(norm, norm_eps=0.25, norm_momentum=0.5)
+    assert made.eps == 0.25
+    if norm.startswith("batch"):
+        assert made.momentum == 0.5
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (8, 4, 3, 3)])
+def test_standardized_weights_have_mean_0_and_hes_deviation(shape):
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 0.01 + 1
+    found = standardized_weight(weight).flatten(1)
+    assert found.mean(1).abs().max() < 1e-12
+    assert torch.allclose(found.square().mean(1), torch.tensor(2 / found.shape[1]).double(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn"])
+def test_standardized_layers_do_not_feel_the_scale_of_their_weights(model):
+    network = build("weight-standardization", model).double()
+    images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    before = network(images)
+    layers = [layer for layer in network if isinstance(layer, StandardizedLinear | StandardizedConv2d)]
+    assert len(layers) == 2
+    with torch.no_grad():
+        for layer in layers:
+            layer.weight.mul_(100)
+    assert torch.allclose(network(images), before, rtol=1e-4)
+    assert type(network.output) is nn.Linear
+
+
+def test_a_norm_of_feature_maps_needs_them():
+    with pytest.raises(InputError, match="'instance' takes feature maps, and 'mlp' has none"):
+        Study.make({"norms": "none,instance"})
+    assert Study.make({"norms": "none,instance", "models": "cnn"}).norms == ("none", "instance")
