@@ -110,8 +110,10 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     poor = [init for init, role in panels.roles(dataset).items() if role == "poor"]
     every = list(product(*(result[name].values.tolist() for name in FAMILY), poor))
     rows = [dict(zip((*FAMILY, "init"), labels, strict=True)) for labels in every[:MOST_ROWS]]
-    figure, axes = style.grid(1, 2, ax, width=3.4, height=0.28 * len(rows) + 0.8, sharey=True)
     varied = [name for name in FAMILY if name == "model" or result.sizes[name] > 1]
+    names = [", ".join(style.shorten(str(labels[name]), 24) for name in (*varied, "init")) for labels in rows]
+    width = 2.8 + 0.04 * max(map(len, names))
+    figure, axes = style.grid(1, 2, ax, width=width, height=0.28 * len(rows) + 0.8, sharey=True)
     for panel, response in zip(axes[0], SHOWN, strict=True):
         factor, unit = _unit(response)
         margin = factor * criteria_of(dataset).margin(response.unit)
@@ -129,7 +131,6 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         panel.set_xlabel(f"{'epochs saved' if unit == 'epochs' else 'final accuracy gained (points)'}:\n"
                          "here minus at the reference")  # fmt: skip
         panel.grid(False, axis="y")
-    names = [", ".join(style.shorten(str(labels[name]), 24) for name in (*varied, "init")) for labels in rows]
     axes[0, 0].set_yticks(range(len(rows)), names)
     axes[0, 0].set_ylim(len(rows) - 0.4, -0.6)
     right = axes[0, 1].secondary_yaxis("right")
@@ -178,7 +179,7 @@ def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     spread = _spread(crossing.sizes["seed"], 0.16 / len(norms))
     for panel, model in zip(axes[:, 0], models, strict=True):
         _pairs_panel(panel, epochs.sel(model=model), crossing.reached.sel(model=model), norms, places, spread)
-        panels.never_ticks(panel, last, panel.get_yticks())
+        panels.never_ticks(panel, last)
         panel.set_ylim(0, panels.never(last) * 1.06)
         panel.set_title(panels.title(model))
         panel.set_ylabel(f"epochs to > {100 * target:g} %")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.robustness import scaled_levels
@@ -149,7 +150,7 @@ def never(last: float) -> float:
     return last * 1.12 + 0.5
 
 
-def never_ticks(panel: Axes, last: int, ticks: Sequence[float]) -> None:
+def never_ticks(panel: Axes, last: int) -> None:
     """Ticks of an axis of epochs up to the last, and one that says never."""
-    kept = [tick for tick in ticks if 0 <= tick <= last]
+    kept = [tick for tick in MaxNLocator(6, integer=True).tick_values(0, last) if 0 <= tick <= last]
     panel.set_yticks([*kept, never(last)], [*(f"{tick:g}" for tick in kept), "never"])
