@@ -54,6 +54,34 @@ class Blocks:
             return [(f"{name}{number}", made), activation]
         return [(f"{name}{number}", layer), *([norm, activation] if place == "before" else [activation, norm])]
 
+    def swap_norms(self, network: nn.Module) -> nn.Module:
+        """Put the arm's norm in place of every batch norm of a network; the layers keep their names.
+
+        The arm ``batch`` keeps them, with the study's eps and momentum; ``none`` leaves nothing in their place.
+
+        Raises
+        ------
+        InputError
+            The arm's norm does not stand between a weight layer and an activation, or the network has no batch norm.
+        """
+        from torch import nn
+
+        level = norms.level(self.norm)
+        entry = norms[level.family]
+        if entry.about.get("place", "before") != "before":
+            raise InputError(f"{self.norm!r} cannot take the place of a batch norm in a network of its own", "norms")
+        found = [(name, child) for name, child in network.named_modules()
+                 if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d)]  # fmt: skip
+        if not found:
+            raise InputError("the network has no batch norm whose place another norm could take", "models")
+        for name, child in found:
+            spatial = 2 if isinstance(child, nn.BatchNorm2d) else 0
+            slot = Slot(None, child.num_features, spatial, self.norm_eps, self.norm_momentum)
+            parent, _, last = name.rpartition(".")
+            made = entry.function(slot, norms.value(level))
+            network.get_submodule(parent).add_module(last, nn.Identity() if made is None else made)
+        return network
+
 
 def _sequential(layers: Layers) -> nn.Module:
     from torch import nn

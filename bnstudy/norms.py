@@ -28,7 +28,7 @@ BROCK = "Qiao et al. 2019, Micro-batch training with weight standardization; sca
 class Slot:
     """One place for a norm: a weight layer, what comes out of it, and the study's settings of norms."""
 
-    layer: nn.Linear | nn.Conv2d
+    layer: nn.Linear | nn.Conv2d | None  # None where a batch norm's place is taken in a network of the user's
     channels: int
     spatial: int  # dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images
     eps: float = 1e-5
@@ -103,4 +103,5 @@ def weight_standardization(slot: Slot, value: None = None) -> nn.Module | None:
     """No layer, but weights: each unit's less their mean, over their deviation, times He's sqrt(2/fan_in)."""
     from bnstudy.layers import standardized
 
+    assert slot.layer is not None  # whoever fills a place of that kind has it
     return standardized(slot.layer)

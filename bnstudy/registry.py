@@ -2,7 +2,8 @@
 
 The registries live here, below everything else, so that a study can check names without importing what they name.
 A registry finds its entries by itself on first use: it imports the module that provides the built-in ones, then every
-entry point of the group ``bnstudy.plugins`` (a module that registers entries when it is imported).
+entry point of the group ``bnstudy.plugins`` (a module that registers entries when it is imported). Other modules of the
+user's are named to :func:`load_plugin`; no file that bnstudy reads can name one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import difflib
 import importlib
 import importlib.metadata
 import math
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,6 +121,7 @@ class Registry(Mapping[str, Entry]):
         if name not in self._entries:
             close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(self._entries))}"
+            hint += " (one of your own needs --plugin)" if not close else ""
             raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}")
         return self._entries[name]
 
@@ -169,16 +172,6 @@ class Registry(Mapping[str, Entry]):
         _load_plugins()
 
 
-_loaded_plugins: set[str] = set()
-
-
-def _load_plugins() -> None:
-    for point in importlib.metadata.entry_points(group=PLUGIN_GROUP):
-        if point.value not in _loaded_plugins:
-            _loaded_plugins.add(point.value)
-            point.load()
-
-
 datasets = Registry("dataset", "bnstudy.data")
 models = Registry("model", "bnstudy.models")
 activations = Registry("activation", "bnstudy.models")
@@ -186,3 +179,45 @@ norms = Registry("norm", "bnstudy.norms")
 initializers = Registry("initializer", "bnstudy.inits")
 optimizers = Registry("optimizer", "bnstudy.optimizers")
 figures = Registry("figure", "bnstudy.figures")
+
+_loaded: list[str] = []  # modules of users that registered entries: of entry points, and named ones
+_named: list[str] = []
+
+
+def _load_plugins() -> None:
+    for point in importlib.metadata.entry_points(group=PLUGIN_GROUP):
+        if point.value not in _loaded:
+            _loaded.append(point.value)
+            point.load()
+
+
+def load_plugin(name: str) -> None:
+    """Import a module that registers entries; once more does nothing.
+
+    Raises
+    ------
+    InputError
+        It is no module's name, or cannot be imported; the message says why and where.
+    """
+    if name in _named:
+        return
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(f"must be the name of a module, such as my_module, not {name[:60]!r}", "plugin")
+    for entries in (datasets, models, activations, norms, initializers, optimizers):
+        len(entries)  # ours first: a name that is taken is then the plugin's mistake
+    try:
+        importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = (
+            "there is no such module in this folder or among the installed ones" if missing
+            else f"{type(error).__name__}: {error} (line {where.lineno} of {where.filename})"
+        )  # fmt: skip
+        raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
+    _named.append(name)
+
+
+def plugins() -> tuple[str, ...]:
+    """The modules that :func:`load_plugin` imported, for whoever has to do the same in another process."""
+    return tuple(_named)

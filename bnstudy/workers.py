@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+from bnstudy import registry
 from bnstudy.errors import BnstudyError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Setup:
     device: str
     compiled: bool = True
     data: Shared | None = None  # where the data lie in memory; else they are read from `data_dir`
+    plugins: tuple[str, ...] = field(default_factory=registry.plugins)  # modules that this process was told to load
 
     def study(self) -> Study:
         """The study itself."""
@@ -46,6 +48,8 @@ class Setup:
 
         from bnstudy.study import Study
 
+        for name in self.plugins:
+            registry.load_plugin(name)
         return Study.make(tomllib.loads(self.study_toml))
 
 

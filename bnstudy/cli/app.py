@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds
     try:
-        code = app(arguments, standalone_mode=False)
+        rest = _load_plugins(sys.argv[1:] if arguments is None else arguments)
+        code = app(rest, standalone_mode=False)
     except BnstudyError as error:
         _fail(_as_option(error), error.exit_code)
     except typer.TyperException as error:
@@ -65,6 +66,28 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _load_plugins(arguments: list[str]) -> list[str]:
+    """Import what ``--plugin`` names, wherever it stands: all names must be known before a command is read."""
+    rest, names = [], []
+    given = iter(arguments)
+    for argument in given:
+        if argument == "--":
+            rest += [argument, *given]
+        elif argument == "--plugin":
+            names.append(next(given, ""))
+        elif argument.startswith("--plugin="):
+            names.append(argument.partition("=")[2])
+        else:
+            rest.append(argument)
+    if names:
+        from bnstudy.registry import load_plugin
+
+        sys.path.insert(0, os.getcwd())  # a module beside the user's files; workers get the same path
+        for name in names:
+            load_plugin(name)
+    return rest
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
@@ -102,5 +125,9 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE", help="A module of yours that registers entries; may stand anywhere."),
+    ] = None,
 ) -> None:
     pass

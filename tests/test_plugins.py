@@ -1,0 +1,220 @@
+"""Plugins: every example of docs/own.md is run, workers load them, and what is wrong with one is told in a line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from bnstudy import models, registry, userdata
+from bnstudy.errors import InputError
+from bnstudy.replicas import Folded, replicate
+from bnstudy.study import Study
+from torch import nn
+
+from tests.conftest import ROOT
+
+OWN = (ROOT / "docs" / "own.md").read_text()
+MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(r"```python\n(.*?)```", OWN, re.S),
+                   strict=True))  # fmt: skip
+SMALL = ("--seeds", "2", "--epochs", "1", "--quiet", "--batch-size", "30")
+
+
+def bnstudy(folder, *arguments: str) -> subprocess.CompletedProcess[str]:
+    for name, code in MODULES.items():
+        (folder / f"{name}.py").write_text(code)
+    start = [sys.executable, "-c", "from bnstudy.cli import main; main()"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*start, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_initializer_in_ten_lines(tmp_path):
+    assert MODULES["two_point"].count("\n") <= 10
+    arguments = ("baseline", "--dataset", "digits", "--models", "mlp", "--inits", "default,two-point:0.1", *SMALL)
+    found = bnstudy(tmp_path, "--plugin", "two_point", *arguments, "--jobs", "2")
+    assert (found.returncode, found.stderr) == (0, "")
+    with xr.open_dataset(tmp_path / "results" / "baseline" / "curves.nc") as dataset:
+        assert dataset.init.values.tolist() == ["default", "two-point:0.1"]
+        assert dataset.init_role.values.tolist() == ["well", "poor"]
+        weights = 64 * 256 + 256 * 128 + 128 * 10
+        norms = dataset.weight_norm.sel(init="two-point:0.1", norm="none")
+        assert float(norms.max()) == pytest.approx(0.1 * weights**0.5, rel=0.1)
+    # The study is there for whoever has the plugin, and tells others what they lack.
+    assert bnstudy(tmp_path, "status", "results/baseline", "--plugin=two_point").returncode == 0
+    found = bnstudy(tmp_path, "status", "results/baseline")
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "two-point" in found.stderr
+    assert "--plugin" in found.stderr
+    assert bnstudy(tmp_path, "analyze", "results/baseline").returncode == 0
+
+
+def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
+    arguments = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch,group:8")
+    found = bnstudy(tmp_path, *arguments, *SMALL, "--plugin", "my_data", "--plugin", "my_resnet")
+    assert (found.returncode, found.stderr) == (0, "")
+    with xr.open_dataset(tmp_path / "results" / "baseline" / "curves.nc") as dataset:
+        assert dataset.sizes["norm"] == 3
+        assert dataset.test_loss.notnull().all()
+        counts = dataset.n_parameters.squeeze("model")
+        assert int(counts.sel(norm="batch") - counts.sel(norm="none")) == 2 * 4800  # two for each normalized channel
+
+
+def test_the_norm(tmp_path):
+    arguments = ("baseline", "--dataset", "digits", "--models", "cnn", "--norms", "none,local-response", *SMALL)
+    assert bnstudy(tmp_path, *arguments, "--plugin", "my_norm").returncode == 0
+    found = bnstudy(tmp_path, "list", "norms", "--plugin", "my_norm")
+    assert "local-response" in found.stdout
+
+
+WRONG = {
+    "no_such_module": ("", "there is no such module"),
+    "broken": ("x = (", "SyntaxError"),
+    "raising": ("\n\nraise RuntimeError('no')", "RuntimeError: no (line 3 of "),
+    "leaving": ("import sys; sys.exit(7)", "SystemExit: 7"),
+    "wanting": ("import not_there_either", "not_there_either"),
+    "taking": (
+        "from bnstudy.registry import norms\nnorms.register('batch', label='x')(print)",
+        "already registered by",
+    ),
+    "no name": ("", "must be the name of a module"),
+    "": ("", "must be the name of a module"),
+    "../x": ("", "must be the name of a module"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_plugin_is_told_in_one_line(tmp_path, name):
+    code, wanted = WRONG[name]
+    if code:
+        (tmp_path / f"{name}.py").write_text(code)
+    found = bnstudy(tmp_path, "list", "norms", "--plugin", name)
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+    assert found.stderr.startswith("bnstudy: --plugin: ")
+    assert wanted in found.stderr
+
+
+def test_a_study_file_cannot_name_a_plugin(tmp_path):
+    (tmp_path / "s.toml").write_text("plugins = ['two_point']\n")
+    assert bnstudy(tmp_path, "plan", "s.toml").returncode == 2
+
+
+# ------------------------------------------------------------------ norms swapped in a network
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(144, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.mark.parametrize(("norm", "kinds"), [
+    ("none", (nn.Identity, nn.Identity)), ("batch", (nn.BatchNorm2d, nn.BatchNorm1d)),
+    ("layer", (nn.GroupNorm, nn.GroupNorm)),
+])  # fmt: skip
+def test_norms_take_the_batch_norms_places(norm, kinds, digits):
+    network, other = (models.Blocks(norm, norm_eps=0.01).swap_norms(Net()) for _ in range(2))
+    assert (type(network.body[1]), type(network.head[2])) == kinds
+    if norm != "none":
+        assert network.body[1].eps == network.head[2].eps == 0.01
+    assert type(replicate([network, other], digits.train[0][:4])) is Folded
+
+
+def test_what_cannot_be_swapped_is_refused():
+    with pytest.raises(InputError, match="cannot take the place"):
+        models.Blocks("batch-after").swap_norms(Net())
+    with pytest.raises(InputError, match="no batch norm"):
+        models.Blocks("none").swap_norms(nn.Linear(2, 2))
+
+
+# ------------------------------------------------------------------ data
+
+
+@pytest.fixture
+def forget():
+    """Names registered in a test are gone after it."""
+    before = set(registry.datasets)
+    yield
+    for name in set(registry.datasets) - before:
+        del registry.datasets._entries[name]
+
+
+def pictures(count: int, channels: int | None = None) -> np.ndarray:
+    shape = (count, 8, 6) if channels is None else (count, channels, 8, 6)
+    return np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8)
+
+
+def load(name: str):
+    from bnstudy import data
+
+    return data.load(Study.make({"dataset": name, "input_scaling": "unit", "models": "mlp", "batch_size": 4}))
+
+
+@pytest.mark.usefixtures("forget")
+def test_arrays_become_data(tmp_path):
+    train, test = pictures(12), pictures(5)
+    userdata.register_arrays("own", train, np.arange(12) % 3, test, np.arange(5) % 3)
+    loaded = load("own")
+    np.testing.assert_allclose(loaded.train[0], train[:, None] / 255, rtol=1e-6)
+    assert loaded.classes == 3
+    np.savez(tmp_path / "a.npz", train_images=train, train_labels=np.arange(12) % 3, test_images=test,
+             test_labels=np.arange(5) % 3)  # fmt: skip
+    userdata.register_npz("own2", tmp_path / "a.npz")
+    assert load("own2").digest == loaded.digest
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_folder_of_images_becomes_data(tmp_path):
+    from PIL import Image
+
+    images = pictures(8, 3)
+    for i, picture in enumerate(images):
+        path = tmp_path / ("train" if i < 6 else "test") / ("cat" if i % 2 else "ape") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.transpose(1, 2, 0)).save(path)
+    userdata.register_image_folder("animals", tmp_path, size=(8, 6))
+    loaded = load("animals")
+    np.testing.assert_allclose(loaded.train[0], images[[0, 2, 4, 1, 3, 5]] / 255, rtol=1e-6)
+    assert loaded.train[1].tolist() == [0, 0, 0, 1, 1, 1]
+    assert loaded.shape == (3, 8, 6)
+    (tmp_path / "test" / "ape" / "x.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"x\.png: cannot be read as an image"):
+        load("animals")
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"train_images": np.zeros((12, 8))}, "must be \\(n, height, width\\)"),
+        ({"test_images": pictures(5, 3)}, "differ in shape"),
+        ({"train_labels": np.zeros(11, int)}, "train_labels must be 12 whole numbers"),
+        ({"train_labels": np.full(12, -1)}, "train_labels must be 12 whole numbers"),
+        ({"test_labels": np.zeros(5)}, "test_labels must be 5 whole numbers"),
+        ({"train_images": np.full((12, 8, 6), np.nan)}, "not finite"),
+    ],
+)
+def test_wrong_arrays_are_refused(change, wanted):
+    good = {"train_images": pictures(12), "train_labels": np.arange(12) % 3, "test_images": pictures(5),
+            "test_labels": np.arange(5) % 3}  # fmt: skip
+    with pytest.raises(InputError, match=wanted):
+        userdata.register_arrays("own", **{**good, **change})
+
+
+def test_wrong_files_are_refused(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
+        userdata.register_npz("own", tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", train_images=np.zeros(3))
+    with pytest.raises(InputError, match=r"b\.npz: holds no train_labels"):
+        userdata.register_npz("own", tmp_path / "b.npz")
+    with pytest.raises(InputError, match="no folder of images"):
+        userdata.register_image_folder("own", tmp_path, size=(8, 8))
