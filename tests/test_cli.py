@@ -100,6 +100,24 @@ def test_analyze_in_four_forms(bnstudy, tmp_path):
     assert "one-arm.nc: nothing to compare" in bnstudy("analyze", "one-arm.nc")[2]
 
 
+def test_analyze_at_selected_learning_rates(bnstudy):
+    small = ("--dataset", "digits", "--models", "mlp", "--inits", "default,zero", "--lr", "0.1,0.001", "--quiet",
+             "--validation-size", "200", "--epochs", "2", "--seeds", "3", "--jobs", "1")  # fmt: skip
+    assert bnstudy("baseline", *small)[0] == 0
+    code, out, err = bnstudy("analyze", "results/baseline", "--select", "lr")
+    assert (code, err) == (0, "")
+    assert "Verdicts by learning rate" in out
+    assert "at the selected rates, mlp: Batch Normalization" in out
+    told = json.loads(bnstudy("analyze", "results/baseline", "--select", "lr", "--json")[1])
+    (row,) = told["selected"]["verdicts"]
+    assert row["selected_lr"]["none"] in (0.1, 0.001)
+    assert len(told["verdicts"]) == 2
+    assert "selected_lr.none" in bnstudy("analyze", "results/baseline", "--select", "lr", "--csv")[1].splitlines()[0]
+    for wrong in ("norm", ""):
+        code, out, err = bnstudy("analyze", "results/baseline", "--select", wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+
+
 def test_a_sweep_of_scales_has_three_other_inits_and_the_shipped_one_more(bnstudy):
     _, out, _ = bnstudy("init-sweep", "--scales", "0.01,1,10", "--dry-run", "--device", "cpu")
     assert (

@@ -15,13 +15,20 @@ def analyze(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV alone.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table alone.")] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(metavar="lr", help="Also judge each cell at its best rate on validation.", show_default=False),
+    ] = None,
 ) -> None:
     """Say what a study's data say about the hypothesis: effects, tests, verdicts, and a sentence a model."""
     if as_json + as_csv + as_latex > 1:
         raise InputError("analyze: give one of --json, --csv and --latex")
+    if select not in (None, "lr"):
+        raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims
     from bnstudy.analysis.assessment import assess
     from bnstudy.analysis.formats import to_csv, to_latex
+    from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
     from bnstudy.reading import open_results
@@ -30,6 +37,9 @@ def analyze(
         dataset = open_results(Path(folder))
         result = assess(dataset)
         answered = claims.claims(dataset) if claims.are_about(dataset) else []
+        if select:
+            chosen, rates = select_lr(dataset)
+            at_choice = assess(chosen)
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
@@ -39,15 +49,22 @@ def analyze(
         print(json.dumps({
             "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
             "claims": [plain(one) for one in answered], "warnings": result.attrs["warnings"],
+            **({"selected": {"verdicts": selected_rows(at_choice, rates), "sentences": sentences(at_choice)}}
+               if select else {}),
         }, indent=1, allow_nan=False))  # fmt: skip
     elif as_csv:
-        print(to_csv(rows(result)), end="")
+        print(to_csv(selected_rows(at_choice, rates) if select else rows(result)), end="")
     elif as_latex:
-        print(to_latex(verdict_table(result)), end="")
+        print(to_latex(selection_table(result, at_choice, rates) if select else verdict_table(result)), end="")
     else:
         print_table(verdict_table(result))
         for text in sentences(result).values():
             print(f"\n{text}")
+        if select:
+            print()
+            print_table(selection_table(result, at_choice, rates))
+            for text in sentences(at_choice).values():
+                print(f"\nat the selected rates, {text}")
         if answered:
             print()
             print_table(claims.claims_table(answered))
