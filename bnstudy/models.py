@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.errors import InputError
 from bnstudy.norms import Slot
-from bnstudy.registry import activations, models, norms
+from bnstudy.registry import Level, activations, models, norms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,9 +102,9 @@ def mlp(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
     return _sequential([*layers, ("output", nn.Linear(width, classes))])
 
 
-def _check_cnn(study: Any, inputs: Shape) -> None:
+def _check_cnn(study: Any, inputs: Shape, level: Level) -> None:
     side = min(inputs[1:])
-    if side >> len(study.channels) == 0:
+    if side >> len(level.widths or study.channels) == 0:
         most = side.bit_length() - 1
         raise InputError(f"images of {side} pixels can be halved {most} times: give at most {most} widths", "channels")
     if study.kernel_size % 2 == 0:
@@ -163,7 +163,7 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
     Parameters
     ----------
     model, norm : str
-        Levels of the two factors.
+        Levels of the two factors; a model's own widths and activation count before the study's.
     settings : Study
         Where `hidden`, `channels`, `kernel_size`, `activation`, `norm_eps` and `norm_momentum` are read.
     inputs : tuple of int
@@ -175,8 +175,8 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
 
     level = models.level(model)
     blocks = Blocks(
-        norm, settings.hidden, settings.channels, settings.kernel_size, settings.activation, settings.norm_eps,
-        settings.norm_momentum,
+        norm, level.widths or settings.hidden, level.widths or settings.channels, settings.kernel_size,
+        level.activation or settings.activation, settings.norm_eps, settings.norm_momentum,
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # layers draw weights as they are made; ours are set later
         return models[level.family].function(inputs, classes, blocks)

@@ -20,6 +20,7 @@ from typing import Any
 from bnstudy.errors import InputError
 
 PLUGIN_GROUP = "bnstudy.plugins"
+MOST_UNITS = 100_000  # of a layer
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,19 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a factor: an entry's name and, where it takes one, its value."""
+    """One level of a factor: an entry's name and, where it takes one, its value; of a model, what it is built with."""
 
     family: str
     value: float | None = None
+    widths: tuple[int, ...] = ()
+    activation: str = ""
 
     @property
     def label(self) -> str:
-        """The canonical spelling, e.g. ``scaled-normal:0.01``."""
-        return self.family if self.value is None else f"{self.family}:{self.value:g}"
+        """The canonical spelling, e.g. ``scaled-normal:0.01`` or ``mlp:256-128:tanh``."""
+        value = [] if self.value is None else [f"{self.value:g}"]
+        widths = ["-".join(map(str, self.widths))] if self.widths else []
+        return ":".join([self.family, *value, *widths, *([self.activation] if self.activation else [])])
 
 
 @dataclass(frozen=True)
@@ -172,8 +177,33 @@ class Registry(Mapping[str, Entry]):
         _load_plugins()
 
 
+class ModelRegistry(Registry):
+    """Models: a level may say the widths of its layers, and so their number, and its activation."""
+
+    def level(self, text: str) -> Level:
+        """Read ``name``, ``name:256-128``, ``name:tanh`` or both; InputError says what is wrong with it."""
+        name, *parts = text.strip().split(":")
+        widths: tuple[int, ...] = ()
+        activation = ""
+        entry = self[name]
+        for part in parts:
+            numbers = part.split("-")
+            if not widths and all(
+                n.isdecimal() and n.isascii() and len(n) < 7 and 0 < int(n) <= MOST_UNITS for n in numbers
+            ):
+                widths = tuple(map(int, numbers))
+            elif not activation and part in activations:
+                activation = part
+            else:
+                raise InputError(
+                    f"{text[:60]!r}: {part[:60]!r} is neither widths, such as 256-128, nor an activation "
+                    f"({', '.join(activations)})"
+                )
+        return Level(entry.name, None, widths, activation)
+
+
 datasets = Registry("dataset", "bnstudy.data")
-models = Registry("model", "bnstudy.models")
+models = ModelRegistry("model", "bnstudy.models")
 activations = Registry("activation", "bnstudy.models")
 norms = Registry("norm", "bnstudy.norms")
 initializers = Registry("initializer", "bnstudy.inits")

@@ -227,9 +227,10 @@ class Study(BaseModel):
         if self.n_runs > MAX_RUNS:
             raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
         for model in self.models:
-            facts = registry.models[registry.models.level(model).family].about
+            level = registry.models.level(model)
+            facts = registry.models[level.family].about
             if check := facts.get("check"):
-                check(self, about["shape"])
+                check(self, about["shape"], level)
             for norm in self.norms:
                 needs_space = registry.norms[registry.norms.level(norm).family].about.get("needs_space")
                 if needs_space and not facts.get("has_space", True):

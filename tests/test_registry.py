@@ -95,3 +95,31 @@ def test_entry_points_are_found(tmp_path):
         [sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "{'ones': 'poor'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "widths", "activation"),
+    [
+        ("mlp", "mlp", (), ""),
+        (" mlp:64 ", "mlp:64", (64,), ""),
+        ("mlp:256-128", "mlp:256-128", (256, 128), ""),
+        ("cnn:tanh", "cnn:tanh", (), "tanh"),
+        ("mlp:gelu:8-8-8", "mlp:8-8-8:gelu", (8, 8, 8), "gelu"),
+    ],
+)
+def test_a_model_may_say_its_widths_and_activation(text, label, widths, activation):
+    level = registry.models.level(text)
+    assert (level.family, level.label, level.widths, level.activation) == (
+        label.split(":")[0],
+        label,
+        widths,
+        activation,
+    )
+    assert registry.models.level(label) == level
+
+
+@pytest.mark.parametrize("text", ["mlp:", "mlp:0", "mlp:8-", "mlp:-8", "mlp:8:8", "mlp:tanh:relu", "mlp:tahn",
+                                  "mlp:١٢", "mlp:99999999", "mlp:8--8", "xyz:8"])  # fmt: skip
+def test_wrong_models(text):
+    with pytest.raises(InputError):
+        registry.models.level(text)

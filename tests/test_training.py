@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from bnstudy import data, initialization, models, registry, schema, streams, training
+from bnstudy.errors import InputError
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
 from bnstudy.study import Study
@@ -181,3 +182,19 @@ def test_a_gpus_capacity_is_what_its_free_memory_holds(monkeypatch):
     for free, wanted in ((0, 1), (8 * batch, 4), (10**15, 512)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**15))
         assert training.capacity(study, "cuda") == wanted
+
+
+def test_depth_width_and_activation_are_levels_of_the_model():
+    study = study_of(models="mlp:16,mlp:16-8:tanh,cnn:2", norms="none", inits="default", seeds=1, epochs=1)
+    assert study.models == ("mlp:16", "mlp:16-8:tanh", "cnn:2")
+    shape, classes = (1, 8, 8), 10
+    counted = {m: training.count_parameters(study, m, "none", shape, classes) for m in study.models}
+    assert counted == {
+        "mlp:16": 64 * 16 + 16 + 16 * 10 + 10,
+        "mlp:16-8:tanh": 64 * 16 + 16 + 16 * 8 + 8 + 8 * 10 + 10,
+        "cnn:2": 9 * 2 + 2 + 2 * 16 * 10 + 10,
+    }
+    network = models.build("mlp:16-8:tanh", "none", study, shape, classes)
+    assert [type(layer).__name__ for layer in network][2] == "Tanh"
+    with pytest.raises(InputError, match="halved 3 times"):
+        study_of(models="cnn:2-2-2-2")

@@ -60,7 +60,13 @@ def some_seeds(count: int) -> str:
 
 def title(model: str, *rest: str) -> str:
     """A panel's title: the model, and what else it shows."""
-    return " ".join([style.shorten(model.upper(), 20), *rest])
+    return " ".join([style.shorten(model_name(model), 24), *rest])
+
+
+def model_name(model: str) -> str:
+    """A model's label with its family in capitals: ``MLP:256-128:tanh``."""
+    family, colon, rest = model.partition(":")
+    return family.upper() + colon + rest
 
 
 def roles(dataset: xr.Dataset) -> dict[str, str]:
@@ -85,7 +91,7 @@ def by_model_and_init(
                 panel = axes[row, i % columns]
                 yield panel, model, init
                 role = roles(dataset)[init]
-                panel.set_title(f"{style.shorten(model.upper(), 10)}: {style.shorten(init, 20)}"
+                panel.set_title(f"{style.shorten(model_name(model), 18)}: {style.shorten(init, 20)}"
                                 + (f" ({role})" if role else ""))  # fmt: skip
                 panel.set_ylabel(ylabel if i % columns == 0 else "")
                 last = row + 1 == rows * len(models) or (i + columns >= len(inits) and m == len(models) - 1)
