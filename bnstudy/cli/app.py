@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bnstudy.cli import judging, looking, training
+from bnstudy.cli import judging, looking, probing, training
 from bnstudy.cli.options import option_name
 from bnstudy.errors import BnstudyError, DataWarning, InputError, one_line
 
@@ -27,6 +27,7 @@ for name, command in (
     ("init-sweep", training.init_sweep),
     ("run", training.run),
     ("plan", training.plan),
+    ("probe", probing.probe),
     ("extend", training.extend),
     ("merge", training.merge),
     ("status", looking.status),

@@ -33,15 +33,13 @@ EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "seeds", "epochs")
 @study_options()
 def baseline(settings: dict[str, str], running: Running) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    _run(_load(_shipped("baseline"), settings), running)
+    _run(study_named("baseline", settings), running)
 
 
 @study_options(scales=True)
 def init_sweep(settings: dict[str, str], running: Running) -> None:
     """Train both models, with and without BN, over a grid of good and bad initializations."""
-    if "scales" in settings:
-        settings = {"inits": OTHERS, **settings}
-    _run(_load(_shipped("init_sweep"), settings), running)
+    _run(study_named("init-sweep", settings), running)
 
 
 @study_options()
@@ -75,8 +73,7 @@ def plan(
     measure: Annotated[bool, typer.Option("--time", help="Estimate hours, from a few steps of each arm.")] = False,
 ) -> None:
     """Show what a study would run, what it costs, and what its design cannot show."""
-    path = _shipped(SHIPPED[study_file]) if study_file in SHIPPED else Path(study_file)
-    _print_plan(_load(path, settings), out, device, shard, measure)
+    _print_plan(study_named(study_file, settings), out, device, shard, measure)
 
 
 def merge(
@@ -159,6 +156,13 @@ def _load(path: Path, settings: Mapping[str, Any]) -> Study:
         if error.key and error.key not in settings:
             raise InputError(f"{path}: {error}") from None
         raise
+
+
+def study_named(name: str, settings: Mapping[str, Any]) -> Study:
+    """A study by its file, or one that comes with the package by its command; with options laid over it."""
+    if name == "init-sweep" and "scales" in settings:
+        settings = {"inits": OTHERS, **settings}
+    return _load(_shipped(SHIPPED[name]) if name in SHIPPED else Path(name), settings)
 
 
 def _shipped(name: str) -> Path:

@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from bnstudy import files
+
 # Okabe & Ito's colours, in an order whose greys differ; the line and marker tell the same.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 LINES: tuple[Any, ...] = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)), (0, (3, 1)))
@@ -120,6 +122,15 @@ def source(dataset: xr.Dataset) -> str:
     """What the data are, for a title: the study's title and data set."""
     title = shorten(str(dataset.attrs.get("title", "study")), 60)
     return f"{title} ({dataset.attrs['dataset']})" if "dataset" in dataset.attrs else title
+
+
+def write_to(figure: Figure, path: Path) -> None:
+    """Write a figure as the ending of `path` says, in place only when it is whole."""
+
+    def fill(temporary: Path) -> None:
+        write(figure, temporary, path.suffix[1:])
+
+    files.write_atomically(path, fill)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

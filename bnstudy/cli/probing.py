@@ -1,0 +1,79 @@
+"""The command that looks at networks before they train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnstudy.cli.options import DataDir, study_options
+from bnstudy.cli.training import study_named
+from bnstudy.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@study_options(scales=True, running=False)
+def probe(
+    study_file: Annotated[
+        str, typer.Argument(metavar="[STUDY.toml]", help="A study file, baseline or init-sweep.")
+    ] = "init-sweep",
+    settings: dict[str, str] = {},  # noqa: B006 (the options that were given, put in by the decorator)
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Also store the measures as netCDF.", show_default=False)
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option("--figure", metavar="FILE", help="Also draw them, as .png or .svg.", show_default=False),
+    ] = None,
+) -> None:
+    """Look at every cell's signals and gradients before training: what is dead, vanishes, explodes or is all alike."""
+    if figure and Path(figure).suffix not in (".png", ".svg"):
+        raise InputError(f"must end in .png or .svg, not {figure[:60]!r}", "figure")
+    from bnstudy import data
+    from bnstudy.analysis.prognosis import probe_table, prognoses
+    from bnstudy.cli.tables import print_table
+    from bnstudy.probes import probe as measure
+
+    study = study_named(study_file, settings)
+    data.check(study.dataset, data_dir)
+    found = measure(study, data.load(study, data_dir))
+    told = prognoses(found)
+    if as_json:
+        import json
+
+        print(json.dumps([
+            {"model": model, "norm": norm, "init": init, "verdict": text,
+             "layers": _layers(found.sel(model=model, norm=norm, init=init).isel(seed=0))}
+            for (model, norm, init), text in told.items()
+        ], indent=1, allow_nan=False))  # fmt: skip
+    else:
+        print_table(probe_table(found))
+        print()
+        for (model, norm, init), text in told.items():
+            print(f"{model}, {norm}, {init}: {text}")
+    if out:
+        from bnstudy import files
+
+        files.write_atomically(Path(out), found.to_netcdf)
+    if figure:
+        from bnstudy.figures import probes, style
+
+        with style.house_style():
+            style.write_to(probes.probe_figure(found), Path(figure))
+
+
+def _layers(cell: xr.Dataset) -> dict[str, dict[str, float | None]]:
+    """A cell's measures by layer; None for what is not there."""
+    import math
+
+    found = {}
+    for i, layer in enumerate(cell.layer.values.tolist()):
+        values = {str(name): float(v[i]) for name, v in cell.data_vars.items() if "layer" in v.dims}
+        if not all(map(math.isnan, values.values())):
+            found[layer] = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return found
