@@ -65,6 +65,12 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
     return step
 
 
+@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD")
+def plain_sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
+    """Stochastic gradient descent without momentum: p = p - lr g. The study's momentum is not used."""
+    return sgd(parameters, lr, 0.0, weight_decay)
+
+
 def _adam(parameters: Sequence[Tensor], lr: Tensor, coupled_decay: float, decoupled_decay: float) -> Step:
     import torch
 

@@ -21,7 +21,7 @@ def steps(generator, count=20):
     ("name", "make"),
     [
         ("sgd", lambda p, lr, wd: torch.optim.SGD(p, lr, 0.9, weight_decay=wd)),
-        ("sgd-plain", lambda p, lr, wd: torch.optim.SGD(p, lr, 0.0, weight_decay=wd)),
+        ("plain-sgd", lambda p, lr, wd: torch.optim.SGD(p, lr, 0.0, weight_decay=wd)),
         ("adam", lambda p, lr, wd: torch.optim.Adam(p, lr, weight_decay=wd)),
         ("adamw", lambda p, lr, wd: torch.optim.AdamW(p, lr, weight_decay=wd)),
     ],
@@ -29,9 +29,7 @@ def steps(generator, count=20):
 def test_each_replica_is_what_torch_gives_alone(generator, name, make, decay):
     starts, grads = steps(generator)
     ours = [p.clone().requires_grad_() for p in starts]
-    momentum = 0.0 if name == "sgd-plain" else 0.9
-    rule = optimizers[name.removesuffix("-plain")].function
-    step = rule(ours, torch.tensor(RATES, dtype=torch.float64), momentum, decay)
+    step = optimizers[name].function(ours, torch.tensor(RATES, dtype=torch.float64), 0.9, decay)
     for some in grads:
         for p, g in zip(ours, some, strict=True):
             p.grad = g.clone()
