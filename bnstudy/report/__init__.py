@@ -27,11 +27,11 @@ def write_report(source: str | Path, out: str | Path | None = None) -> Path:
     """
     source = Path(source)
     dataset = open_results(source)
-    from bnstudy.report.page import render  # takes long to load, and a wrong source is told before
-
-    page = render(dataset)
     target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
-    files.write_text(target, page)
+    files.check_folder(target.parent)
+    from bnstudy.report.page import render  # takes long to load, and what is wrong is told before
+
+    files.write_text(target, render(dataset))
     return target
