@@ -35,12 +35,13 @@ def probe(
     if figure and Path(figure).suffix not in (".png", ".svg"):
         raise InputError(f"must end in .png or .svg, not {figure[:60]!r}", "figure")
     from bnstudy import data
+
+    study = study_named(study_file, settings)
+    data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.prognosis import probe_table, prognoses
     from bnstudy.cli.tables import print_table
     from bnstudy.probes import probe as measure
 
-    study = study_named(study_file, settings)
-    data.check(study.dataset, data_dir)
     found = measure(study, data.load(study, data_dir))
     told = prognoses(found)
     if as_json:
