@@ -45,7 +45,7 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
         Where to measure times; without it none are measured.
     """
     counted = {arm: run_epoch_operations(study, *arm) for arm in study.arms()}
-    timed: dict[tuple[Arm, int], float] = {}
+    timed: dict[tuple[Arm, int, int], float] = {}
     found = []
     for part in parts:
         operations, seconds = 0.0, 0.0
@@ -54,7 +54,7 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
             arm = (ensemble.runs[0].model, ensemble.runs[0].norm)
             operations += counted[arm] * size
             if device:
-                key = (arm, len(ensemble.runs))
+                key = (arm, ensemble.runs[0].batch_size, len(ensemble.runs))
                 if key not in timed:
                     timed[key] = run_epoch_seconds(study, ensemble, device)
                 seconds += timed[key] * size
@@ -76,7 +76,8 @@ def run_epoch_operations(study: Study, model: str, norm: str) -> float:
 def run_epoch_seconds(study: Study, ensemble: Ensemble, device: str) -> float:
     """Seconds of one epoch of one run in an ensemble, from a few steps on random data on one thread of this machine."""
     about = registry.datasets[study.dataset].about
-    n = min(study.n_train, STEPS * study.batch_size)
+    batch = ensemble.runs[0].batch_size
+    n = min(study.n_train, STEPS * batch)
     share = n / study.n_train
     draws = streams.generator("cost", study.dataset)
 
@@ -86,7 +87,8 @@ def run_epoch_seconds(study: Study, ensemble: Ensemble, device: str) -> float:
         return images.to(device), torch.randint(about["classes"], (size,), generator=draws).to(device)
 
     data = Data(samples(study.n_train), None, samples(about["test_size"] + study.validation_size), about["classes"], "")
-    short = Study.make({**study.model_dump(), "epochs": 2, "validation_size": 0, "train_size": n})
+    few = {"epochs": 2, "validation_size": 0, "train_size": n, "batch_size": batch}
+    short = Study.make({**study.model_dump(), **few})
     times: list[float] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -24,10 +24,11 @@ from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.formats import harmless
 from bnstudy.errors import InputError
 from bnstudy.reading import open_results
-from bnstudy.schema import CURVE_DIMS, RUN_DIMS, Status
+from bnstudy.schema import CURVE_DIMS, FURTHER_DIMS, Status, with_further
 
 EVENTS = "events.out.tfevents."
 FORMATS = ("csv", "parquet", "tensorboard")
+NAMED = ("model", "norm", "init", "optimizer")  # factors whose labels say what they are
 CODES = ("init_family", "init_value", "init_role")
 
 
@@ -65,8 +66,9 @@ def export(source: str | Path, form: str, out: str | Path | None = None) -> list
 
 def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
     """A row a run and epoch: the factors, the epoch, and every curve."""
-    curves = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(CURVE_DIMS)]
-    return _table(dataset, curves, CURVE_DIMS)
+    dims = _dims(dataset)
+    curves = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(dims)]
+    return _table(dataset, curves, dims)
 
 
 def run_table(dataset: xr.Dataset) -> pd.DataFrame:
@@ -80,20 +82,26 @@ def run_table(dataset: xr.Dataset) -> pd.DataFrame:
         final_accuracy=responses.final(dataset, "test_accuracy"),
         mean_accuracy=responses.mean_accuracy(dataset),
     )
-    names = [str(name) for name, values in runs.data_vars.items() if values.dims and set(values.dims) <= set(RUN_DIMS)]
-    table = _table(runs, names, RUN_DIMS)
+    dims = _dims(dataset)[:-1]
+    names = [str(name) for name, values in runs.data_vars.items() if values.dims and set(values.dims) <= set(dims)]
+    table = _table(runs, names, dims)
     for code in reversed(CODES):
         if code in dataset.coords:
-            table.insert(len(RUN_DIMS), code, table["init"].map(dict(zip(dataset.init.values, dataset[code].values,
+            table.insert(len(dims), code, table["init"].map(dict(zip(dataset.init.values, dataset[code].values,
                                                                          strict=True))))  # fmt: skip
     if "status" in table:
         table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
     return table
 
 
+def _dims(dataset: xr.Dataset) -> tuple[str, ...]:
+    """The dimensions of a study's curves, in order, epoch last."""
+    return with_further(CURVE_DIMS, [name for name in FURTHER_DIMS if name in dataset.dims])
+
+
 def _table(dataset: xr.Dataset, names: list[str], dims: tuple[str, ...]) -> pd.DataFrame:
     """Variables side by side, in the order of `dims`; the factors are columns."""
-    like = dataset.test_accuracy.isel({dim: 0 for dim in CURVE_DIMS if dim not in dims}, drop=True)
+    like = dataset.test_accuracy.isel({dim: 0 for dim in _dims(dataset) if dim not in dims}, drop=True)
     columns: dict[str, Any] = {}
     sizes = [dataset.sizes[dim] for dim in dims]
     for position, dim in enumerate(dims):
@@ -135,15 +143,16 @@ def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
 
 def _runs(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Every observed run: the path of its folder, and its curves by TensorBoard's tags."""
-    names = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(CURVE_DIMS)]
-    curves = {name: dataset[name].transpose(*CURVE_DIMS).values for name in names}
-    seen = responses.observed(dataset).transpose(*RUN_DIMS).values
+    dims = _dims(dataset)
+    names = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == set(dims)]
+    curves = {name: dataset[name].transpose(*dims).values for name in names}
+    seen = responses.observed(dataset).transpose(*dims[:-1]).values
     several = {dim for dim in ("optimizer", "lr") if dataset.sizes[dim] > 1}
     used: set[str] = set()
     for where in zip(*np.nonzero(seen), strict=True):
         labels = [
-            _word(f"{'seed-' if dim == 'seed' else 'lr-' if dim == 'lr' else ''}{dataset[dim].values[i]}")
-            for dim, i in zip(RUN_DIMS, where, strict=True)
+            _word(("" if dim in NAMED else f"{dim.replace('_', '-')}-") + str(dataset[dim].values[i]))
+            for dim, i in zip(dims[:-1], where, strict=True)
             if dim not in ("optimizer", "lr") or dim in several
         ]
         run = "/".join(labels)

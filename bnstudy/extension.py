@@ -12,7 +12,7 @@ from bnstudy.plan import Ensemble, make_plan
 from bnstudy.store import Store
 from bnstudy.study import Run, Study
 
-FACTORS = ("models", "norms", "inits", "optimizers", "lr", "seeds")
+FACTORS = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weight_decay", "seeds")
 
 
 def extended(study: Study, settings: Mapping[str, Any]) -> Study:
@@ -23,8 +23,8 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     study : Study
         What there is.
     settings : mapping
-        For ``models``, ``norms``, ``inits`` (or ``scales``), ``optimizers``, ``lr`` and ``seeds``, levels to have
-        besides those there are, written as in a study; for ``epochs``, how many in all.
+        For ``models``, ``norms``, ``inits`` (or ``scales``), ``optimizers``, ``lr``, ``batch_size``, ``weight_decay``
+        and ``seeds``, levels to have besides those there are, written as in a study; for ``epochs``, how many in all.
 
     Raises
     ------

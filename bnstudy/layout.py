@@ -32,13 +32,16 @@ def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]
         "init": np.array(study.inits, dtype=object),
         "optimizer": np.array(study.optimizers, dtype=object),
         "lr": np.array(study.lr, dtype=np.float64),
+        "batch_size": np.array(study.batch_size, dtype=np.int64),
+        "weight_decay": np.array(study.weight_decay, dtype=np.float64),
         "seed": np.array(study.seeds, dtype=np.int64),
         "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
         "init_family": np.array([level.family for level in levels], dtype=object),
         "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
         "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
     }
-    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
+    shown = [v for v in schema.COORDS if v.name not in schema.FURTHER_DIMS or v.name in study.further]
+    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in shown}
 
 
 def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
@@ -55,7 +58,8 @@ def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, s
         name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
         for name in ("model", "norm", "init", "optimizer")
     }
-    numbers = {"lr": ("run", [run.lr for run in runs]), "seed": ("run", np.array([run.seed for run in runs], np.int64))}
+    kinds = {"lr": np.float64, "batch_size": np.int64, "weight_decay": np.float64, "seed": np.int64}
+    numbers = {name: ("run", np.array([getattr(run, name) for run in runs], kind)) for name, kind in kinds.items()}
     return xr.Dataset(data, {**labels, **numbers}, attributes)
 
 

@@ -23,7 +23,7 @@ FINER = 8
 class Ensemble:
     """Replicas of one model and norm that train together in one module, and are stored together.
 
-    The runs are ordered by seed; those of one seed see the same batches.
+    They share optimizer, batch size and weight decay, and are ordered by seed; those of one seed see the same batches.
     """
 
     index: int
@@ -79,8 +79,12 @@ def make_plan(
     return tuple(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
 
 
-def _arm(study: Study, run: Run) -> tuple[int, int, int]:
-    return study.models.index(run.model), study.norms.index(run.norm), study.optimizers.index(run.optimizer)
+def _arm(study: Study, run: Run) -> tuple[int, ...]:
+    """What the runs of an ensemble share, as a key to sort by."""
+    return (
+        study.models.index(run.model), study.norms.index(run.norm), study.optimizers.index(run.optimizer),
+        study.batch_size.index(run.batch_size), study.weight_decay.index(run.weight_decay),
+    )  # fmt: skip
 
 
 def _chunks(items: list[T], most: int) -> Iterator[list[T]]:

@@ -39,7 +39,7 @@ def probe(study: Study, data: Data) -> xr.Dataset:
     Parameters
     ----------
     study : Study
-        What is asked; its batch size is the batch.
+        What is asked; its first batch size is the batch.
     data : Data
         The study's.
 
@@ -75,10 +75,10 @@ def _probe_one(
 ) -> tuple[dict[str, dict[str, float]], float]:
     """What each weight layer shows, by its name; and the loss."""
     images, labels = data.train
-    batch = streams.batch_order(seed, 1, len(labels))[: study.batch_size]
+    batch = streams.batch_order(seed, 1, len(labels))[: study.batch_size[0]]
     network = models.build(model, norm, study, data.shape, data.classes)
     level = registry.initializers.level(init)
-    initialization.initialize(network, level, seed, study.init_scope, images[: study.batch_size])
+    initialization.initialize(network, level, seed, study.init_scope, images[: study.batch_size[0]])
     network.train()
     layers = initialization.weight_layers(network)
     last = list(layers)[-1]

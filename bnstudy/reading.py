@@ -113,9 +113,10 @@ def _received(file: BinaryIO) -> xr.Dataset:
 
 def _problem(dataset: xr.Dataset) -> str:
     """What is wrong with a dataset, in a few words; empty if nothing is."""
-    if "test_accuracy" not in dataset or set(dataset.test_accuracy.dims) != set(schema.CURVE_DIMS):
+    further = set(dataset.test_accuracy.dims) - set(schema.CURVE_DIMS) if "test_accuracy" in dataset else {""}
+    if not further <= set(schema.FURTHER_DIMS) or not set(schema.CURVE_DIMS) <= set(dataset.test_accuracy.dims):
         return f"it needs test_accuracy over {', '.join(schema.CURVE_DIMS)}"
-    for dim in schema.CURVE_DIMS:
+    for dim in schema.with_further(schema.CURVE_DIMS, sorted(map(str, further))):
         if dim not in dataset.coords or dataset[dim].dims != (dim,):
             return f"its dimension {dim} has no labels"
         labels = dataset[dim].values

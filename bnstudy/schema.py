@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 CELL_DIMS = ("model", "norm", "init", "optimizer", "lr")
 RUN_DIMS = (*CELL_DIMS, "seed")
+FURTHER_DIMS = (
+    "batch_size",
+    "weight_decay",
+)  # dimensions, before seed, of studies that have several levels of them
 CURVE_DIMS = (*RUN_DIMS, "epoch")
 ARM_DIMS = ("model", "norm")
 
@@ -19,6 +24,12 @@ class Status(IntEnum):
     DONE = 1
     DIVERGED = 2
     FAILED = 3
+
+
+def with_further(dims: Sequence[str], further: Sequence[str]) -> tuple[str, ...]:
+    """Dimensions with further factors put in before the seed; those without a seed as they are."""
+    at = list(dims).index("seed") if "seed" in dims else None
+    return tuple(dims) if at is None else (*dims[:at], *further, *dims[at:])
 
 
 STATUS_MEANINGS = " ".join(status.name.lower() for status in Status)
@@ -35,6 +46,10 @@ class Variable:
     dtype: str = "float32"
     fill: Any = float("nan")
     attrs: dict[str, Any] = field(default_factory=dict)
+
+    def over(self, further: Sequence[str]) -> tuple[str, ...]:
+        """Its dimensions in a study with further factors."""
+        return with_further(self.dims, further)
 
 
 CURVES = (
@@ -87,6 +102,8 @@ COORDS = (
     Variable("init", ("init",), "weight initialization", dtype="str"),
     Variable("optimizer", ("optimizer",), "optimizer", dtype="str"),
     Variable("lr", ("lr",), "learning rate", dtype="float64"),
+    Variable("batch_size", ("batch_size",), "samples a step", dtype="int64"),
+    Variable("weight_decay", ("weight_decay",), "weight decay", dtype="float64"),
     Variable("seed", ("seed",), "random seed, shared by every cell", dtype="int64"),
     Variable("epoch", ("epoch",), "epochs trained", "epoch", dtype="int32"),
     Variable("init_family", ("init",), "initializer without its value", dtype="str"),

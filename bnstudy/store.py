@@ -322,8 +322,9 @@ class Store:
         variables = schema.variables(study.validation_size > 0)
         coords = layout.coords(study)
         sizes = {name: len(values) for name, (_, values, _) in coords.items()}
-        arrays = {v.name: np.full([sizes[dim] for dim in v.dims], v.fill, np.dtype(v.dtype)) for v in variables}
-        shape = [sizes[dim] for dim in schema.RUN_DIMS]
+        dims = {v.name: v.over(study.further) for v in variables}
+        arrays = {v.name: np.full([sizes[d] for d in dims[v.name]], v.fill, np.dtype(v.dtype)) for v in variables}
+        shape = [sizes[dim] for dim in schema.with_further(schema.RUN_DIMS, study.further)]
         index = {run: i for i, run in enumerate(study.runs())}
         entries, pending = self.manifest(), {e.index for e in self.pending()}
         attributes: dict[str, str] = {}
@@ -339,7 +340,7 @@ class Store:
         for (model, norm), facts in self.arms().items():
             for name in ("n_parameters", "epoch_seconds_alone"):
                 arrays[name][study.models.index(model), study.norms.index(norm)] = facts[name]
-        data = {v.name: (v.dims, arrays[v.name], schema.attributes(v)) for v in variables}
+        data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
         return xr.Dataset(data, coords, {**self._attributes(), **attributes})
 
     def _read(self, ensemble: Ensemble, digest: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bnstudy import registry
 from bnstudy.errors import InputError
+from bnstudy.schema import FURTHER_DIMS
 
 Role = Literal["well", "poor"]
 MAX_RUNS = 1_000_000
@@ -76,6 +77,8 @@ Rates = Annotated[
     tuple[Annotated[Number, Field(gt=0, allow_inf_nan=False)], ...],
     BeforeValidator(_items),
 ]
+Sizes = Annotated[tuple[Annotated[Count, Field(ge=2)], ...], BeforeValidator(_items)]
+Decays = Annotated[tuple[Annotated[Number, Field(ge=0, allow_inf_nan=False)], ...], BeforeValidator(_items)]
 Seeds = Annotated[
     tuple[Annotated[Count, Field(ge=0, le=MAX_SEED)], ...],
     BeforeValidator(_seeds),
@@ -91,6 +94,8 @@ class Run:
     init: str
     optimizer: str
     lr: float
+    batch_size: int
+    weight_decay: float
     seed: int
 
 
@@ -135,9 +140,9 @@ class Study(BaseModel):
     norm_momentum: Annotated[Number, Field(gt=0, le=1)] = 0.1
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = 50
-    batch_size: Annotated[Count, Field(ge=2)] = 100
+    batch_size: Sizes = (100,)
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[Number, Field(ge=0, allow_inf_nan=False)] = 0.0
+    weight_decay: Decays = (0.0,)
 
     target_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.98
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
@@ -201,7 +206,7 @@ class Study(BaseModel):
         known = REGISTRIES[info.field_name]
         return _distinct(tuple(known.level(label).label for label in labels))
 
-    @field_validator("lr", "seeds")
+    @field_validator("lr", "batch_size", "weight_decay", "seeds")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return _distinct(values)
@@ -222,7 +227,7 @@ class Study(BaseModel):
             raise InputError(
                 f"must leave some of the {self.train_size} training samples to train on", "validation_size"
             )
-        if self.batch_size > self.n_train:
+        if max(self.batch_size) > self.n_train:
             raise InputError(f"is larger than the training set of {self.n_train} samples", "batch_size")
         if self.n_runs > MAX_RUNS:
             raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
@@ -273,12 +278,17 @@ class Study(BaseModel):
     @property
     def n_cells(self) -> int:
         """Combinations of levels without the seed."""
-        return len(self.models) * len(self.norms) * len(self.inits) * len(self.optimizers) * len(self.lr)
+        return math.prod(len(levels) for levels in self._levels()[:-1])
 
     @property
     def n_runs(self) -> int:
         """Cells times seeds."""
         return self.n_cells * len(self.seeds)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Those of the schema's further factors that have several levels, and so are dimensions of the dataset."""
+        return tuple(name for name in FURTHER_DIMS if len(getattr(self, name)) > 1)
 
     def arms(self) -> list[tuple[str, str]]:
         """Every combination of model and norm."""
@@ -286,8 +296,12 @@ class Study(BaseModel):
 
     def runs(self) -> Iterator[Run]:
         """Every run, the last factor fastest."""
-        levels = product(self.models, self.norms, self.inits, self.optimizers, self.lr, self.seeds)
-        return (Run(*labels) for labels in levels)
+        return (Run(*labels) for labels in product(*self._levels()))
+
+    def _levels(self) -> list[tuple[Any, ...]]:
+        """The levels of each factor, in the order of the dataset's dimensions."""
+        further = (getattr(self, name) for name in FURTHER_DIMS)
+        return [self.models, self.norms, self.inits, self.optimizers, self.lr, *further, self.seeds]
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -60,7 +60,7 @@ def train_ensemble(
     study : Study
         The settings all runs share.
     ensemble : Ensemble
-        The runs, of one model, norm and optimizer.
+        The runs, of one model, norm, optimizer, batch size and weight decay.
     data : Data
         The study's data, on `device`.
     device, dtype
@@ -78,9 +78,10 @@ def train_ensemble(
     started = time.perf_counter()
     replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled)
     lr = torch.tensor([run.lr for run in ensemble.runs], device=device, dtype=torch.float64)
-    optimizer = registry.optimizers[registry.optimizers.level(ensemble.runs[0].optimizer).family].function
-    step = optimizer(list(replicas.parameters.values()), lr, study.momentum, study.weight_decay)
-    trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, study.batch_size, step)
+    first = ensemble.runs[0]
+    optimizer = registry.optimizers[registry.optimizers.level(first.optimizer).family].function
+    step = optimizer(list(replicas.parameters.values()), lr, study.momentum, first.weight_decay)
+    trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, first.batch_size, step)
     names = [variable.name for variable in schema.curves(data.validation is not None)]
     values = {name: np.full((replicas.size, study.epochs), np.nan, np.float32) for name in names}
     diverged = np.full(replicas.size, -1, np.int32)
@@ -112,7 +113,8 @@ def build_replicas(
     compiled: bool = True,
 ) -> Replicas:
     """The initialized replicas of some runs of one model and norm."""
-    example = data.train[0][: min(len(data.train[0]), study.batch_size)].cpu()
+    # Of the study's first batch size: a level of another one starts from the same weights.
+    example = data.train[0][: min(len(data.train[0]), study.batch_size[0])].cpu()
     networks = []
     for run in runs:
         network = models.build(run.model, run.norm, study, data.shape, data.classes)
@@ -144,7 +146,7 @@ def replica_bytes(study: Study, model: str, norm: str, shape: tuple[int, int, in
             module.register_forward_hook(count)
     network(torch.zeros(2, *shape))  # two samples, for batch norm
     parameters = sum(p.numel() for p in network.parameters())
-    return 4 * (2 * (values // 2) * study.batch_size + 4 * parameters)
+    return 4 * (2 * (values // 2) * max(study.batch_size) + 4 * parameters)
 
 
 def count_parameters(study: Study, model: str, norm: str, data_shape: tuple[int, int, int], classes: int) -> int:
@@ -162,9 +164,9 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
     device = data.train[0].device
     network = models.build(model, norm, study, data.shape, data.classes).to(device)
     initialization.initialize(network, registry.initializers.level("default"), 0)
-    optimizer = torch.optim.SGD(network.parameters(), study.lr[0], study.momentum, weight_decay=study.weight_decay)
+    optimizer = torch.optim.SGD(network.parameters(), study.lr[0], study.momentum, weight_decay=study.weight_decay[0])
     images, labels = data.train
-    parts = list(batches(len(labels), study.batch_size))
+    parts = list(batches(len(labels), study.batch_size[0]))
     order = streams.batch_order(0, 1, len(labels)).to(device)
     _plain_step(network, optimizer, images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
     started, steps = time.perf_counter(), 0

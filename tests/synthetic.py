@@ -38,7 +38,7 @@ def make_dataset(
         "init_value": np.array(numbers),
         "init_role": ["well" if init in well else "poor" for init in inits],
     }
-    coords = {v.name: (v.dims, columns[v.name]) for v in schema.COORDS}
+    coords = {v.name: (v.dims, columns[v.name]) for v in schema.COORDS if v.name in columns}
     sizes = {name: len(column) for name, column in columns.items()}
     shape = tuple(sizes[dim] for dim in schema.CURVE_DIMS)
     time = np.arange(1, epochs + 1) / epochs

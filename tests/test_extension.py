@@ -59,7 +59,7 @@ def test_declared_roles_stay():
 @pytest.mark.parametrize(
     ("asked", "key"),
     [({}, None), ({"seeds": "2"}, None), ({"epochs": "2"}, "epochs"), ({"epochs": "1"}, "epochs"),
-     ({"inits": "zreo"}, "inits"), ({"scales": "0"}, "scales"), ({"batch_size": "7"}, "batch_size")],
+     ({"inits": "zreo"}, "inits"), ({"scales": "0"}, "scales"), ({"momentum": "0.5"}, "momentum")],
 )  # fmt: skip
 def test_nothing_new_or_something_wrong_is_refused(asked, key):
     with pytest.raises(InputError) as caught:

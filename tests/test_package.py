@@ -38,7 +38,7 @@ def test_the_shipped_studies_are_table_1():
     for name in ("baseline", "init_sweep"):
         study = Study.load(ROOT / "studies" / f"{name}.toml")
         table_1 = (study.lr, study.batch_size, study.weight_decay, study.momentum, study.epochs)
-        assert table_1 == ((0.01,), 100, 0.0, 0.9, 50)
+        assert table_1 == ((0.01,), (100,), (0.0,), 0.9, 50)
 
 
 def test_a_study_shows_itself_in_a_notebook():

@@ -23,6 +23,7 @@ import xarray as xr
 
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.criteria import Criteria, criteria_of, roles_of
+from bnstudy.analysis.further import folded
 from bnstudy.errors import InputError
 
 PLAIN = "none"  # the arm without a normalization layer
@@ -66,7 +67,8 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     dataset : Dataset
-        At least ``test_accuracy`` over the seven dimensions and ``init_role`` over ``init``.
+        At least ``test_accuracy`` over the seven dimensions and ``init_role`` over ``init``. Further factors are
+        folded into the optimizer's levels first.
 
     Returns
     -------
@@ -84,6 +86,7 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
     InputError
         There are no roles, no arm without a norm, or none with one.
     """
+    dataset = folded(dataset)
     criteria, roles = criteria_of(dataset), roles_of(dataset)
     others = [str(norm) for norm in dataset.norm.values if norm != PLAIN]
     if PLAIN not in dataset.norm.values or not others:

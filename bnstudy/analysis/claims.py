@@ -17,6 +17,7 @@ import xarray as xr
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.analysis.further import folded
 from bnstudy.analysis.table import Table
 from bnstudy.errors import InputError
 from bnstudy.schema import Status
@@ -63,6 +64,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     missing += [name for name in (PLAIN, BN) if name not in dataset.norm.values]
     if missing:
         raise InputError(f"the report's claims are about mlp and cnn with none and batch; there is no {missing[0]}")
+    dataset = folded(dataset)
     criteria = criteria_of(dataset)
     if not criteria.reference:
         raise InputError("no init is declared well, and the report's claims are about one")

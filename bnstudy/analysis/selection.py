@@ -16,6 +16,7 @@ import xarray as xr
 from bnstudy.analysis import responses
 from bnstudy.analysis.assessment import PLAIN
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.further import folded
 from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import quantity, rows
 from bnstudy.errors import InputError
@@ -43,7 +44,7 @@ def select_lr(dataset: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray]:
         raise InputError("nothing to select by: the study held out no validation samples (--validation-size)")
     if dataset.sizes["lr"] < 2:
         raise InputError("nothing to select from: the study has one learning rate (--lr 0.001,0.01,0.1 has three)")
-    rising = dataset.sortby("lr")
+    rising = folded(dataset).sortby("lr")
     score = responses.final(rising, "validation_accuracy").mean("seed").transpose(*CHOSEN, "lr").round(7)
     best = score.fillna(-1.0).argmax("lr")
     rates = rising.lr[best].where(score.notnull().any("lr"))

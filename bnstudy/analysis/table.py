@@ -11,6 +11,7 @@ import xarray as xr
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of, roles_of
+from bnstudy.analysis.further import folded
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.schema import Status
 
@@ -61,6 +62,7 @@ def report_table(dataset: xr.Dataset) -> Table:
 
     Means are over the seeds that were observed, with 95 % Student t intervals where there are two or more.
     """
+    dataset = folded(dataset)
     cell = dataset.sel(reference_cell(dataset))
     target = criteria_of(dataset).target
     arms = [(model, norm) for model in ("cnn", "mlp") for norm in ("batch", "none")]
@@ -146,6 +148,7 @@ def sweep_table(dataset: xr.Dataset) -> Table:
 
     A row a (model, init, optimizer, lr) and a column pair a norm; with more than three norms a row a cell.
     """
+    dataset = folded(dataset)
     several = [name for name in ("optimizer", "lr") if dataset.sizes[name] > 1]
     norms = [str(norm) for norm in dataset.norm.values]
     long = len(norms) > WIDEST

@@ -28,13 +28,14 @@ def analyze(
     from bnstudy.analysis import claims
     from bnstudy.analysis.assessment import assess
     from bnstudy.analysis.formats import to_csv, to_latex
+    from bnstudy.analysis.further import folded
     from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
     from bnstudy.reading import open_results
 
     try:
-        dataset = open_results(Path(folder))
+        dataset = folded(open_results(Path(folder)))
         result = assess(dataset)
         answered = claims.claims(dataset) if claims.are_about(dataset) else []
         if select:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
     """What a study would run, as pairs of a name and a value."""
     sizes = [len(ensemble.runs) for ensemble in ensembles]
-    steps = -(-study.n_train // study.batch_size)
+    steps = " or ".join(str(-(-study.n_train // size)) for size in study.batch_size)
     yield "study", f"{study.name} ({study.digest[:12]})"
     yield "folder", str(folder)
     yield "data", f"{study.dataset}, {study.n_train} training samples"
@@ -24,6 +24,8 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     yield "inits", ", ".join(f"{label} ({study.roles[label]})" for label in study.inits)
     yield "optimizers", ", ".join(study.optimizers)
     yield "learning rates", ", ".join(f"{lr:g}" for lr in study.lr)
+    for name in study.further:
+        yield name.replace("_", " "), ", ".join(f"{value:g}" for value in getattr(study, name))
     yield "seeds", _shorten(study.seeds)
     yield "runs", f"{study.n_runs} ({study.n_cells} cells × {len(study.seeds)} seeds)"
     yield "training", f"{study.epochs} epochs of {steps} steps, {study.n_runs * study.epochs} run-epochs in all"

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bnstudy import files
 from bnstudy.analysis import responses
+from bnstudy.analysis.further import folded
 from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.reading import open_results
@@ -40,6 +41,7 @@ def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = No
     names : sequence of str, optional
         Draw these alone; an unknown one is an InputError.
     """
+    dataset = folded(dataset)
     drawn = []
     for name in names or list(figures):
         entry = figures[name]

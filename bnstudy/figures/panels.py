@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bnstudy.analysis import responses
+from bnstudy.analysis.further import folded
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.table import reference_cell
 from bnstudy.figures import style
@@ -28,6 +29,7 @@ def choose(dataset: xr.Dataset, by_init: bool = False) -> tuple[xr.Dataset, str]
     With `by_init` there is a panel for each init of each model, so fewer models fit. The note is empty, or begins with
     ``; ``.
     """
+    dataset = folded(dataset)
     cell = reference_cell(dataset)
     notes = []
     if dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bnstudy import files
+from bnstudy.analysis.further import folded
 from bnstudy.errors import InputError
 from bnstudy.manifest import PAGE
 from bnstudy.reading import open_results
@@ -26,7 +27,7 @@ def write_report(source: str | Path, out: str | Path | None = None) -> Path:
         The source cannot be read, or `out` cannot be written.
     """
     source = Path(source)
-    dataset = open_results(source)
+    dataset = folded(open_results(source))
     target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
