@@ -33,6 +33,33 @@ class RootMeanSquare(nn.Module):
         return x * (x.square().mean(over, keepdim=True) + self.eps).rsqrt() * scale
 
 
+class Scalar(nn.Module):
+    """x times one learned number that begins at 0 (De & Smith 2020)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def reset_parameters(self) -> None:
+        """Back to 0."""
+        nn.init.zeros_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Residual(nn.Module):
+    """What a branch gives, added to what it took (or to a shortcut of it)."""
+
+    def __init__(self, branch: nn.Module, shortcut: nn.Module | None) -> None:
+        super().__init__()
+        self.branch = branch
+        self.shortcut = shortcut or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.branch(x)
+
+
 def standardized_weight(weight: Tensor, first: int = 1) -> Tensor:
     """Each unit's weights less their mean, over their deviation, times sqrt(2/fan_in); `first` axes count units."""
     over = tuple(range(first, weight.dim()))

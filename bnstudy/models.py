@@ -7,6 +7,7 @@ arm, since a layer's name chooses the random stream of its weights.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,16 +49,26 @@ class Blocks:
         level = norms.level(self.norm)
         entry, place = norms[level.family], norms[level.family].about.get("place", "before")
         slot = Slot(layer, layer.weight.shape[0], spatial, self.norm_eps, self.norm_momentum)
-        made = entry.function(slot, norms.value(level))
+        made = None if place == "branch" else entry.function(slot, norms.value(level))
         norm, activation = (f"norm{number}", made), (f"activation{number}", activations[self.activation].function())
         if place == "weight":
             return [(f"{name}{number}", made), activation]
         return [(f"{name}{number}", layer), *([norm, activation] if place == "before" else [activation, norm])]
 
-    def swap_norms(self, network: nn.Module) -> nn.Module:
+    def branch_end(self, channels: int, spatial: int) -> nn.Module | None:
+        """What the arm puts at the end of a residual branch of so many channels; None for most norms."""
+        level = norms.level(self.norm)
+        entry = norms[level.family]
+        if entry.about.get("place") != "branch":
+            return None
+        return entry.function(Slot(None, channels, spatial, self.norm_eps, self.norm_momentum), norms.value(level))
+
+    def swap_norms(self, network: nn.Module, ends: Collection[str] = ()) -> nn.Module:
         """Put the arm's norm in place of every batch norm of a network; the layers keep their names.
 
-        The arm ``batch`` keeps them, with the study's eps and momentum; ``none`` leaves nothing in their place.
+        The arm ``batch`` keeps them, with the study's eps and momentum; ``none`` leaves nothing in their place. Of an
+        arm that ends residual branches only the batch norms called as in `ends` are replaced, ``{"bn2"}`` for instance,
+        and the others left out.
 
         Raises
         ------
@@ -68,7 +79,10 @@ class Blocks:
 
         level = norms.level(self.norm)
         entry = norms[level.family]
-        if entry.about.get("place", "before") != "before":
+        place = entry.about.get("place", "before")
+        if place == "branch" and not ends:
+            raise InputError(f"{self.norm!r} ends branches; say which batch norms do (swap_norms(…, ends=))", "norms")
+        if place not in ("before", "branch"):
             raise InputError(f"{self.norm!r} cannot take the place of a batch norm in a network of its own", "norms")
         found = [(name, child) for name, child in network.named_modules()
                  if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d)]  # fmt: skip
@@ -78,7 +92,8 @@ class Blocks:
             spatial = 2 if isinstance(child, nn.BatchNorm2d) else 0
             slot = Slot(None, child.num_features, spatial, self.norm_eps, self.norm_momentum)
             parent, _, last = name.rpartition(".")
-            made = entry.function(slot, norms.value(level))
+            is_left_out = place == "branch" and last not in ends
+            made = None if is_left_out else entry.function(slot, norms.value(level))
             network.get_submodule(parent).add_module(last, nn.Identity() if made is None else made)
         return network
 
@@ -123,6 +138,29 @@ def cnn(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
         layers += [*blocks.unit("conv", i, convolution, spatial=2), (f"pool{i}", nn.AvgPool2d(2))]
         channels, height, width = filters, height // 2, width // 2
     return _sequential([*layers, ("flatten", nn.Flatten()), ("output", nn.Linear(channels * height * width, classes))])
+
+
+@models.register("residual-mlp", label="residual MLP", has_space=False, has_branches=True)
+def residual_mlp(inputs: Shape, classes: int, blocks: Blocks) -> nn.Module:
+    """Linear, then for each hidden width x + branch(x), then ReLU-Linear; a branch is Linear-Norm-ReLU-Linear.
+
+    Where the width changes, a linear layer stands in the shortcut.
+    """
+    from torch import nn
+
+    from bnstudy.layers import Residual
+
+    width = blocks.hidden[0]
+    layers: Layers = [("flatten", nn.Flatten()), ("stem", nn.Linear(inputs[0] * inputs[1] * inputs[2], width))]
+    for i, units in enumerate(blocks.hidden, start=1):
+        inner = blocks.unit("linear", 1, nn.Linear(width, units), spatial=0)
+        end = blocks.branch_end(units, spatial=0)
+        branch = _sequential([*inner, ("linear2", nn.Linear(units, units)), ("end", end)])
+        shortcut = nn.Linear(width, units, bias=False) if units != width else None
+        layers.append((f"block{i}", Residual(branch, shortcut)))
+        width = units
+    last = ("activation", activations[blocks.activation].function())
+    return _sequential([*layers, last, ("output", nn.Linear(width, classes))])
 
 
 @activations.register("relu", label="ReLU")

@@ -1,8 +1,9 @@
 """Norms: what is done about the signal between a weight layer and the next.
 
 A norm is one function of a :class:`Slot`, registered here with its `place`: ``before`` the activation (the default) or
-``after`` it, where it returns the layer that goes there, or None; or ``weight``, where it returns what stands in place
-of the weight layer itself. `needs_space` marks one that takes feature maps: it has no meaning after a linear layer.
+``after`` it, where it returns the layer that goes there, or None; ``weight``, where it returns what stands in place of
+the weight layer itself; or ``branch``, where it ends every branch of a residual network. `needs_space` marks one that
+takes feature maps: it has no meaning after a linear layer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ BA = "Ba, Kiros & Hinton 2016, Layer normalization"
 WU = "Wu & He 2018, Group normalization"
 ULYANOV = "Ulyanov, Vedaldi & Lempitsky 2016, Instance normalization"
 ZHANG = "Zhang & Sennrich 2019, Root mean square layer normalization"
+DE = "De & Smith 2020, Batch normalization biases residual blocks towards the identity function"
 BROCK = "Qiao et al. 2019, Micro-batch training with weight standardization; scaled as in Brock, De & Smith 2021"
 
 
@@ -105,3 +107,11 @@ def weight_standardization(slot: Slot, value: None = None) -> nn.Module | None:
 
     assert slot.layer is not None  # whoever fills a place of that kind has it
     return standardized(slot.layer)
+
+
+@norms.register("skipinit", label="SkipInit", place="branch", citation=DE)
+def skipinit(slot: Slot, value: None = None) -> nn.Module | None:
+    """No norm, but a learned factor at the end of every branch that begins at 0; for models with branches alone."""
+    from bnstudy.layers import Scalar
+
+    return Scalar()

@@ -237,9 +237,8 @@ class Study(BaseModel):
             if check := facts.get("check"):
                 check(self, about["shape"], level)
             for norm in self.norms:
-                needs_space = registry.norms[registry.norms.level(norm).family].about.get("needs_space")
-                if needs_space and not facts.get("has_space", True):
-                    raise InputError(f"{norm!r} takes feature maps, and {model!r} has none", "norms")
+                if reason := unfit(model, norm):
+                    raise InputError(reason, "norms")
         # Spelled out in full, so that the stored study says what was declared before anything ran.
         roles = {_level_of(label, "roles"): role for label, role in self.roles.items()}
         if stray := [label for label in roles if label not in self.inits]:
@@ -317,6 +316,17 @@ REGISTRIES = {
     "inits": registry.initializers,
     "optimizers": registry.optimizers,
 }
+
+
+def unfit(model: str, norm: str) -> str:
+    """Why a norm cannot be put into a model; empty where it can."""
+    facts = registry.models[registry.models.level(model).family].about
+    wants = registry.norms[registry.norms.level(norm).family].about
+    if wants.get("needs_space") and not facts.get("has_space", True):
+        return f"{norm!r} takes feature maps, and {model!r} has none"
+    if wants.get("place") == "branch" and not facts.get("has_branches"):
+        return f"{norm!r} ends residual branches, and {model!r} has none"
+    return ""
 
 
 def _level_of(label: str, key: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnstudy import models, registry
+from bnstudy import initialization, models, registry
 from bnstudy.errors import InputError
-from bnstudy.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear, standardized_weight
-from bnstudy.study import Study
+from bnstudy.layers import RootMeanSquare, Scalar, StandardizedConv2d, StandardizedLinear, standardized_weight
+from bnstudy.study import Study, unfit
 from torch import nn
 from torch.nn import functional as F
 
@@ -25,8 +25,7 @@ def first_unit(model: str) -> list[str]:
     return ["linear1", "norm1", "activation1"] if model == "mlp" else ["conv1", "norm1", "activation1", "pool1"]
 
 
-SOMEWHERE = [(norm, model) for norm in registry.norms for model in ("mlp", "cnn")
-             if model == "cnn" or not registry.norms[norm].about.get("needs_space")]  # fmt: skip
+SOMEWHERE = [(norm, model) for norm in registry.norms for model in ("mlp", "cnn") if not unfit(model, norm)]
 
 
 @pytest.mark.parametrize(("norm", "model"), SOMEWHERE)
@@ -126,3 +125,63 @@ def test_a_norm_of_feature_maps_needs_them():
     with pytest.raises(InputError, match="'instance' takes feature maps, and 'mlp' has none"):
         Study.make({"norms": "none,instance"})
     assert Study.make({"norms": "none,instance", "models": "cnn"}).norms == ("none", "instance")
+
+
+DEEP = {"hidden": ",".join(["32"] * 20)}
+
+
+def deep(norm: str) -> tuple[nn.Module, torch.Tensor]:
+    """A residual network of 20 branches under He's initialization, and images."""
+    network = build(norm, "residual-mlp", **DEEP)
+    initialization.initialize(network, registry.initializers.level("scaled-normal:1"), 0)
+    return network, torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(4))
+
+
+def test_a_residual_network_adds_its_branches_to_what_they_take():
+    network, images = deep("none")
+    x = network.stem(network.flatten(images))
+    first = network.block1
+    inner = first.branch.linear2(F.relu(first.branch.linear1(x)))
+    assert torch.allclose(first(x), x + inner)
+    assert build("batch", "residual-mlp", hidden="32,16").block2.shortcut.weight.shape == (16, 32)
+
+
+def test_skipinit_begins_as_the_identity_and_none_grows_as_a_power_of_the_depth():
+    plain, images = deep("none")
+    skip, _ = deep("skipinit")
+    sizes = []
+    for network in (plain, skip):
+        x = network.stem(network.flatten(images))
+        begin = x
+        for name, block in network.named_children():
+            if name.startswith("block"):
+                x = block(x)
+        sizes.append((x.square().mean() / begin.square().mean()).item())
+    assert sizes[1] == 1.0
+    assert 3**17 < sizes[0] < 3**22  # He: a branch gives twice the mean square it takes (THEORY 15), so 3^20
+
+
+def test_skipinit_learns_its_factors():
+    network, images = deep("skipinit")
+    labels = torch.arange(64) % 10
+    F.cross_entropy(network(images), labels).backward()
+    ends = [block.branch.end for name, block in network.named_children() if name.startswith("block")]
+    assert len(ends) == 20
+    assert all(end.weight.item() == 0 and end.weight.grad.abs().item() > 0 for end in ends)
+
+
+def test_skipinit_needs_branches():
+    with pytest.raises(InputError, match="'skipinit' ends residual branches, and 'mlp' has none"):
+        Study.make({"norms": "none,skipinit"})
+    assert Study.make({"norms": "none,skipinit", "models": "residual-mlp"}).norms == ("none", "skipinit")
+
+
+def test_in_a_network_of_the_users_skipinit_takes_the_norms_that_end_branches():
+    resnet = pytest.importorskip("torchvision").models.resnet18(num_classes=10)
+    blocks = models.Blocks("skipinit")
+    with pytest.raises(InputError, match="which batch norms do"):
+        blocks.swap_norms(resnet)
+    swapped = blocks.swap_norms(resnet, ends=["bn2"])
+    kinds = {name: type(layer) for name, layer in swapped.named_modules()}
+    assert {kind for name, kind in kinds.items() if name.endswith("bn2")} == {Scalar}
+    assert {kind for name, kind in kinds.items() if name.endswith("bn1")} == {nn.Identity}

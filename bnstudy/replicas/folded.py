@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bnstudy.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear, standardized_weight
+from bnstudy.layers import RootMeanSquare, Scalar, StandardizedConv2d, StandardizedLinear, standardized_weight
 from bnstudy.replicas.base import Replicas
 
 
@@ -163,6 +163,19 @@ class FoldedRootMeanSquare(nn.Module):
         return (apart * (square + self.eps).rsqrt() * scale).flatten(1, 2)
 
 
+class FoldedScalar(nn.Module):
+    """R scalars, each times its own channels."""
+
+    def __init__(self, layers: Sequence[Scalar]) -> None:
+        super().__init__()
+        self.weight = _stacked(layers, "weight")  # (R, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.weight is not None
+        apart = x.unflatten(1, (len(self.weight), -1))  # (batch, R, channels, ...)
+        return (apart * self.weight.view(-1, *[1] * (apart.dim() - 2))).flatten(1, 2)
+
+
 def _stacked(layers: Sequence[nn.Module], name: str) -> nn.Parameter | None:
     parameters = [getattr(layer, name) for layer in layers]
     if parameters[0] is None:
@@ -180,6 +193,7 @@ FOLDED_FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.BatchNorm3d: FoldedBatchNorm,
     nn.GroupNorm: FoldedGroupNorm,
     RootMeanSquare: FoldedRootMeanSquare,
+    Scalar: FoldedScalar,
     StandardizedLinear: FoldedStandardizedLinear,
     StandardizedConv2d: FoldedStandardizedConv,
 }
