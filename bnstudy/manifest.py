@@ -11,14 +11,17 @@ from bnstudy import sealed
 from bnstudy.errors import InputError
 
 DATASET = "curves.nc"
+DIAGNOSTICS = "diagnostics.nc"
 PAGE = "report.html"  # of `bnstudy report`; nothing depends on it
 # What a study folder holds, the folder of ensembles included.
-OWN_FILES = ("study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, "lock")
+OWN_FILES = (
+    "study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, DIAGNOSTICS, "lock",
+)  # fmt: skip
 
 
-def dataset_digests(folder: Path) -> list[str]:
+def dataset_digests(folder: Path, name: str = DATASET) -> list[str]:
     """SHA-256 of every dataset that was put, or about to be put, into a study folder; the last is the newest."""
-    return [entry["sha256"] for entry in lines(folder) if entry.get("file") == DATASET]
+    return [entry["sha256"] for entry in lines(folder) if entry.get("file") == name]
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

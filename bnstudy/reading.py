@@ -23,7 +23,7 @@ import xarray as xr
 
 from bnstudy import files, layout, schema
 from bnstudy.errors import DataWarning, InputError
-from bnstudy.manifest import DATASET, dataset_digests
+from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6
@@ -66,6 +66,21 @@ def open_results(path: str | Path) -> xr.Dataset:
     if not digests and written is not None and written != layout.fingerprint(dataset):
         warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
     return dataset
+
+
+def open_diagnostics(folder: str | Path) -> xr.Dataset:
+    """What a study looked at in training (``--diagnostics``), from its folder.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is damaged.
+    """
+    file = Path(folder) / DIAGNOSTICS
+    digests = dataset_digests(file.parent, DIAGNOSTICS) if file.is_file() else []
+    if not digests:
+        raise InputError(f"{folder}: no diagnostics there; run the study with --diagnostics")
+    return _own(file, digests)
 
 
 def _own(file: Path, digests: Sequence[str]) -> xr.Dataset:

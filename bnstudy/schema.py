@@ -15,6 +15,7 @@ FURTHER_DIMS = (
 )  # dimensions, before seed, of studies that have several levels of them
 CURVE_DIMS = (*RUN_DIMS, "epoch")
 ARM_DIMS = ("model", "norm")
+OUTPUT = "output"  # how the last weight layer is called, whatever a network calls it
 
 
 class Status(IntEnum):

@@ -32,7 +32,7 @@ import xarray as xr
 
 from bnstudy import files, layout, manifest, provenance, registry, schema, sealed
 from bnstudy.errors import InputError, LockedError
-from bnstudy.manifest import DATASET
+from bnstudy.manifest import DATASET, DIAGNOSTICS
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
 from bnstudy.study import Study
@@ -298,11 +298,21 @@ class Store:
     # ---------------------------------------------------------------- dataset
 
     def consolidate(self) -> Path:
-        """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path."""
+        """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path.
+
+        Where the study asks for diagnostics, ``diagnostics.nc`` too.
+        """
         path = self.folder / DATASET
         dataset = self.dataset()
         dataset.attrs[layout.FINGERPRINT] = layout.fingerprint(dataset)
         self._publish(path, {"file": DATASET}, lambda temporary: layout.write_netcdf(dataset, temporary))
+        if self.study.diagnostics or self.study.mechanism:
+            looked = self.diagnostics()
+            self._publish(
+                self.folder / DIAGNOSTICS,
+                {"file": DIAGNOSTICS},
+                lambda temporary: layout.write_netcdf(looked, temporary),
+            )
         return path
 
     def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> None:
@@ -343,11 +353,24 @@ class Store:
         data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
         return xr.Dataset(data, coords, {**self._attributes(), **attributes})
 
-    def _read(self, ensemble: Ensemble, digest: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    def diagnostics(self) -> xr.Dataset:
+        """What was looked at in training, as :func:`~bnstudy.layout.diagnostics_dataset` lays it out."""
+        entries, pending = self.manifest(), {e.index for e in self.pending()}
+        parts = [
+            (ensemble, layout.read_diagnostics(self._checked(ensemble, entries[self.name(ensemble)]["sha256"])))
+            for ensemble in self.plan if ensemble.index not in pending
+        ]  # fmt: skip
+        return layout.diagnostics_dataset(self.study, parts, self._attributes())
+
+    def _checked(self, ensemble: Ensemble, digest: str) -> Path:
+        """Where an ensemble lies, if it is as it was written."""
         path = self.path(ensemble)
         if files.sha256(path) != digest:
             raise InputError(f"{path}: damaged (its checksum is not the manifest's); delete it and run the study again")
-        with netCDF4.Dataset(path) as file:
+        return path
+
+    def _read(self, ensemble: Ensemble, digest: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        with netCDF4.Dataset(self._checked(ensemble, digest)) as file:
             file.set_auto_mask(False)
             names = [v.name for v in schema.variables(self.study.validation_size > 0) if v.name in file.variables]
             attributes = {name: file.getncattr(name) for name in file.ncattrs() if name != "study_hash"}

@@ -144,6 +144,9 @@ class Study(BaseModel):
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
     weight_decay: Decays = (0.0,)
 
+    diagnostics: bool = False
+    mechanism: bool = False
+
     target_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.98
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     equivalence_epochs: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 2.0

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from bnstudy import initialization, models, registry, schema, streams
 from bnstudy.data import Data
+from bnstudy.diagnostics import Diagnostics, Recorder
 from bnstudy.epochs import Trainer, batches, evaluate, weight_norm
 from bnstudy.plan import Ensemble
 from bnstudy.replicas import Replicas, replicate
@@ -34,6 +35,7 @@ class Curves:
     status: np.ndarray
     diverged_epoch: np.ndarray
     seconds: float
+    diagnostics: Diagnostics | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def train_ensemble(
     names = [variable.name for variable in schema.curves(data.validation is not None)]
     values = {name: np.full((replicas.size, study.epochs), np.nan, np.float32) for name in names}
     diverged = np.full(replicas.size, -1, np.int32)
+    recorder = Recorder(study, ensemble, data) if study.diagnostics or study.mechanism else None
+    if recorder:
+        recorder.look(replicas)
     for epoch in range(1, study.epochs + 1):
         measured = trainer.epoch(epoch)
         measured |= evaluate(replicas, data.test, "test")
@@ -96,12 +101,15 @@ def train_ensemble(
         with np.errstate(over="ignore"):  # a loss beyond float32 is stored as infinite
             for name in names:
                 values[name][alive, epoch - 1] = measured[name][alive]
+        if recorder:
+            recorder.look(replicas)
         if report:
             report(Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0))))
         if not alive.any():
             break
     status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)
-    return Curves(values, status, diverged, time.perf_counter() - started)
+    looked = recorder.result(study.epochs) if recorder else None
+    return Curves(values, status, diverged, time.perf_counter() - started, looked)
 
 
 def build_replicas(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnstudy import files
-from bnstudy.manifest import DATASET, OWN_FILES, PAGE, dataset_digests
+from bnstudy.manifest import DATASET, DIAGNOSTICS, OWN_FILES, PAGE, dataset_digests
 from bnstudy.store import Store
 
 
@@ -39,7 +39,7 @@ def verify(folder: str | Path) -> list[Finding]:
         The folder holds no study, or its study or plan cannot be read.
     """
     store = Store.open(folder)
-    found = [*_ensembles(store), *_dataset(store)]
+    found = [*_ensembles(store), *_dataset(store, DATASET), *_dataset(store, DIAGNOSTICS)]
     return sorted([*found, *_foreign(store)], key=lambda finding: str(finding.path))
 
 
@@ -58,8 +58,8 @@ def _ensembles(store: Store) -> Iterator[Finding]:
             yield Finding(path, "damaged", "delete it and run the study again")
 
 
-def _dataset(store: Store) -> Iterator[Finding]:
-    path, digests = store.folder / DATASET, dataset_digests(store.folder)
+def _dataset(store: Store, name: str) -> Iterator[Finding]:
+    path, digests = store.folder / name, dataset_digests(store.folder, name)
     if path.is_file():
         # A process killed just before the newest was put into place leaves the one before it, which is whole.
         if files.sha256(path) not in digests:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -73,6 +74,13 @@ COLUMNS = {
 }  # fmt: skip
 
 
+CELLS = ("model", "norm", "init")
+AROUND = {
+    "initial_loss": "loss", "sharpness": "sharpness", "loss_change": "loss change",
+    "gradient_change": "gradient change", "smoothness": "gradient change/distance",
+}  # fmt: skip
+
+
 def probe_table(found: xr.Dataset) -> Table:
     """A row a (model, norm, init, layer), at the first seed."""
     first = found.isel(seed=0)
@@ -93,6 +101,23 @@ def probe_table(found: xr.Dataset) -> Table:
     )
     return Table(str(found.attrs.get("title", "Probe")), ("model", "norm", "init", "layer", *COLUMNS.values()),
                  tuple(rows), notes, labels=4)  # fmt: skip
+
+
+def mechanism_table(found: xr.Dataset) -> Table:
+    """A row a (model, norm, init): the loss around the weights, at the first seed."""
+    first = found.isel(seed=0)
+    lr = float(found.attrs["lr"])
+    rows = [
+        (*labels, *("–" if math.isnan(value) else f"{value:.3g}" for value in
+                    (float(first[name].sel(dict(zip(CELLS, labels, strict=True)))) for name in AROUND)))
+        for labels in product(*(map(str, first[name].values) for name in CELLS))
+    ]  # fmt: skip
+    notes = (
+        f"sharpness: largest eigenvalue of the Hessian on one batch; plain descent at rate {lr:g} is unstable from "
+        f"{2 / lr:g} on (2/lr)",
+        "changes: the largest of loss and gradient over steps of 0.5 to 4 learning rates down the gradient",
+    )
+    return Table("Around the weights", (*CELLS, *AROUND.values()), tuple(rows), notes, labels=3)
 
 
 def _number(name: str, value: float) -> str:

@@ -35,6 +35,10 @@ STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     "validation_size": (TRAINING, "N", "Hold out this many of them for validation."),
     "target_accuracy": (TRAINING, "X", "Test accuracy whose first crossing is timed: 0.98."),
 }
+STUDY_FLAGS = {
+    "diagnostics": "Also look at every layer before the first epoch and after each: diagnostics.nc.",
+    "mechanism": "Also measure sharpness and how far gradients can be trusted, there too; slow.",
+}
 SCALES = (FACTORS, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
 
 
@@ -44,7 +48,7 @@ def option_name(key: str) -> str:
 
 
 def study_options(
-    *, scales: bool = False, running: bool = True, keys: Iterable[str] = STUDY_OPTIONS
+    *, scales: bool = False, running: bool = True, flags: bool = True, keys: Iterable[str] = STUDY_OPTIONS
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: give a command the options of these study keys, and those that say how a study is run.
 
@@ -55,6 +59,7 @@ def study_options(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def wrapper(**values: Any) -> None:
             settings = {key: values.pop(key) for key in described}
+            settings |= {key: values.pop(key) or None for key in STUDY_FLAGS if flags}
             if running:
                 values["running"] = Running(**{name: values.pop(name) for name in Running._fields})
             command(settings={key: text for key, text in settings.items() if text is not None}, **values)
@@ -62,6 +67,7 @@ def study_options(
         own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [p for p in own if p.name not in ("settings", "running")]
         parameters += [_parameter(key, *about) for key, about in described.items()]
+        parameters += [_flag(key, text) for key, text in STUDY_FLAGS.items() if flags]
         if running:
             types = get_type_hints(Running, include_extras=True)
             parameters += [_keyword(name, types[name], Running._field_defaults[name]) for name in Running._fields]
@@ -78,6 +84,11 @@ def study_options(
 def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Parameter:
     option = typer.Option(option_name(key), metavar=metavar, help=text, rich_help_panel=panel, show_default=False)
     return _keyword(key, Annotated[str | None, option], None)
+
+
+def _flag(key: str, text: str) -> inspect.Parameter:
+    option = typer.Option(option_name(key), help=text, rich_help_panel=TRAINING)
+    return _keyword(key, Annotated[bool, option], False)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

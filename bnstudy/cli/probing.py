@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@study_options(scales=True, running=False)
+@study_options(scales=True, running=False, flags=False)
 def probe(
     study_file: Annotated[
         str, typer.Argument(metavar="[STUDY.toml]", help="A study file, baseline or init-sweep.")
@@ -23,6 +23,9 @@ def probe(
     settings: dict[str, str] = {},  # noqa: B006 (the options that were given, put in by the decorator)
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    mechanism: Annotated[
+        bool, typer.Option("--mechanism", help="Also measure sharpness and how far gradients can be trusted.")
+    ] = False,
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Also store the measures as netCDF.", show_default=False)
     ] = None,
@@ -38,22 +41,25 @@ def probe(
 
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
-    from bnstudy.analysis.prognosis import probe_table, prognoses
+    from bnstudy.analysis.prognosis import mechanism_table, probe_table, prognoses
     from bnstudy.cli.tables import print_table
     from bnstudy.probes import probe as measure
 
-    found = measure(study, data.load(study, data_dir))
+    found = measure(study, data.load(study, data_dir), mechanism)
     told = prognoses(found)
     if as_json:
         import json
 
         print(json.dumps([
             {"model": model, "norm": norm, "init": init, "verdict": text,
+             **_network(found.sel(model=model, norm=norm, init=init).isel(seed=0)),
              "layers": _layers(found.sel(model=model, norm=norm, init=init).isel(seed=0))}
             for (model, norm, init), text in told.items()
         ], indent=1, allow_nan=False))  # fmt: skip
     else:
         print_table(probe_table(found))
+        if mechanism:
+            print_table(mechanism_table(found))
         print()
         for (model, norm, init), text in told.items():
             print(f"{model}, {norm}, {init}: {text}")
@@ -66,6 +72,14 @@ def probe(
 
         with style.house_style():
             style.write_to(probes.probe_figure(found), Path(figure))
+
+
+def _network(cell: xr.Dataset) -> dict[str, float | None]:
+    """A cell's measures of the whole network; None for what is not a number."""
+    import math
+
+    whole = {str(name): float(v) for name, v in cell.data_vars.items() if "layer" not in v.dims}
+    return {name: value if math.isfinite(value) else None for name, value in whole.items()}
 
 
 def _layers(cell: xr.Dataset) -> dict[str, dict[str, float | None]]:

@@ -48,7 +48,7 @@ def run(study_file: StudyFile, settings: dict[str, str], running: Running) -> No
     _run(_load(Path(study_file), settings), running)
 
 
-@study_options(scales=True, keys=EXTENDED)
+@study_options(scales=True, flags=False, keys=EXTENDED)
 def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
     """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
     from bnstudy.extension import extend as extend_study

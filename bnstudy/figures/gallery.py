@@ -15,8 +15,15 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.further import folded
 from bnstudy.errors import InputError
 from bnstudy.figures import style
-from bnstudy.reading import open_results
+from bnstudy.figures.diagnostics import diagnostics_figure
+from bnstudy.manifest import DIAGNOSTICS
+from bnstudy.reading import open_diagnostics, open_results
 from bnstudy.registry import figures
+
+LOOKED = (
+    "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
+    "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
+)
 
 
 @dataclass(frozen=True)
@@ -79,11 +86,19 @@ def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
             drawn = draw_all(dataset, folder / name)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
+        if (source / DIAGNOSTICS).is_file():
+            drawn.append(_draw_diagnostics(source, folder / name))
         sections[name] = _section(dataset, name, drawn)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
     files.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
     return [*written, folder / "README.md"]
+
+
+def _draw_diagnostics(source: Path, folder: Path) -> Drawn:
+    with style.house_style():
+        paths = style.save(diagnostics_figure(open_diagnostics(source)), folder / "diagnostics")
+    return Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths))
 
 
 def _name(dataset: xr.Dataset, source: Path) -> str:
