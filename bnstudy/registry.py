@@ -15,12 +15,15 @@ import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from bnstudy.errors import InputError
 
 PLUGIN_GROUP = "bnstudy.plugins"
 MOST_UNITS = 100_000  # of a layer
+MOST_LAYERS = 1000
+TOLD_TOGETHER = 4  # equal widths in a row, from which on their number is written
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Level:
     def label(self) -> str:
         """The canonical spelling, e.g. ``scaled-normal:0.01`` or ``mlp:256-128:tanh``."""
         value = [] if self.value is None else [f"{self.value:g}"]
-        widths = ["-".join(map(str, self.widths))] if self.widths else []
+        widths = [write_widths(self.widths)] if self.widths else []
         return ":".join([self.family, *value, *widths, *([self.activation] if self.activation else [])])
 
 
@@ -177,26 +180,49 @@ class Registry(Mapping[str, Entry]):
         _load_plugins()
 
 
+def read_widths(text: str) -> tuple[int, ...]:
+    """``256-128`` or ``100x20`` as widths; empty if it is neither."""
+    widths: list[int] = []
+    for part in text.split("-"):
+        width, times, count = part.partition("x")
+        numbers = [width, count] if times else [width]
+        if not all(n.isdecimal() and n.isascii() and len(n) < 7 and int(n) > 0 for n in numbers):
+            return ()
+        if int(width) > MOST_UNITS or len(widths) + int(count or 1) > MOST_LAYERS:
+            return ()
+        widths += [int(width)] * int(count or 1)
+    return tuple(widths)
+
+
+def write_widths(widths: tuple[int, ...]) -> str:
+    """Widths as :func:`read_widths` reads them; four or more that are equal as ``100x4``."""
+    parts: list[str] = []
+    for width, equal in groupby(widths):
+        count = len(list(equal))
+        parts += [f"{width}x{count}"] if count >= TOLD_TOGETHER else [str(width)] * count
+    return "-".join(parts)
+
+
 class ModelRegistry(Registry):
     """Models: a level may say the widths of its layers, and so their number, and its activation."""
 
     def level(self, text: str) -> Level:
-        """Read ``name``, ``name:256-128``, ``name:tanh`` or both; InputError says what is wrong with it."""
+        """Read ``name``, ``name:256-128``, ``name:100x20`` (20 layers of 100), ``name:tanh`` or both of a kind.
+
+        InputError says what is wrong with it.
+        """
         name, *parts = text.strip().split(":")
         widths: tuple[int, ...] = ()
         activation = ""
         entry = self[name]
         for part in parts:
-            numbers = part.split("-")
-            if not widths and all(
-                n.isdecimal() and n.isascii() and len(n) < 7 and 0 < int(n) <= MOST_UNITS for n in numbers
-            ):
-                widths = tuple(map(int, numbers))
+            if not widths and (found := read_widths(part)):
+                widths = found
             elif not activation and part in activations:
                 activation = part
             else:
                 raise InputError(
-                    f"{text[:60]!r}: {part[:60]!r} is neither widths, such as 256-128, nor an activation "
+                    f"{text[:60]!r}: {part[:60]!r} is neither widths, such as 256-128 or 100x20, nor an activation "
                     f"({', '.join(activations)})"
                 )
         return Level(entry.name, None, widths, activation)

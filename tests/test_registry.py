@@ -103,6 +103,9 @@ def test_entry_points_are_found(tmp_path):
         ("mlp", "mlp", (), ""),
         (" mlp:64 ", "mlp:64", (64,), ""),
         ("mlp:256-128", "mlp:256-128", (256, 128), ""),
+        ("mlp:9x5", "mlp:9x5", (9,) * 5, ""),
+        ("mlp:9-9-9-9-8", "mlp:9x4-8", (9, 9, 9, 9, 8), ""),
+        ("mlp:16-9x2:tanh", "mlp:16-9-9:tanh", (16, 9, 9), "tanh"),
         ("cnn:tanh", "cnn:tanh", (), "tanh"),
         ("mlp:gelu:8-8-8", "mlp:8-8-8:gelu", (8, 8, 8), "gelu"),
     ],
@@ -119,7 +122,7 @@ def test_a_model_may_say_its_widths_and_activation(text, label, widths, activati
 
 
 @pytest.mark.parametrize("text", ["mlp:", "mlp:0", "mlp:8-", "mlp:-8", "mlp:8:8", "mlp:tanh:relu", "mlp:tahn",
-                                  "mlp:١٢", "mlp:99999999", "mlp:8--8", "xyz:8"])  # fmt: skip
+                                  "mlp:١٢", "mlp:99999999", "mlp:8x", "mlp:8x0", "mlp:x8", "mlp:8x2x2", "mlp:8x99999", "mlp:8x600-8x600", "mlp:8--8", "xyz:8"])  # fmt: skip
 def test_wrong_models(text):
     with pytest.raises(InputError):
         registry.models.level(text)

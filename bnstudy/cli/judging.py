@@ -25,18 +25,20 @@ def analyze(
         raise InputError("analyze: give one of --json, --csv and --latex")
     if select not in (None, "lr"):
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
-    from bnstudy.analysis import claims
+    from bnstudy.analysis import claims, theory
     from bnstudy.analysis.assessment import assess
     from bnstudy.analysis.formats import to_csv, to_latex
     from bnstudy.analysis.further import folded
     from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
-    from bnstudy.reading import open_results
+    from bnstudy.manifest import DIAGNOSTICS
+    from bnstudy.reading import open_diagnostics, open_results
 
     try:
         dataset = folded(open_results(Path(folder)))
         result = assess(dataset)
+        grown = theory.growths(open_diagnostics(folder)) if (Path(folder) / DIAGNOSTICS).is_file() else []
         answered = claims.claims(dataset) if claims.are_about(dataset) else []
         if select:
             chosen, rates = select_lr(dataset)
@@ -49,7 +51,8 @@ def analyze(
         about = {name: value for name, value in result.attrs.items() if name != "warnings"}
         print(json.dumps({
             "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
-            "claims": [plain(one) for one in answered], "warnings": result.attrs["warnings"],
+            "claims": [plain(one) for one in answered], "growths": theory.plain(grown),
+            "warnings": result.attrs["warnings"],
             **({"selected": {"verdicts": selected_rows(at_choice, rates), "sentences": sentences(at_choice)}}
                if select else {}),
         }, indent=1, allow_nan=False))  # fmt: skip
@@ -69,6 +72,9 @@ def analyze(
         if answered:
             print()
             print_table(claims.claims_table(answered))
+        if grown:
+            print()
+            print_table(theory.growth_table(grown))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")
 

@@ -13,9 +13,11 @@ import xarray as xr
 from bnstudy import files
 from bnstudy.analysis import responses
 from bnstudy.analysis.further import folded
+from bnstudy.analysis.theory import growths
 from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.diagnostics import diagnostics_figure
+from bnstudy.figures.theory import growth_figure
 from bnstudy.manifest import DIAGNOSTICS
 from bnstudy.reading import open_diagnostics, open_results
 from bnstudy.registry import figures
@@ -23,6 +25,12 @@ from bnstudy.registry import figures
 LOOKED = (
     "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
     "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
+)
+
+
+GROWN = (
+    "By what factor signals (without a norm) and squared gradients (with Batch Normalization) change a layer before "
+    "training, in networks of eight hidden layers or more, beside what theory predicts for wide ones."
 )
 
 
@@ -87,7 +95,7 @@ def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if (source / DIAGNOSTICS).is_file():
-            drawn.append(_draw_diagnostics(source, folder / name))
+            drawn += _draw_diagnostics(source, folder / name)
         sections[name] = _section(dataset, name, drawn)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
@@ -95,10 +103,15 @@ def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
     return [*written, folder / "README.md"]
 
 
-def _draw_diagnostics(source: Path, folder: Path) -> Drawn:
+def _draw_diagnostics(source: Path, folder: Path) -> list[Drawn]:
+    found = open_diagnostics(source)
     with style.house_style():
-        paths = style.save(diagnostics_figure(open_diagnostics(source)), folder / "diagnostics")
-    return Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths))
+        paths = style.save(diagnostics_figure(found), folder / "diagnostics")
+        drawn = [Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths))]
+        if rows := growths(found):
+            paths = style.save(growth_figure(rows, style.source(found)), folder / "growth")
+            drawn.append(Drawn("growth", "Growth a layer, theory beside measurement", GROWN, tuple(paths)))
+    return drawn
 
 
 def _name(dataset: xr.Dataset, source: Path) -> str:
