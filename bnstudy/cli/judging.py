@@ -61,7 +61,8 @@ def analyze(
     elif as_latex:
         print(to_latex(selection_table(result, at_choice, rates) if select else verdict_table(result)), end="")
     else:
-        print_table(verdict_table(result))
+        if (told := verdict_table(result)).rows:  # no poor init, no verdict
+            print_table(told)
         for text in sentences(result).values():
             print(f"\n{text}")
         if select:

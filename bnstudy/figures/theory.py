@@ -123,7 +123,14 @@ def growth_figure(rows: list[Growth], source: str) -> Figure:
         panel.set_xticks(sorted(scales.values()), [f"{scale:g}" for scale in sorted(scales.values())])
         panel.xaxis.set_minor_locator(NullLocator())
         if kind == "signal":
-            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            predicted = sorted({one.predicted for one in shown})
+            panel.set_yticks(predicted, [f"{value:.3g}" for value in predicted])
+            panel.yaxis.set_minor_locator(NullLocator())
+        else:
+            low, high = (
+                end([*(one.measured for one in shown), *(one.predicted for one in shown)]) for end in (min, max)
+            )
+            panel.set_ylim(min(1.4, low - 0.05), max(1.7, high + 0.05))
         panel.set_xlabel("scale S of the initial weights")
         panel.legend(fontsize=7)
     axes[0, 0].set_ylabel("factor a layer")
