@@ -52,7 +52,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
     coords = {"model": list(study.models), "norm": list(study.norms), "init": list(study.inits), "seed": list(seeds),
               "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip
     attributes = {
-        "title": f"Probe of {study.title or study.name}", "study": study.to_toml(), "study_hash": study.digest,
+        "title": "Signals and gradients before training", "study": study.to_toml(), "study_hash": study.digest,
         "dataset": study.dataset, "lr": study.lr[0], **provenance.attributes("cpu"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)

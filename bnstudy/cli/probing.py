@@ -39,6 +39,8 @@ def probe(
         raise InputError(f"must end in .png or .svg, not {figure[:60]!r}", "figure")
     from bnstudy import data
 
+    if study_file == "init-sweep" and "inits" in settings and "scales" not in settings:
+        study_file = "baseline"  # whoever names inits means these alone, without the sweep's scales
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.prognosis import mechanism_table, probe_table, prognoses

@@ -54,7 +54,10 @@ def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         axes[0, column].set_xlabel("")
     axes[0, 0].set_ylabel("epochs saved")
     axes[1, 0].set_ylabel("final accuracy gained\n(percentage points)")
-    axes[0, 0].legend(loc="best")
+    if result.sizes["norm"] > 1:
+        style.legend(figure, ax, axes[0, 0])
+    else:
+        axes[0, 0].legend(loc="best")
     goal = f"{100 * criteria_of(dataset).target:g} %"
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; shaded: inits declared well; hatched: counts as "
             f"no effect; ×: no run of either arm exceeds {goal}{note}")  # fmt: skip
