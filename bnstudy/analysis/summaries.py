@@ -32,7 +32,8 @@ def mean_interval(values: xr.DataArray, dim: str = "seed", level: float = 0.95) 
         inference.interval, values, kwargs={"confidence": level}, input_core_dims=[[dim]], output_core_dims=[[], []]
     )
     mean = values.sum(dim) / n.where(n > 0)
-    return xr.Dataset({"mean": mean, "lower": ends[0], "upper": ends[1], "n": n})
+    # Where all values are equal, rounding may put the mean outside its interval.
+    return xr.Dataset({"mean": mean, "lower": np.minimum(ends[0], mean), "upper": np.maximum(ends[1], mean), "n": n})
 
 
 def share_interval(count: np.ndarray, n: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:

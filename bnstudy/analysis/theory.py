@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy import registry
+from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import study_of
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
@@ -25,6 +26,7 @@ from bnstudy.analysis.table import Table
 
 PLAIN, BN = "none", "batch"
 DEEP = 8  # hidden layers from which on a growth a layer is told: the first ones are not yet at their limit
+MOST_ROWS = 40  # of a table
 TRAINABLE = 6.0  # depths xi that can be trained (Schoenholz et al. 2017)
 BN_DEPTH = 50  # hidden layers from about which BN-ReLU networks did not train on MNIST (Yang et al. 2019)
 
@@ -68,6 +70,30 @@ def depths(dataset: xr.Dataset) -> dict[str, int]:
         if family == "mlp" and widths and len(set(widths)) == 1:
             found[label] = len(widths)
     return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def agreement(dataset: xr.Dataset, norm: str) -> tuple[int, int]:
+    """In how many cells of depth and scale, of how many, the final accuracy lies on the side that theory predicts.
+
+    Predicted to train are networks without a norm of at most :func:`trainable_depth` hidden layers, with BN those of at
+    most :data:`BN_DEPTH`; as trained counts a mean accuracy over half-way between chance and the best cell's.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With one optimizer and one learning rate, or of which the first are read.
+    norm : str
+        ``none`` or ``batch``.
+    """
+    first = dataset.isel({dim: 0 for dim in ("optimizer", "lr") if dim in dataset.dims}).sel(norm=norm)
+    deep, scales = depths(first), scales_of(first)
+    accuracy = responses.final(first, "test_accuracy").mean("seed").sel(model=list(deep), init=list(scales))
+    half = (responses.chance(dataset) + float(accuracy.max())) / 2
+    limits = [trainable_depth(scale) if norm == PLAIN else BN_DEPTH for scale in scales.values()]
+    predicted = np.array(list(deep.values()))[:, None] <= np.array(limits)[None, :]
+    seen = accuracy.transpose("model", "init")
+    right = ((seen.values > half) == predicted) & seen.notnull().values
+    return int(right.sum()), int(seen.notnull().sum())
 
 
 @dataclass(frozen=True)
@@ -124,6 +150,8 @@ def growths(found: xr.Dataset) -> list[Growth]:
                     around = mean_interval(slopes)
                     sign = 1 if what == "signal" else -1  # gradients grow towards the input
                     low, high = sorted(math.exp(sign * float(around[name])) for name in ("lower", "upper"))
+                    if not int(around["n"]):
+                        continue  # the signal overflowed
                     measured, n = math.exp(sign * float(around["mean"])), int(around["n"])
                     rows.append(Growth(model, norm, init, int(size), what, predicted, measured, low, high, n))
     return rows
@@ -162,9 +190,13 @@ def growth_table(rows: list[Growth]) -> Table:
          f"{one.low:.3f} to {one.high:.3f}", f"{100 * one.deviation:+.1f} %", str(one.n))
         for one in rows
     )  # fmt: skip
-    notes = (
+    notes: tuple[str, ...] = (
         "growth a layer at initialization, of the signal's mean square (forward) or the squared gradient (backward)",
         "predicted: S² for N(0, S²·2/fan_in) without norm; with BN by the batch size alone (Yang et al. 2019)",
     )
+    if len(shown) > MOST_ROWS:
+        deepest = rows[-1].model
+        shown = tuple(row for row in shown if row[0] == deepest)
+        notes = (*notes, "the deepest model alone; --json has all")
     header = ("model", "norm", "init", "batch", "what", "predicted", "measured", "95 % t interval", "deviation", "n")
     return Table("Theory beside measurement", header, shown, notes, labels=5)

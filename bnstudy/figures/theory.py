@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -34,7 +35,7 @@ def _has_plane(dataset: xr.Dataset) -> bool:
 )
 def phase_diagram(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A panel a norm; a cell is the mean of its seeds. The lines are theory's alone, nothing is fitted."""
-    chosen, note = folded(dataset).isel(optimizer=0, lr=0), ""
+    chosen = folded(dataset).isel(optimizer=0, lr=0)
     depths, scales = theory.depths(chosen), scaled_levels(chosen)
     norms = panels.labels(chosen, "norm")[: panels.MOST["norm"]]
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))["mean"]
@@ -60,7 +61,10 @@ def phase_diagram(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     bar.set_label("final test accuracy (%)")
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    return style.finish(figure, ax, style.source(dataset), f"{panels.seeds(chosen)}; lines: theory, not fitted{note}")
+    right, cells = theory.agreement(chosen, theory.PLAIN) if theory.PLAIN in norms else (0, 0)
+    told = f"; without BN {right} of {cells} cells end above or below half-way as their side of the line says"
+    note = f"{panels.seeds(chosen)}; lines: theory, not fitted{told if cells else ''}"
+    return style.finish(figure, ax, style.source(dataset), note)
 
 
 def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> None:
@@ -120,7 +124,9 @@ def growth_figure(rows: list[Growth], source: str) -> Figure:
                 label=f"measured: {panels.model_name(model)}, {batch} samples",
             )  # fmt: skip
         panel.set_xscale("log")
-        panel.set_xticks(sorted(scales.values()), [f"{scale:g}" for scale in sorted(scales.values())])
+        places = sorted(set(scales.values()))
+        crowded = any(later < 1.3 * earlier for earlier, later in pairwise(places))
+        panel.set_xticks(places, [f"{scale:g}" for scale in places], rotation=60 if crowded else 0)
         panel.xaxis.set_minor_locator(NullLocator())
         if kind == "signal":
             predicted = sorted({one.predicted for one in shown})

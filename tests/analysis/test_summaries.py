@@ -40,3 +40,11 @@ def test_one_value_has_no_interval_and_none_no_mean():
 def test_equal_values_have_an_interval_of_no_width():
     summary = mean_interval(xr.DataArray([2.0, 2.0, 2.0], dims="seed"))
     assert float(summary["lower"]) == float(summary["upper"]) == 2
+
+
+@pytest.mark.parametrize("value", [100 * np.float32(0.1135), 0.1, 1 / 3, 98.06])
+@pytest.mark.parametrize("n", [2, 3, 7, 10])
+def test_the_mean_of_equal_values_lies_in_its_interval(value, n):
+    found = mean_interval(xr.DataArray(np.full(n, value), dims="seed"))
+    assert found.lower <= found["mean"] <= found.upper
+    assert float(found.upper - found.lower) < 1e-6

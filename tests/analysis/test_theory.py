@@ -102,3 +102,22 @@ def test_they_are_drawn_beside_their_predictions(deep):
 
 def test_shallow_networks_have_no_growth_to_tell(deep):
     assert theory.growths(deep.assign_coords(model=["mlp:200-200"])) == []
+
+
+def test_agreement_counts_the_cells_on_their_side_of_the_line():
+    """Made-up accuracies: right everywhere without a norm but in two cells; with BN where 50 layers are the line."""
+    models = {"mlp:8x5": 5, "mlp:8x20": 20, "mlp:8x60": 60}
+    scales = {"scaled-normal:0.5": 0.5, "scaled-normal:1": 1.0}
+    dataset = make_dataset(models=list(models), inits=list(scales))
+    accuracy = dataset.test_accuracy * 0 + 0.1
+    for model, depth in models.items():
+        for init, scale in scales.items():
+            if depth <= theory.trainable_depth(scale):
+                accuracy.loc[{"model": model, "init": init, "norm": "none"}] = 0.95
+        if depth <= 50:
+            accuracy.loc[{"model": model, "norm": "batch"}] = 0.95
+    assert theory.agreement(dataset.assign(test_accuracy=accuracy), "none") == (6, 6)
+    assert theory.agreement(dataset.assign(test_accuracy=accuracy), "batch") == (6, 6)
+    accuracy.loc[{"model": "mlp:8x5", "init": "scaled-normal:0.5", "norm": "none"}] = 0.95  # deeper than 4.3
+    accuracy.loc[{"model": "mlp:8x60", "init": "scaled-normal:1", "norm": "none"}] = 0.5  # no less deep than infinity
+    assert theory.agreement(dataset.assign(test_accuracy=accuracy), "none") == (4, 6)
