@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test test-faults calibration bench bench-clean format check clean
+.PHONY: install demo test test-faults calibration publish figures bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -51,6 +51,24 @@ test-faults: .venv/.dev
 # Made-up studies with known truth through the analysis: docs/calibration.*, told in docs/statistics.md. Minutes.
 calibration: .venv/.installed
 	$(BIN)/python benchmarks/calibration.py
+
+# What the repository publishes, from finished studies in results/: datasets with checksums, pictures, one page.
+DATA := studies/data
+THEORY := gradient-growth phase-diagram bn-depth
+PUBLISHED := $(notdir $(patsubst %/,%,$(wildcard $(DATA)/*/)))
+publish: .venv/.installed
+	for name in $(PUBLISHED); do \
+	  test -f results/$$name/curves.nc || continue; \
+	  cp results/$$name/curves.nc results/$$name/manifest.jsonl studies/data/$$name/ || exit 1; \
+	  if test -f results/$$name/diagnostics.nc; then cp results/$$name/diagnostics.nc studies/data/$$name/; fi; done
+	cd studies/data && sha256sum */*.nc > SHA256SUMS
+	$(MAKE) figures
+
+# Every picture of the repository again, from its datasets.
+figures: .venv/.installed
+	cd studies/data && sha256sum --check --quiet SHA256SUMS
+	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(filter-out $(THEORY),$(PUBLISHED)))
+	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,growth --out figures/theory
 
 check: .venv/.dev
 	$(BIN)/ruff check bnstudy tests benchmarks

@@ -52,5 +52,7 @@ def test_the_wheel_carries_the_studies(tmp_path):
 
     (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(path).namelist()
-    assert {"bnstudy/studies/baseline.toml", "bnstudy/studies/init_sweep.toml", "bnstudy/cli/app.py"} <= set(names)
+    there = {f"bnstudy/studies/{path.name}" for path in (ROOT / "studies").glob("*.toml")}
+    assert {"bnstudy/studies/init_sweep.toml", *there, "bnstudy/cli/app.py"} <= set(names)
+    assert not any(name.endswith(".nc") for name in names)
     assert not any(name.startswith(("tests/", "studies/")) for name in names)

@@ -89,8 +89,15 @@ def figures(
         typer.Argument(metavar="[DIR]...", help="Study folders or netCDF files; all in results/ by default."),
     ] = None,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where to draw.")] = "figures",
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Draw these alone, with commas; `bnstudy list figures`.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Draw every figure of every study found, as SVG and PNG."""
+    names = [name.strip() for name in only.split(",")] if only is not None else []
     from bnstudy.figures.gallery import draw_studies
 
     paths = [Path(folder) for folder in folders or []] or sorted(
@@ -98,7 +105,7 @@ def figures(
     )
     if not paths:
         raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
-    for path in draw_studies(paths, Path(out)):
+    for path in draw_studies(paths, Path(out), names):
         print(path)
 
 

@@ -135,7 +135,8 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
     if missing:  # a shard: a table of a part would be read as the whole
         print(f"{missing} of {dataset.status.size} runs are left to other shards; `bnstudy merge` joins them")
     else:
-        print_table((report_table if dataset.sizes["init"] == 1 else sweep_table)(dataset))
+        is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
+        print_table((report_table if is_the_reports else sweep_table)(dataset))
     print(f"\nCurves: {folder / 'curves.nc'}")
 
 

@@ -22,6 +22,7 @@ from bnstudy.manifest import DIAGNOSTICS
 from bnstudy.reading import open_diagnostics, open_results
 from bnstudy.registry import figures
 
+OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
 LOOKED = (
     "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
     "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
@@ -68,7 +69,7 @@ def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = No
     return drawn
 
 
-def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
+def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()) -> list[Path]:
     """Draw the figures of every study, each into ``folder/NAME``, and write ``folder/README.md``.
 
     Parameters
@@ -77,12 +78,17 @@ def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
         Study folders or netCDF files.
     folder : Path
         Where to draw.
+    only : sequence of str
+        Names of figures to draw, where they apply; all by default.
 
     Raises
     ------
     InputError
-        A source cannot be read, or `folder` cannot be written.
+        A source cannot be read, `folder` cannot be written, or a name is unknown.
     """
+    of_curves = [name for name in only if name not in OF_DIAGNOSTICS]
+    for name in of_curves:
+        figures[name]  # an unknown name is refused before anything is drawn
     written: list[Path] = []
     sections: dict[str, str] = {}
     for source in sources:
@@ -91,24 +97,25 @@ def draw_studies(sources: Iterable[Path], folder: Path) -> list[Path]:
         while name in sections or name.startswith("."):
             name = name.lstrip(".") + "-again"
         try:
-            drawn = draw_all(dataset, folder / name)
+            drawn = draw_all(dataset, folder / name, of_curves or None) if of_curves or not only else []
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if (source / DIAGNOSTICS).is_file():
-            drawn += _draw_diagnostics(source, folder / name)
-        sections[name] = _section(dataset, name, drawn)
+            drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
+        sections[name] = _section(dataset, name, source, drawn)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
     files.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
     return [*written, folder / "README.md"]
 
 
-def _draw_diagnostics(source: Path, folder: Path) -> list[Drawn]:
-    found = open_diagnostics(source)
+def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[Drawn]:
+    found, drawn = open_diagnostics(source), []
     with style.house_style():
-        paths = style.save(diagnostics_figure(found), folder / "diagnostics")
-        drawn = [Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths))]
-        if rows := growths(found):
+        if "diagnostics" in names:
+            paths = style.save(diagnostics_figure(found), folder / "diagnostics")
+            drawn.append(Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths)))
+        if "growth" in names and (rows := growths(found)):
             paths = style.save(growth_figure(rows, style.source(found)), folder / "growth")
             drawn.append(Drawn("growth", "Growth a layer, theory beside measurement", GROWN, tuple(paths)))
     return drawn
@@ -118,14 +125,15 @@ def _name(dataset: xr.Dataset, source: Path) -> str:
     return str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem))
 
 
-def _section(dataset: xr.Dataset, name: str, drawn: Sequence[Drawn]) -> str:
+def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn]) -> str:
+    shown = f"results/{name}" if source.is_absolute() else source.as_posix().replace("`", "")
     n = int(responses.observed(dataset).sum("seed").max())
     facts = [
         f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
         f"n = {n} seeds",
         f"epochs: {dataset.sizes['epoch']}",
         f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
-        f"command: `bnstudy figures results/{name}`",
+        f"command: `bnstudy figures {shown}`",
     ]
     lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
     for one in drawn:

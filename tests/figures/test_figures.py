@@ -168,3 +168,20 @@ def test_the_gallery_of_two_studies_of_one_name(tmp_path):
     assert "n = 2 seeds" in index
     assert "abababababab" in index
     assert all((out / link.split(")")[0]).exists() for link in index.split("](")[1:])
+
+
+def test_some_figures_alone(tmp_path, capsys):
+    from bnstudy.cli import main
+
+    make_dataset(seeds=2).to_netcdf(tmp_path / "made-up.nc")
+    for names, found in (("accuracy-by-scale, survival", 4), ("phase-diagram", 0), ("growth", 0)):
+        with pytest.raises(SystemExit) as ended:
+            main(["figures", str(tmp_path / "made-up.nc"), "--out", str(tmp_path / names[:8]), "--only", names])
+        assert not ended.value.code
+        assert len(capsys.readouterr().out.splitlines()) == found + 1
+    for names, hint in (("survivel", "did you mean 'survival'"), ("", "figure"), (",", "figure")):
+        with pytest.raises(SystemExit) as ended:
+            main(["figures", str(tmp_path / "made-up.nc"), "--out", str(tmp_path / "no"), "--only", names])
+        assert ended.value.code == 2
+        assert hint in capsys.readouterr().err
+        assert not (tmp_path / "no").exists()
