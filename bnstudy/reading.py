@@ -68,6 +68,11 @@ def open_results(path: str | Path) -> xr.Dataset:
     return dataset
 
 
+def has_diagnostics(folder: str | Path) -> bool:
+    """Whether a study folder holds what was looked at in training; a file its manifest does not know is not that."""
+    return (Path(folder) / DIAGNOSTICS).is_file() and bool(dataset_digests(Path(folder), DIAGNOSTICS))
+
+
 def open_diagnostics(folder: str | Path) -> xr.Dataset:
     """What a study looked at in training (``--diagnostics``), from its folder.
 
@@ -76,11 +81,10 @@ def open_diagnostics(folder: str | Path) -> xr.Dataset:
     InputError
         There is none, or it is damaged.
     """
-    file = Path(folder) / DIAGNOSTICS
-    digests = dataset_digests(file.parent, DIAGNOSTICS) if file.is_file() else []
-    if not digests:
+    if not has_diagnostics(folder):
         raise InputError(f"{folder}: no diagnostics there; run the study with --diagnostics")
-    return _own(file, digests)
+    file = Path(folder) / DIAGNOSTICS
+    return _own(file, dataset_digests(file.parent, DIAGNOSTICS))
 
 
 def _own(file: Path, digests: Sequence[str]) -> xr.Dataset:

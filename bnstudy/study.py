@@ -46,6 +46,21 @@ def _items(value: Any) -> Any:
     return value
 
 
+def _widths(value: Any) -> Any:
+    """A list of widths; ``"64x8"`` stands for 64 eight times."""
+    items = _items(value)
+    if not isinstance(items, (list, tuple)):
+        return items
+    spelled = [registry.read_widths(item) or (item,) if isinstance(item, str) else (item,) for item in items]
+    return [width for widths in spelled for width in widths]
+
+
+def _flag(value: Any) -> Any:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def _list(value: Any) -> list[Any]:
     """What :func:`_items` makes of a value; ValueError if that is no list."""
     items = _items(value)
@@ -72,7 +87,8 @@ def _seeds(value: Any) -> Any:
 Count = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_items)]
-Counts = Annotated[tuple[Annotated[Count, Field(ge=1, le=100_000)], ...], BeforeValidator(_items)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Counts = Annotated[tuple[Annotated[Count, Field(ge=1, le=100_000)], ...], BeforeValidator(_widths)]
 Rates = Annotated[
     tuple[Annotated[Number, Field(gt=0, allow_inf_nan=False)], ...],
     BeforeValidator(_items),
@@ -144,8 +160,8 @@ class Study(BaseModel):
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
     weight_decay: Decays = (0.0,)
 
-    diagnostics: bool = False
-    mechanism: bool = False
+    diagnostics: Flag = False
+    mechanism: Flag = False
 
     target_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.98
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05

@@ -179,7 +179,7 @@ def test_extend_adds_and_says_so(bnstudy, tmp_path):
     assert report["done"] == report["runs"] == 2 * 2 * 3 * 3
     assert list(report["amendments"][0]["changes"]) == ["inits", "seeds", "roles"]
     assert "amended 20" in bnstudy("status", "results/init-sweep")[1]
-    for wrong in (("--seeds", "3"), ("--out", "x"), ("--epochs", "1"), ("--batch-size", "7"), ()):
+    for wrong in (("--seeds", "3"), ("--out", "x"), ("--epochs", "1"), ("--momentum", "0.5"), ()):
         code, out, err = bnstudy("extend", "results/init-sweep", *wrong)
         assert (code, out, err.count("\n")) == (2, "", 1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,7 +15,7 @@ from bnstudy.extension import extend, extended
 from bnstudy.figures import style
 from bnstudy.figures.diagnostics import diagnostics_figure
 from bnstudy.figures.gallery import draw_studies
-from bnstudy.reading import open_diagnostics
+from bnstudy.reading import has_diagnostics, open_diagnostics
 from bnstudy.study import Study
 from bnstudy.verification import verify
 
@@ -113,6 +115,21 @@ def test_they_are_drawn(stored, tmp_path):
     draw_studies([folder], tmp_path)
     assert "diagnostics.png" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "study" / "diagnostics.svg").is_file()
+
+
+def test_a_file_the_manifest_does_not_know_is_not_looked_at(stored, tmp_path):
+    folder, _, _ = stored
+    shutil.copy(folder / "curves.nc", tmp_path / "curves.nc")
+    shutil.copy(folder / "curves.nc", tmp_path / "diagnostics.nc")
+    assert not has_diagnostics(tmp_path)
+    draw_studies([tmp_path], tmp_path / "out")
+    assert "diagnostics" not in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("wrong", ["yes", 3, 1, "true"])
+def test_it_is_true_or_false(wrong):
+    with pytest.raises(InputError, match="diagnostics: must be true or false"):
+        Study.make({"diagnostics": wrong})
 
 
 def test_the_options(tmp_path, monkeypatch, capsys):

@@ -127,7 +127,7 @@ CHANGES = {
     "name": "x", "title": "x", "question": "x", "predictions": ["x"], "models": "mlp", "norms": "none",
     "inits": "zero", "optimizers": "adam", "lr": 0.1, "seeds": 3, "dataset": "kmnist", "input_scaling": "unit",
     "train_size": 500, "validation_size": 5, "hidden": "3", "channels": "3", "kernel_size": 5, "activation": "tanh",
-    "init_scope": "hidden", "norm_eps": 1e-3, "norm_momentum": 0.2,
+    "init_scope": "hidden", "norm_eps": 1e-3, "norm_momentum": 0.2, "diagnostics": True, "mechanism": True,
     "epochs": 3, "batch_size": 7, "momentum": 0.1, "weight_decay": 0.1,
     "target_accuracy": 0.5, "alpha": 0.01, "equivalence_epochs": 1.0, "equivalence_accuracy": 0.1,
     "roles": {"default": "poor"}, "reference": "default",
@@ -190,3 +190,14 @@ def attempt(values) -> Study | None:
         if "\n" in error.problem.strip():
             raise
         return None
+
+
+@pytest.mark.parametrize(("text", "widths"), [("64x3", (64,) * 3), ("256, 8x2", (256, 8, 8)), ([5, "4x2"], (5, 4, 4))])
+def test_equal_widths_may_be_counted(text, widths):
+    assert Study.make({"hidden": text}).hidden == widths
+
+
+@pytest.mark.parametrize("wrong", ["64x", "x8", "0x4", "64x0", "8x9999999", "64y8"])
+def test_widths_that_are_none(wrong):
+    with pytest.raises(InputError, match="hidden: must be"):
+        Study.make({"hidden": wrong})

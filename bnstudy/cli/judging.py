@@ -32,13 +32,12 @@ def analyze(
     from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
-    from bnstudy.manifest import DIAGNOSTICS
-    from bnstudy.reading import open_diagnostics, open_results
+    from bnstudy.reading import has_diagnostics, open_diagnostics, open_results
 
     try:
         dataset = folded(open_results(Path(folder)))
         result = assess(dataset)
-        grown = theory.growths(open_diagnostics(folder)) if (Path(folder) / DIAGNOSTICS).is_file() else []
+        grown = theory.growths(open_diagnostics(folder)) if has_diagnostics(folder) else []
         answered = claims.claims(dataset) if claims.are_about(dataset) else []
         if select:
             chosen, rates = select_lr(dataset)

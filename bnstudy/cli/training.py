@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 OTHERS = "default,zero,large-variance"  # than those of --scales, unless --inits says
 SHIPPED = {"baseline": "baseline", "init-sweep": "init_sweep"}
-EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "seeds", "epochs")
+EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weight_decay", "seeds", "epochs")
 
 
 @study_options()

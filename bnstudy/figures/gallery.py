@@ -18,8 +18,7 @@ from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.diagnostics import diagnostics_figure
 from bnstudy.figures.theory import growth_figure
-from bnstudy.manifest import DIAGNOSTICS
-from bnstudy.reading import open_diagnostics, open_results
+from bnstudy.reading import has_diagnostics, open_diagnostics, open_results
 from bnstudy.registry import figures
 
 OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
@@ -100,7 +99,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
             drawn = draw_all(dataset, folder / name, of_curves or None) if of_curves or not only else []
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
-        if (source / DIAGNOSTICS).is_file():
+        if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
         sections[name] = _section(dataset, name, source, drawn)
         written += [path for one in drawn for path in one.paths]
