@@ -101,8 +101,10 @@ class Growth:
     """A growth a layer as predicted and as measured over n seeds, with a 95 % t interval."""
 
     model: str
+    depth: int
     norm: str
     init: str
+    scale: float
     batch: int
     what: str
     predicted: float
@@ -153,7 +155,9 @@ def growths(found: xr.Dataset) -> list[Growth]:
                     if not int(around["n"]):
                         continue  # the signal overflowed
                     measured, n = math.exp(sign * float(around["mean"])), int(around["n"])
-                    rows.append(Growth(model, norm, init, int(size), what, predicted, measured, low, high, n))
+                    rows.append(
+                        Growth(model, depth, norm, init, scale, int(size), what, predicted, measured, low, high, n)
+                    )
     return rows
 
 

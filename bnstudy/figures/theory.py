@@ -15,6 +15,7 @@ from bnstudy.analysis import responses, theory
 from bnstudy.analysis.further import folded
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
+from bnstudy.analysis.table import reference_cell
 from bnstudy.analysis.theory import Growth
 from bnstudy.figures import panels, style
 from bnstudy.registry import figures
@@ -86,8 +87,49 @@ def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> Non
     panel.legend(loc="lower left", fontsize=8, framealpha=0.9)
 
 
+@figures.register(
+    "accuracy-by-depth",
+    label="Accuracy against depth",
+    caption="Final test accuracy of MLPs of equal widths against the number of hidden layers; mean of the seeds with a "
+    "95 % t interval, the seeds beside it. With Batch Normalization gradients grow towards the input by 1.48 a layer "
+    "(squared, 100 samples a batch), which about 50 layers end (Yang et al. 2019).",
+    applies=lambda dataset: len(theory.depths(dataset)) > 2,
+)
+def accuracy_by_depth(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+    """One panel, a line a norm; at the reference init."""
+    chosen = folded(dataset)
+    chosen = chosen.sel(reference_cell(chosen))
+    depths = theory.depths(chosen)
+    accuracy = (100 * responses.final(chosen, "test_accuracy")).sel(model=list(depths))
+    around = mean_interval(accuracy)
+    figure, axes = style.grid(1, 1, ax, width=5.6, height=3.4)
+    panel = axes[0, 0]
+    norms = panels.labels(chosen, "norm")[: panels.MOST["norm"]]
+    places = np.array(list(depths.values()), dtype=float)
+    for position, norm in enumerate(norms):
+        arm, look = around.sel(norm=norm), style.arm_style(position)
+        half = [arm["mean"] - arm.lower, arm.upper - arm["mean"]]
+        panel.errorbar(places, arm["mean"], np.nan_to_num(half), label=style.arm_label(norm), capsize=2.5, **look)
+        seeds = accuracy.sel(norm=norm).transpose("model", "seed").values[:, : panels.MOST_SEEDS]
+        panel.plot(np.repeat(places * 1.015, seeds.shape[1]), seeds.ravel(), "_", color=look["color"], markersize=5)
+    if theory.BN in norms:
+        panel.axvline(theory.BN_DEPTH, color="black", linewidth=1, linestyle=":",
+                      label=f"{theory.BN_DEPTH} layers: limit with BN of Yang et al. 2019")  # fmt: skip
+    panel.set_xscale("log")
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_ylim(0, 102)
+    panel.set_xlabel("hidden layers")
+    panel.set_ylabel("final test accuracy (%)")
+    panel.legend(fontsize=8, loc="lower left")
+    init = style.shorten(str(chosen.init.values), 30)
+    return style.finish(figure, ax, style.source(dataset), f"{panels.seeds(chosen)}; {init}")
+
+
 def growth_figure(rows: list[Growth], source: str) -> Figure:
     """Growth a layer at initialization against the scale: the signal's without a norm, the gradient's with BN.
+
+    Where there is one scale alone, against the number of hidden layers.
 
     Parameters
     ----------
@@ -97,48 +139,52 @@ def growth_figure(rows: list[Growth], source: str) -> Figure:
         What they are of, as a title.
     """
     kinds = [kind for kind in ("signal", "gradient") if any(one.what == kind for one in rows)]
+    by_depth = len({one.scale for one in rows}) == 1 and len({one.depth for one in rows}) > 1
     figure, axes = style.grid(1, len(kinds), width=4.4, height=3.2)
     for panel, kind in zip(axes[0], kinds, strict=True):
         shown = [one for one in rows if one.what == kind]
-        scales = {one.init: float(one.init.partition(":")[2]) for one in shown}
-        groups = list(dict.fromkeys((one.model, one.batch) for one in shown))[: panels.MOST["model"]]
+        where = {one: float(one.depth) if by_depth else one.scale for one in shown}
         if kind == "signal":
-            line = np.geomspace(min(scales.values()) / 1.2, max(scales.values()) * 1.2, 100)
-            panel.plot(line, theory.signal_growth(line), color="black", linewidth=1, label="theory: S²")
-            panel.set_yscale("log")
             panel.set_title("without BN: mean square of the signal")
+            line = np.geomspace(min(where.values()) / 1.2, max(where.values()) * 1.2, 100)
+            predicted = np.full(100, shown[0].predicted) if by_depth else theory.signal_growth(line)
+            panel.plot(line, predicted, color="black", linewidth=1, label="theory: S²")
         else:
+            panel.set_title("with BN: squared gradient norm")
             for batch in dict.fromkeys(one.batch for one in shown):
                 growth = theory.gradient_growth(batch)
                 panel.axhline(growth, color="black", linewidth=1, linestyle="-" if batch > 50 else "--",
                               label=f"theory: {growth:.3f} ({batch} samples a batch)")  # fmt: skip
-            panel.set_title("with BN: squared gradient norm")
-        for position, (model, batch) in enumerate(groups):
-            mine = [one for one in shown if (one.model, one.batch) == (model, batch)]
-            aside = 1 + 0.06 * (position - (len(groups) - 1) / 2)
+        groups = list(dict.fromkeys(_group(one, by_depth) for one in shown))[: panels.MOST["model"]]
+        for position, group in enumerate(groups):
+            mine = [one for one in shown if _group(one, by_depth) == group]
+            aside = 1 + (0.02 if kind == "signal" else 0.06) * (position - (len(groups) - 1) / 2)
             look = style.arm_style(position)
+            ends = [one.measured - one.low for one in mine], [one.high - one.measured for one in mine]
             panel.errorbar(
-                [scales[one.init] * aside for one in mine], [one.measured for one in mine],
-                [[one.measured - one.low for one in mine], [one.high - one.measured for one in mine]],
-                color=look["color"], marker=look["marker"], linestyle="none", capsize=3,
-                label=f"measured: {panels.model_name(model)}, {batch} samples",
+                [where[one] * aside for one in mine], [one.measured for one in mine], np.nan_to_num(ends),
+                color=look["color"], marker=look["marker"], linestyle="none", capsize=3, label=f"measured: {group}",
             )  # fmt: skip
+        places = sorted(set(where.values()))
+        crowded = not by_depth and any(later < 1.3 * earlier for earlier, later in pairwise(places))
         panel.set_xscale("log")
-        places = sorted(set(scales.values()))
-        crowded = any(later < 1.3 * earlier for earlier, later in pairwise(places))
-        panel.set_xticks(places, [f"{scale:g}" for scale in places], rotation=60 if crowded else 0)
+        panel.set_xticks(places, [f"{place:g}" for place in places], rotation=60 if crowded else 0)
         panel.xaxis.set_minor_locator(NullLocator())
-        if kind == "signal":
-            predicted = sorted({one.predicted for one in shown})
-            panel.set_yticks(predicted, [f"{value:.3g}" for value in predicted])
+        panel.set_xlabel("hidden layers" if by_depth else "scale S of the initial weights")
+        predictions = sorted({one.predicted for one in shown})
+        if kind == "signal" and not by_depth:
+            panel.set_yscale("log")
+            panel.set_yticks(predictions, [f"{value:.3g}" for value in predictions])
             panel.yaxis.set_minor_locator(NullLocator())
         else:
-            low, high = (
-                end([*(one.measured for one in shown), *(one.predicted for one in shown)]) for end in (min, max)
-            )
-            panel.set_ylim(min(1.4, low - 0.05), max(1.7, high + 0.05))
-        panel.set_xlabel("scale S of the initial weights")
+            values = [*(one.measured for one in shown), *predictions]
+            panel.set_ylim(min(values) - 0.08, max(values) + 0.22)
         panel.legend(fontsize=7)
     axes[0, 0].set_ylabel("factor a layer")
     n = max(one.n for one in rows)
     return style.finish(figure, None, source, f"n = {n} seeds: mean of logarithms and 95 % t interval; epoch 0")
+
+
+def _group(one: Growth, by_depth: bool) -> str:
+    """What a growth is drawn together with."""
+    return f"{one.batch} samples" if by_depth else f"{panels.model_name(one.model)}, {one.batch} samples"
