@@ -50,7 +50,9 @@ class Recorder:
 
     def look(self, replicas: Replicas) -> None:
         """Measure every run as it is now."""
-        self.found.append([self._look_at(replicas.state(i), run.lr, run.seed) for i, run in enumerate(self.runs)])
+        device = next(iter(self.batches.values()))[0].device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):  # for layers that draw, as dropout does
+            self.found.append([self._look_at(replicas.state(i), run.lr, run.seed) for i, run in enumerate(self.runs)])
 
     def _look_at(
         self, state: dict[str, torch.Tensor], lr: float, seed: int

@@ -304,10 +304,11 @@ class Store:
         """
         path = self.folder / DATASET
         dataset = self.dataset()
+        about = dict(dataset.attrs)
         dataset.attrs[layout.FINGERPRINT] = layout.fingerprint(dataset)
         self._publish(path, {"file": DATASET}, lambda temporary: layout.write_netcdf(dataset, temporary))
         if self.study.diagnostics or self.study.mechanism:
-            looked = self.diagnostics()
+            looked = self.diagnostics(about)
             self._publish(
                 self.folder / DIAGNOSTICS,
                 {"file": DIAGNOSTICS},
@@ -353,14 +354,14 @@ class Store:
         data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
         return xr.Dataset(data, coords, {**self._attributes(), **attributes})
 
-    def diagnostics(self) -> xr.Dataset:
+    def diagnostics(self, attributes: Mapping[str, Any]) -> xr.Dataset:
         """What was looked at in training, as :func:`~bnstudy.layout.diagnostics_dataset` lays it out."""
         entries, pending = self.manifest(), {e.index for e in self.pending()}
         parts = [
             (ensemble, layout.read_diagnostics(self._checked(ensemble, entries[self.name(ensemble)]["sha256"])))
             for ensemble in self.plan if ensemble.index not in pending
         ]  # fmt: skip
-        return layout.diagnostics_dataset(self.study, parts, self._attributes())
+        return layout.diagnostics_dataset(self.study, parts, attributes)
 
     def _checked(self, ensemble: Ensemble, digest: str) -> Path:
         """Where an ensemble lies, if it is as it was written."""

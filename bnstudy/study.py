@@ -16,89 +16,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bnstudy import registry
 from bnstudy.errors import InputError
 from bnstudy.schema import FURTHER_DIMS
+from bnstudy.values import (
+    MAX_RUNS,
+    Count,
+    Counts,
+    Decays,
+    Flag,
+    Names,
+    Number,
+    Rates,
+    Seeds,
+    Sizes,
+    as_list,
+    distinct,
+    number,
+)  # fmt: skip
 
 Role = Literal["well", "poor"]
-MAX_RUNS = 1_000_000
-MAX_SEED = 2**62
 MAX_FILE = 1_000_000  # bytes
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
-    return value.strip() if isinstance(value, str) else value
-
-
-def _items(value: Any) -> Any:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.strip().removesuffix(",").split(",")] if value.strip() else []
-        if "" in value:
-            raise ValueError("has nothing between two commas")
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = [value]
-    if isinstance(value, (list, tuple)) and not value:
-        raise ValueError("is empty; give at least one")
-    return value
-
-
-def _widths(value: Any) -> Any:
-    """A list of widths; ``"64x8"`` stands for 64 eight times."""
-    items = _items(value)
-    if not isinstance(items, (list, tuple)):
-        return items
-    spelled = [registry.read_widths(item) or (item,) if isinstance(item, str) else (item,) for item in items]
-    return [width for widths in spelled for width in widths]
-
-
-def _flag(value: Any) -> Any:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    """What :func:`_items` makes of a value; ValueError if that is no list."""
-    items = _items(value)
-    if not isinstance(items, (list, tuple)):
-        raise ValueError("must be a value or a list of values")
-    return list(items)
-
-
-def _seeds(value: Any) -> Any:
-    """A count, or a list of seeds; ``"5,"`` is the list of the one seed 5."""
-    value = _number(value)
-    if isinstance(value, str) and "," not in value:
-        try:
-            value = int(value)
-        except ValueError:
-            raise ValueError(f"must be a count or a list of whole numbers, not {value[:60]!r}") from None
-    if isinstance(value, int):
-        if not 1 <= value <= MAX_RUNS:
-            raise ValueError(f"a count of seeds must be from 1 to {MAX_RUNS}, not {value}")
-        return tuple(range(value))
-    return _items(value)
-
-
-Count = Annotated[int, BeforeValidator(_number)]
-Number = Annotated[float, BeforeValidator(_number)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_items)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Counts = Annotated[tuple[Annotated[Count, Field(ge=1, le=100_000)], ...], BeforeValidator(_widths)]
-Rates = Annotated[
-    tuple[Annotated[Number, Field(gt=0, allow_inf_nan=False)], ...],
-    BeforeValidator(_items),
-]
-Sizes = Annotated[tuple[Annotated[Count, Field(ge=2)], ...], BeforeValidator(_items)]
-Decays = Annotated[tuple[Annotated[Number, Field(ge=0, allow_inf_nan=False)], ...], BeforeValidator(_items)]
-Seeds = Annotated[
-    tuple[Annotated[Count, Field(ge=0, le=MAX_SEED)], ...],
-    BeforeValidator(_seeds),
-]
 
 
 @dataclass(frozen=True, order=True)
@@ -197,15 +137,15 @@ class Study(BaseModel):
         if not isinstance(values, dict) or "scales" not in values:
             return values
         try:
-            scales = [float(_number(scale)) for scale in _list(values["scales"])]
+            scales = [float(number(scale)) for scale in as_list(values["scales"])]
         except (TypeError, ValueError):
             raise InputError("must be one or more numbers above 0, such as 0.01,1,10", "scales") from None
         if wrong := [scale for scale in scales if not (math.isfinite(scale) and scale > 0)]:
             raise InputError(f"must be finite numbers above 0, not {wrong[0]:g}", "scales")
         levels = [f"scaled-normal:{scale:g}" for scale in scales]
         try:
-            _distinct(tuple(levels))
-            inits = _list(values["inits"]) if "inits" in values else []
+            distinct(tuple(levels))
+            inits = as_list(values["inits"]) if "inits" in values else []
         except ValueError as error:
             raise InputError(str(error), "scales" if "twice" in str(error) else "inits") from None
         return {key: value for key, value in values.items() if key != "scales"} | {"inits": [*inits, *levels]}
@@ -223,12 +163,12 @@ class Study(BaseModel):
     @classmethod
     def _known_levels(cls, labels: tuple[str, ...], info: Any) -> tuple[str, ...]:
         known = REGISTRIES[info.field_name]
-        return _distinct(tuple(known.level(label).label for label in labels))
+        return distinct(tuple(known.level(label).label for label in labels))
 
     @field_validator("lr", "batch_size", "weight_decay", "seeds")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return _distinct(values)
+        return distinct(values)
 
     @field_validator("dataset", "activation")
     @classmethod
@@ -386,15 +326,6 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     if not values:
         raise InputError(f"{path}: the study file is empty")
-    return values
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    seen = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} is given twice")
-        seen.add(value)
     return values
 
 

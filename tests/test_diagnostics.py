@@ -6,18 +6,23 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from bnstudy import data, landscape, probes, signals
 from bnstudy.cli.app import main
+from bnstudy.diagnostics import Recorder
 from bnstudy.errors import InputError
 from bnstudy.execution import run
 from bnstudy.extension import extend, extended
 from bnstudy.figures import style
 from bnstudy.figures.diagnostics import diagnostics_figure
 from bnstudy.figures.gallery import draw_studies
+from bnstudy.plan import make_plan
 from bnstudy.reading import has_diagnostics, open_diagnostics
 from bnstudy.study import Study
+from bnstudy.training import build_replicas
 from bnstudy.verification import verify
+from torch import nn
 
 SETTINGS = {
     "dataset": "digits", "train_size": 200, "hidden": "12,8", "channels": "2", "epochs": 2, "seeds": 2,
@@ -37,6 +42,9 @@ def test_epochs_start_at_0_and_the_layers_are_those_of_all_models(stored):
     _, curves, found = stored
     assert found.epoch.values.tolist() == [0, 1, 2]
     assert found.layer.values.tolist() == ["linear1", "linear2", "conv1", "output"]
+    assert {name: found.attrs[name] for name in ("versions", "machine", "study_hash")} == {
+        name: curves.attrs[name] for name in ("versions", "machine", "study_hash")
+    }
     assert found.dead.dims == (*curves.test_accuracy.dims, "layer")
     assert found.sharpness.dims == curves.test_accuracy.dims
     assert {str(name) for name in found.data_vars} == {*signals.MEASURES, *landscape.MEASURES, "batch_loss"}
@@ -142,3 +150,15 @@ def test_the_options(tmp_path, monkeypatch, capsys):
     assert "sharpness" not in found
     assert found.sizes["epoch"] == 2
     capsys.readouterr()
+
+
+def test_looking_draws_nothing_that_training_would(digits):
+    """A layer that draws from torch's own generator, as dropout does, draws the same in training with and without it."""
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "seeds": 1, "diagnostics": True})
+    ensemble = make_plan(study)[0]
+    recorder = Recorder(study, ensemble, digits)
+    replicas = build_replicas(study, ensemble.runs, digits, "cpu")
+    recorder.network.add_module("dropout", nn.Dropout())
+    before = torch.get_rng_state()
+    recorder.look(replicas)
+    assert torch.equal(torch.get_rng_state(), before)
