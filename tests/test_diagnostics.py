@@ -153,7 +153,7 @@ def test_the_options(tmp_path, monkeypatch, capsys):
 
 
 def test_looking_draws_nothing_that_training_would(digits):
-    """A layer that draws from torch's own generator, as dropout does, draws the same in training with and without it."""
+    """A layer that draws from torch's own generator, as dropout does, draws the same with and without it."""
     study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "seeds": 1, "diagnostics": True})
     ensemble = make_plan(study)[0]
     recorder = Recorder(study, ensemble, digits)
