@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from bnstudy.analysis.further import folded
 from bnstudy.figures import panels, style
@@ -48,12 +48,7 @@ def diagnostics_figure(found: xr.Dataset) -> Figure:
             look = style.arm_style(position)
             panel.fill_between(epochs, np.nanmin(values, 0), np.nanmax(values, 0), color=look["color"], alpha=0.15)
             panel.plot(epochs, np.nanmedian(values, 0), label=style.shorten(init, 20), **look)
-        if is_log:
-            panel.set_yscale("log")
-            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
-            panel.yaxis.set_minor_formatter(NullFormatter())
-        else:
-            panel.set_ylim(-4, 104)
+        panels.log_or_percent(panel, is_log)
         if row == 0:
             panel.set_title(panels.title(model, style.arm_label(norm)))
         if column == 0:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.further import folded
@@ -146,6 +146,16 @@ def other_inits(dataset: xr.Dataset) -> list[str]:
     """The levels of init that are no scale of scaled-normal."""
     scaled = scaled_levels(dataset)
     return [init for init in labels(dataset, "init") if init not in scaled]
+
+
+def log_or_percent(panel: Axes, is_log: bool) -> None:
+    """A y axis of magnitudes, in powers of ten, or else of percent."""
+    if not is_log:
+        panel.set_ylim(-4, 104)
+        return
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
 
 
 def offsets(count: int, width: float) -> np.ndarray:

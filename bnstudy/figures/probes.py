@@ -7,7 +7,6 @@ from itertools import product
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bnstudy.figures import panels, style
 
@@ -37,12 +36,7 @@ def probe_figure(found: xr.Dataset) -> Figure:
             here = ~np.isnan(found.gradient_norm.sel(model=model, norm=norm, init=init).isel(seed=0).values)
             shown = np.where(values > 0, values, np.nan) if is_log else 100 * values
             panel.plot(np.arange(here.sum()), shown[here], label=style.shorten(init, 20), **style.arm_style(position))
-        if is_log:
-            panel.set_yscale("log")
-            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
-            panel.yaxis.set_minor_formatter(NullFormatter())
-        else:
-            panel.set_ylim(-4, 104)
+        panels.log_or_percent(panel, is_log)
         if row == 0:
             panel.set_title(panels.title(model, style.arm_label(norm)))
         layers = found.layer.values[here]
