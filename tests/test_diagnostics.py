@@ -120,7 +120,7 @@ def test_they_are_drawn(stored, tmp_path):
         figure = diagnostics_figure(found)
     line = next(line for line in figure.axes[0].lines if line.get_label() == "zero")
     assert line.get_ydata().tolist() == [100, 100, 100]  # every unit of an MLP of zeros is dead
-    draw_studies([folder], tmp_path)
+    draw_studies([folder], tmp_path, ["diagnostics"])
     assert "diagnostics.png" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "study" / "diagnostics.svg").is_file()
 
@@ -130,7 +130,7 @@ def test_a_file_the_manifest_does_not_know_is_not_looked_at(stored, tmp_path):
     shutil.copy(folder / "curves.nc", tmp_path / "curves.nc")
     shutil.copy(folder / "curves.nc", tmp_path / "diagnostics.nc")
     assert not has_diagnostics(tmp_path)
-    draw_studies([tmp_path], tmp_path / "out")
+    draw_studies([tmp_path], tmp_path / "out", ["diagnostics", "forest"])
     assert "diagnostics" not in (tmp_path / "out" / "README.md").read_text()
 
 

@@ -37,6 +37,8 @@ def test_the_commands_in_their_order_then_the_examples(folder):
         arguments = shlex.split(command)[1:]
         if arguments[0] in ("baseline", "init-sweep") and "digits" not in arguments:
             arguments.append("--dry-run")  # the real ones take MNIST and hours
+        elif arguments[0] == "init-sweep":
+            arguments += ["--train-size", "300"]
         found = run([sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments], folder)
         assert found.returncode == 0, (command, found.stderr)
     assert (folder / "figures" / "init-sweep" / "accuracy-by-scale.png").exists()
