@@ -110,10 +110,11 @@ def finish(figure: Figure, ax: Axes | None, title: str, note: str) -> Figure:
 
 
 def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
-    """The legend of all panels, from the first of them: beside a figure of its own, else inside that panel."""
+    """The legend of all panels, from the first of them: beside a figure of its own, which it widens, else inside it."""
     handles, labels = first.get_legend_handles_labels()
     if ax is None:
-        figure.legend(handles, labels, loc="outside right upper")
+        figure.set_figwidth(figure.get_figwidth() + 0.6 + 0.085 * max(map(len, labels), default=0))
+        figure.legend(handles, labels, loc="outside right center")
     else:
         first.legend()
 
