@@ -22,11 +22,6 @@ COMMANDS = [
 QUICK = ["--epochs", "1", "--seeds", "2", "--train-size", "200", "--hidden", "8"]  # laid over what a command says
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("questions")
-
-
 def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -35,30 +30,30 @@ def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return out
 
 
-def test_the_probe_says_what_the_page_quotes(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
+def test_the_probe_says_what_the_page_quotes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     told = run(COMMANDS[0], capsys).splitlines()
     quoted = re.search(r"```text\n(.*?)```", PAGE, re.S).group(1).splitlines()
     assert len(quoted) == 3
     assert set(quoted) <= set(told)
-    assert (folder / "probe.png").stat().st_size > 20_000
+    assert (tmp_path / "probe.png").stat().st_size > 20_000
 
 
-@pytest.mark.parametrize("arguments", COMMANDS[1:], ids=lambda arguments: " ".join(arguments[:2])[:40])
-def test_every_command(folder, monkeypatch, capsys, arguments):
-    monkeypatch.chdir(folder)
-    if arguments[0] == "run":  # on MNIST, and for minutes
-        arguments = [arguments[0], str(ROOT / arguments[1]), "--dry-run"]
-    elif arguments[0] == "init-sweep":
-        assert "digits" in arguments
-        arguments = [*arguments, *QUICK, "--jobs", "1", *(["--validation-size", "50"] if "--lr" in arguments else [])]
-    run(arguments, capsys)
-
-
-def test_what_they_left(folder):
-    assert open_results(folder / "results" / "any-norm").norm.values.tolist()[2:5] == ["layer", "group", "rms"]
-    assert {"batch_size", "weight_decay"} < set(open_results(folder / "results" / "settings").test_accuracy.dims)
-    assert np.isfinite(open_diagnostics(folder / "results" / "why").sharpness).all()
+def test_the_other_commands_in_their_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for arguments in COMMANDS[1:]:
+        if arguments[0] == "run":  # on MNIST, and for minutes
+            arguments = [arguments[0], str(ROOT / arguments[1]), "--dry-run"]
+        elif arguments[0] == "init-sweep":
+            assert "digits" in arguments
+            split = ["--validation-size", "50"] if "--lr" in arguments else []
+            arguments = [*arguments, *QUICK, *split, "--jobs", "1"]
+        elif arguments[0] == "figures":
+            arguments = [*arguments, "--only", "init-norm-heatmap,diagnostics"]
+        run(arguments, capsys)
+    assert open_results("results/any-norm").norm.values.tolist()[2:5] == ["layer", "group", "rms"]
+    assert {"batch_size", "weight_decay"} < set(open_results("results/settings").test_accuracy.dims)
+    assert np.isfinite(open_diagnostics("results/why").sharpness).all()
 
 
 def test_the_growths_it_names_are_theorys():

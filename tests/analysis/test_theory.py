@@ -64,8 +64,9 @@ DEEP = Study.make({
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory):
-    run(DEEP, tmp_path_factory.mktemp("deep") / "study")
-    return open_diagnostics(tmp_path_factory.getbasetemp() / "deep0" / "study")
+    folder = tmp_path_factory.mktemp("deep") / "study"
+    run(DEEP, folder)
+    return open_diagnostics(folder)
 
 
 def test_networks_grow_as_predicted(deep):
