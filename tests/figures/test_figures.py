@@ -47,13 +47,15 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", list(figures))
-def test_every_figure_of_every_shape(tmp_path, name, shape):
+def test_every_figure_of_every_shape(tmp_path, monkeypatch, name, shape):
+    if shape not in ("plain", "awkward labels"):  # PNG takes most of the time, and shows what SVG does
+        monkeypatch.setattr(style, "METADATA", {"svg": style.METADATA["svg"]})
     dataset = make_dataset(**SHAPES[shape])
     drawn = draw_all(dataset, tmp_path, [name])
     assert bool(drawn) == figures[name].about["applies"](dataset)
     for one in drawn:
         assert one.caption
-        assert sorted(path.suffix for path in one.paths) == [".png", ".svg"]
+        assert [path.suffix[1:] for path in one.paths] == list(style.METADATA)
         assert all(path.stat().st_size > 2000 for path in one.paths)
 
 
