@@ -60,10 +60,9 @@ class Residual(nn.Module):
         return self.shortcut(x) + self.branch(x)
 
 
-def standardized_weight(weight: Tensor, first: int = 1) -> Tensor:
-    """Each unit's weights less their mean, over their deviation, times sqrt(2/fan_in); `first` axes count units."""
-    over = tuple(range(first, weight.dim()))
-    fan_in = math.prod(weight.shape[first:])
+def standardized_weight(weight: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Each unit's weights less their mean, over their deviation, times sqrt(2/fan_in); a unit's lie along `over`."""
+    fan_in = math.prod(weight.shape[axis] for axis in over)
     variance, mean = torch.var_mean(weight, over, correction=0, keepdim=True)
     return (weight - mean) * (variance + TINY).rsqrt() * math.sqrt(2 / fan_in)
 
@@ -72,14 +71,14 @@ class StandardizedLinear(nn.Linear):
     """A linear layer whose weights are standardized before use."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, standardized_weight(self.weight), self.bias)
+        return F.linear(x, standardized_weight(self.weight, (1,)), self.bias)
 
 
 class StandardizedConv2d(nn.Conv2d):
     """A convolution whose weights are standardized before use."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, standardized_weight(self.weight), self.bias)
+        return self._conv_forward(x, standardized_weight(self.weight, (1, 2, 3)), self.bias)
 
 
 def standardized(layer: nn.Linear | nn.Conv2d) -> nn.Module:

@@ -102,7 +102,7 @@ def test_eps_and_momentum_are_the_studys(norm):
 @pytest.mark.parametrize("shape", [(20, 30), (8, 4, 3, 3)])
 def test_standardized_weights_have_mean_0_and_hes_deviation(shape):
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 0.01 + 1
-    found = standardized_weight(weight).flatten(1)
+    found = standardized_weight(weight, tuple(range(1, weight.dim()))).flatten(1)
     assert found.mean(1).abs().max() < 1e-12
     assert torch.allclose(found.square().mean(1), torch.tensor(2 / found.shape[1]).double(), rtol=1e-5)
 

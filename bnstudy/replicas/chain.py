@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from bnstudy.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear
 from bnstudy.replicas.folded import has_ties
 
 MOST_CHANNELS = 64  # beyond it a convolution library is not starved
+
+WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, StandardizedLinear, StandardizedConv2d)  # and no kinds of them: those may differ
 
 # Layers that treat every value alike.
 ELEMENTWISE = (
@@ -34,12 +37,14 @@ def is_known(network: nn.Module) -> bool:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
             fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and _usual_norm(layer)
+        elif isinstance(layer, nn.GroupNorm | RootMeanSquare):
+            fits = isinstance(before, nn.Conv2d)  # after a linear layer the kernel knows no samples
         elif isinstance(layer, nn.Flatten):
             fits = not flat and (layer.start_dim, layer.end_dim) == (1, -1)
             flat = True
-        elif type(layer) is nn.Linear:
+        elif isinstance(layer, nn.Linear) and type(layer) in WEIGHT_LAYERS:
             fits = flat
-        elif type(layer) is nn.Conv2d:
+        elif isinstance(layer, nn.Conv2d) and type(layer) in WEIGHT_LAYERS:
             fits = not flat and _same_convolution(layer)
         elif type(layer) is nn.AvgPool2d:
             fits = not flat and isinstance(before, nn.Module) and _halving(layer)
@@ -52,7 +57,7 @@ def is_known(network: nn.Module) -> bool:
 
 
 def _usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:
-    return layer.affine and layer.track_running_stats and layer.momentum is not None
+    return layer.track_running_stats and layer.momentum is not None
 
 
 def _same_convolution(layer: nn.Conv2d) -> bool:

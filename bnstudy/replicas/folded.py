@@ -95,14 +95,14 @@ class FoldedStandardizedLinear(FoldedLinear):
     """R linear layers whose weights are standardized."""
 
     def used_weight(self) -> Tensor:
-        return standardized_weight(super().used_weight(), first=2)
+        return standardized_weight(super().used_weight(), (2,))
 
 
 class FoldedStandardizedConv(FoldedConv):
     """R convolutions whose weights are standardized."""
 
     def used_weight(self) -> Tensor:
-        return standardized_weight(super().used_weight(), first=2)
+        return standardized_weight(super().used_weight(), (2, 3, 4))
 
 
 class FoldedBatchNorm(nn.Module):

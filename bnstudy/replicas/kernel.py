@@ -37,12 +37,12 @@ class Block(ctypes.Structure):
         *((name, c_int64) for name in ("relu", "pool", "sharing")),
         ("group", c_void_p),
         ("eps", c_double),
-        ("packs", c_int64),
+        *((name, c_int64) for name in ("packs", "groups", "centred")),
     ]
 
 
 class Norm(ctypes.Structure):
-    """The tensors of a block's batch norm, or nothing."""
+    """The tensors of a block's norm, or nothing."""
 
     _fields_ = [(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")]
 

@@ -2,8 +2,8 @@
 // Replicas do, whatever the channel count, so here the replica is the innermost axis of every tensor and each
 // multiply-add works on one value of each of them. No lane ever meets another: a NaN stays where it is.
 //
-// One block = same-padded convolution -> [batch norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one
-// thread. A linear layer is a 1x1 convolution over one image whose width is the batch. Layouts, last axis fastest:
+// One block = same-padded convolution -> [norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one thread.
+// A norm is a batch norm, or works sample by sample: group norms and root mean squares. A linear layer is a 1x1 convolution over one image whose width is the batch. Layouts, last axis fastest:
 //   signals (pack, sample, row, column, channel, lane)
 //   weights (kernel row, kernel column, input, output, replica)   biases, statistics (output, replica)
 // A pack is a register's worth of replicas; packs are done one after the other. The network's own input has no lanes: it
@@ -41,10 +41,12 @@ struct Block {
     const int32_t* group;   // (replica): which of the stacked inputs it sees
     double eps;
     int64_t packs;
+    int64_t groups;  // of channels that a norm takes together in each sample; 0: a batch norm
+    int64_t centred;  // whether such a norm subtracts their mean
 };
 struct Norm {
-    const void *gamma, *beta;  // (output, replica); gamma null: no batch norm
-    void *mean, *variance;     // (output, replica), biased
+    const void *gamma, *beta;  // (output, replica); gamma null: no norm
+    void *mean, *variance;     // (output, replica), biased; of a batch norm alone
 };
 }
 
@@ -288,7 +290,9 @@ template <class T> struct Statistics {
 template <class V> static inline V rectified(V v) { return v < 0 ? V{} : v; }  // NaN stays NaN
 template <class V, class I> static inline V where(I mask, V v) { return (V)(mask & (I)v); }
 
-// What forward keeps for backward: with batch norm what the convolution gave, or nothing where that is sooner computed
+enum Kind { PLAIN, BATCH, SAMPLE };  // no norm, one over the batch, one for each sample
+
+// What forward keeps for backward: with a norm what the convolution gave, or nothing where that is sooner computed
 // again than read from memory; without, bits that say where the ReLU let through.
 template <class T, int POOL, bool RELU, template <class> class Input> struct Layer {
     using V = typename Types<T>::V;
@@ -308,7 +312,9 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
     long block = std::max<long>(POOL, rows_together(s, sizeof(V)) / POOL * POOL);  // rows worked on at a time
     std::vector<V> local = std::vector<V>(block * row);
     std::vector<V> mean_g = std::vector<V>(outputs), mean_gx = mean_g;
-    std::vector<V> scale, shift, inverse;  // of the batch norm
+    std::vector<V> scale, shift, inverse;  // of the norm
+    std::vector<V> centre, whole;          // of the sample at hand, where the norm is one for each
+    const V* at_hand = nullptr;
     const V* mean = (const V*)norm.mean;
 
     Layer(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept)
@@ -321,20 +327,49 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
 
     // Some rows of what the convolution gave.
     template <class X> const V* convolved(long n, const X* sample, long first, long last) {
+        if (at_hand) return at_hand + first * row;
         if (kept) return (const V*)kept + n * size + first * row;
         convolve(sample, first, last, local.data());
         return local.data();
     }
 
-    // y -> scale * y + shift is what a batch norm does once its statistics are known.
+    // y -> scale * y + shift is what a norm does once its statistics are known.
     void use_statistics() {
+        for (long o = 0; o < outputs; o++) use_statistics(o, ((const V*)norm.variance)[o]);
+    }
+    void use_statistics(long o, V variance) {
         scale.resize(outputs), shift.resize(outputs), inverse.resize(outputs);
-        for (long o = 0; o < outputs; o++) {
-            V variance = ((const V*)norm.variance)[o] + (T)s.eps;
-            for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(variance[l]);
-            scale[o] = ((const V*)norm.gamma)[o] * inverse[o];
-            shift[o] = ((const V*)norm.beta)[o] - mean[o] * scale[o];
+        variance += (T)s.eps;
+        for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(variance[l]);
+        scale[o] = ((const V*)norm.gamma)[o] * inverse[o];
+        shift[o] = ((const V*)norm.beta)[o] - mean[o] * scale[o];
+    }
+
+    // Makes y, what the convolution gave for one sample, the one at hand, and its statistics those in use.
+    void use_sample(const V* y) {
+        long positions = s.height * s.width, members = outputs / s.groups;
+        Statistics<T> statistics(outputs);
+        statistics.add(y, positions, outputs);
+        centre.resize(outputs);
+        at_hand = y, mean = centre.data();
+        for (long first = 0; first < outputs; first += members) {
+            D middle = {}, variance = {};
+            for (long o = first; s.centred && o < first + members; o++) middle += statistics.mean[o] / (double)members;
+            for (long o = first; o < first + members; o++) {
+                D off = statistics.mean[o] - middle;
+                variance += (statistics.squares[o] / (double)positions + off * off) / (double)members;
+            }
+            for (long o = first; o < first + members; o++) {
+                centre[o] = __builtin_convertvector(middle, V);
+                use_statistics(o, __builtin_convertvector(variance, V));
+            }
         }
+    }
+    template <class X> void use_sample(long n, const X* sample) {
+        if (kept) return use_sample((const V*)kept + n * size);
+        whole.resize(size);
+        convolve(sample, 0, s.height, whole.data());
+        use_sample(whole.data());
     }
 
     // ---- forward
@@ -360,7 +395,7 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
     }
 
     void forward(V* out) {
-        if (norm.gamma) return forward_normed(out);
+        if (norm.gamma) return s.groups ? forward_each(out) : forward_normed(out);
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = input.sample(s, n);
             for (long h = 0; h + POOL <= s.height; h += POOL) {
@@ -386,6 +421,16 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
         use_statistics();
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = kept ? nullptr : input.sample(s, n);
+            for (long h = 0; h + POOL <= s.height; h += POOL)
+                activate<true>(convolved(n, sample, h, h + POOL), out + n * out_size + h / POOL * out_row, nullptr);
+        }
+    }
+
+    void forward_each(V* out) {
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = input.sample(s, n);
+            if (kept) convolve(sample, 0, s.height, (V*)kept + n * size);
+            use_sample(n, sample);
             for (long h = 0; h + POOL <= s.height; h += POOL)
                 activate<true>(convolved(n, sample, h, h + POOL), out + n * out_size + h / POOL * out_row, nullptr);
         }
@@ -420,22 +465,26 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
             }
     }
 
+    // Sums over one sample of the gradient behind the norm, and of it times the deviation from the mean.
+    template <class X> void sum_sample(long n, const X* sample, const V* g, std::vector<V>& sum, std::vector<V>& sum_x) {
+        std::fill(sum.begin(), sum.end(), V{});
+        std::fill(sum_x.begin(), sum_x.end(), V{});
+        for (long first = 0; first < s.height; first += block) {
+            long last = std::min(first + block, s.height);
+            rows<true>(n, g, convolved(n, sample, first, last), first, last, [&](long, long o, const V* y, auto go) {
+                V total[2] = {}, total_x[2] = {}, m = mean[o];
+                go([&](long q, int i, V v) { total[i] += v, total_x[i] += v * (y[q * outputs] - m); });
+                sum[o] += total[0] + total[1], sum_x[o] += total_x[0] + total_x[1];
+            });
+        }
+    }
+
     // Sums over the batch that a batch norm's gradient needs, before any of it can be known.
     void sum_for_norm(const V* g, V* dgamma, V* dbeta) {
         std::vector<D> by_gamma(outputs), by_beta(outputs);
         std::vector<V> sum(outputs), sum_x(outputs);
         for (long n = 0; n < s.samples; n++) {
-            const auto* sample = kept ? nullptr : input.sample(s, n);
-            std::fill(sum.begin(), sum.end(), V{});
-            std::fill(sum_x.begin(), sum_x.end(), V{});
-            for (long first = 0; first < s.height; first += block) {
-                long last = std::min(first + block, s.height);
-                rows<true>(n, g, convolved(n, sample, first, last), first, last, [&](long, long o, const V* y, auto go) {
-                    V total[2] = {}, total_x[2] = {}, m = mean[o];
-                    go([&](long q, int i, V v) { total[i] += v, total_x[i] += v * (y[q * outputs] - m); });
-                    sum[o] += total[0] + total[1], sum_x[o] += total_x[0] + total_x[1];
-                });
-            }
+            sum_sample(n, kept ? nullptr : input.sample(s, n), g, sum, sum_x);
             for (long o = 0; o < outputs; o++) {
                 by_beta[o] += __builtin_convertvector(sum[o], D);
                 by_gamma[o] += __builtin_convertvector(sum_x[o] * inverse[o], D);
@@ -450,14 +499,39 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
         }
     }
 
-    template <bool NORM> void backward(const V* flipped, const V* g, V* dx, V* dw, V* db) {
+    // The same of one sample, for a norm of each: mean_g and mean_gx are what its backward subtracts.
+    template <class X>
+    void sum_for_sample(long n, const X* sample, const V* g, std::vector<V>& sum, std::vector<V>& sum_x,
+                        std::vector<D>& by_gamma, std::vector<D>& by_beta) {
+        sum_sample(n, sample, g, sum, sum_x);
+        long members = outputs / s.groups;
+        double count = (double)members * s.height * s.width;
+        for (long first = 0; first < outputs; first += members) {
+            D total = {}, total_x = {};
+            for (long o = first; o < first + members; o++) {
+                by_beta[o] += __builtin_convertvector(sum[o], D);
+                by_gamma[o] += __builtin_convertvector(sum_x[o] * inverse[o], D);
+                total += __builtin_convertvector(sum[o] * scale[o], D);
+                total_x += __builtin_convertvector(sum_x[o] * scale[o], D);
+            }
+            for (long o = first; o < first + members; o++) {
+                mean_g[o] = s.centred ? __builtin_convertvector(total / count, V) : V{};
+                mean_gx[o] = __builtin_convertvector(total_x / count, V) * inverse[o] * inverse[o];
+            }
+        }
+    }
+
+    template <Kind KIND> void backward(const V* flipped, const V* g, V* dx, V* dw, V* db, V* dgamma, V* dbeta) {
+        constexpr bool NORM = KIND != PLAIN;
         long pad = padding(s), g_row = (s.width + 2 * pad) * outputs;
         std::vector<V> padded((s.height + 2 * pad) * g_row), sum(outputs);
-        std::vector<D> bias(outputs);
+        std::vector<D> bias(outputs), by_gamma(outputs), by_beta(outputs);
+        std::vector<V> sum_x(outputs);
         V* dy = padded.data() + pad * g_row + pad * outputs;
         std::fill_n(dw, s.kernel * s.kernel * s.inputs * outputs, V{});
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = input.sample(s, n);
+            if (KIND == SAMPLE) use_sample(n, sample), sum_for_sample(n, sample, g, sum, sum_x, by_gamma, by_beta);
             std::fill(sum.begin(), sum.end(), V{});
             for (long first = 0; first < s.height; first += block) {
                 long last = std::min(first + block, s.height);
@@ -467,7 +541,8 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
                     if (NORM) a = scale[o], m = mean[o], mg = mean_g[o], mgx = mean_gx[o];
                     V* to = dy + h * g_row + o;
                     go([&](long q, int i, V v) {
-                        if (NORM) v = a * (v - mg - (y[q * outputs] - m) * mgx);
+                        if (KIND == BATCH) v = a * (v - mg - (y[q * outputs] - m) * mgx);
+                        if (KIND == SAMPLE) v = a * v - mg - (y[q * outputs] - m) * mgx;
                         total[i] += v;
                         to[q * outputs] = v;
                     });
@@ -481,13 +556,18 @@ template <class T, int POOL, bool RELU, template <class> class Input> struct Lay
                           dx + (n * s.height + h) * s.width * s.inputs);
         }
         for (long o = 0; o < outputs; o++) db[o] = __builtin_convertvector(bias[o], V);
+        for (long o = 0; KIND == SAMPLE && o < outputs; o++) {
+            dgamma[o] = __builtin_convertvector(by_gamma[o], V);
+            dbeta[o] = __builtin_convertvector(by_beta[o], V);
+        }
     }
 
     void backward(const V* flipped, const V* g, V* dx, V* dw, V* db, V* dgamma, V* dbeta) {
-        if (!norm.gamma) return backward<false>(flipped, g, dx, dw, db);
+        if (!norm.gamma) return backward<PLAIN>(flipped, g, dx, dw, db, dgamma, dbeta);
+        if (s.groups) return backward<SAMPLE>(flipped, g, dx, dw, db, dgamma, dbeta);
         use_statistics();
         sum_for_norm(g, dgamma, dbeta);
-        backward<true>(flipped, g, dx, dw, db);
+        backward<BATCH>(flipped, g, dx, dw, db, dgamma, dbeta);
     }
 };
 

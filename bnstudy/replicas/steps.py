@@ -11,8 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bnstudy.layers import RootMeanSquare, standardized_weight
 from bnstudy.replicas import kernel
-from bnstudy.replicas.folded import FoldedBatchNorm, FoldedConv, FoldedLinear
+from bnstudy.replicas.folded import (
+    FoldedBatchNorm,
+    FoldedConv,
+    FoldedGroupNorm,
+    FoldedLinear,
+    FoldedRootMeanSquare,
+    FoldedStandardizedConv,
+    FoldedStandardizedLinear,
+)
+
+FoldedNorm = FoldedBatchNorm | FoldedGroupNorm | FoldedRootMeanSquare
 
 OWN, SHARED, GROUPED = 0, 1, 2  # whose input a lane sees, as the kernel counts them
 SMALL_WINDOW = 16  # products an output; up to it a convolution is sooner computed again than read from memory
@@ -42,7 +53,7 @@ class Step:
     """
 
     layer: FoldedConv | FoldedLinear
-    norm: FoldedBatchNorm | None
+    norm: FoldedNorm | None
     relu: bool
     pool: bool
     weight: Tensor
@@ -55,7 +66,15 @@ class Step:
     @property
     def parameters(self) -> list[nn.Parameter | None]:
         norm = self.norm
-        return [self.layer.weight, self.layer.bias, norm.weight if norm else None, norm.bias if norm else None]
+        return [self.layer.weight, self.layer.bias, getattr(norm, "weight", None), getattr(norm, "bias", None)]
+
+    @property
+    def groups(self) -> int:
+        """Groups of channels that the norm takes together in each sample; 0 for a batch norm, or none."""
+        if isinstance(self.norm, FoldedGroupNorm):
+            assert self.layer.weight is not None
+            return self.norm.groups // len(self.layer.weight)
+        return int(isinstance(self.norm, FoldedRootMeanSquare))
 
 
 class Call:
@@ -65,7 +84,14 @@ class Call:
         self.step, self.remember, self.group = step, backward, signal.group
         x, linear = signal.values, isinstance(step.layer, FoldedLinear)
         self.weight, self.bias = step.weight, step.bias
-        self.normed = step.norm is not None and step.norm.training
+        self.raw = None  # what a standardized weight is made of
+        if isinstance(step.layer, FoldedStandardizedConv | FoldedStandardizedLinear):
+            with torch.set_grad_enabled(backward):
+                self.raw = step.weight.detach().requires_grad_(backward)
+                self.standardized = standardized_weight(self.raw, (0, 1, 2))
+            self.weight = self.standardized.detach()
+        absorbed = step.norm if isinstance(step.norm, FoldedBatchNorm) and not step.norm.training else None
+        self.normed = step.norm is not None and absorbed is None
         if signal.is_input:
             batch, size = x.shape[1], x.shape[3:5]
             x = x if linear else x.permute(0, 1, 3, 4, 2)
@@ -78,8 +104,8 @@ class Call:
             height, width, channels = self.flattened
             weight = self.weight.unflatten(2, (channels, height, width)).permute(0, 1, 3, 4, 2, 5, 6)
             self.weight = weight.flatten(2, 4)
-        if step.norm and not self.normed:
-            self._absorb_norm(step.norm)
+        if absorbed:
+            self._absorb_norm(absorbed)
         self.x = x.contiguous()
         side, _, inputs, outputs, replicas = self.weight.shape
         # A linear layer sees one image, batch wide.
@@ -88,6 +114,7 @@ class Call:
         self.block = kernel.Block(samples, height, width, inputs, outputs, side, step.relu, pool, sharing)
         self.block.group = kernel.address(self.group)
         self.block.packs = packs = replicas // lanes
+        self.block.groups, self.block.centred = step.groups, isinstance(step.norm, FoldedGroupNorm)
         self.shape = (packs, samples, height, width, outputs, lanes)
         self.pooled = (packs, samples, height // pool, width // pool, outputs, lanes)
         self.is_linear = linear
@@ -105,15 +132,16 @@ class Call:
         if self.normed and self.step.norm:
             assert self.step.gamma is not None
             self.block.eps = self.step.norm.eps
-            self.mean, self.variance = torch.empty_like(self.step.gamma), torch.empty_like(self.step.gamma)
-            if self.block.inputs * self.block.kernel**2 > SMALL_WINDOW:
+            if isinstance(self.step.norm, FoldedBatchNorm):
+                self.mean, self.variance = torch.empty_like(self.step.gamma), torch.empty_like(self.step.gamma)
+            if self.remember and self.block.inputs * self.block.kernel**2 > SMALL_WINDOW:
                 self.kept = self.weight.new_empty(self.shape)  # what the convolution gave
         elif self.step.relu and self.remember:
             words = -(-self.block.outputs // (32 // self.block.pool**2))  # as the kernel packs them
             integer = torch.int32 if out.dtype == torch.float32 else torch.int64
             self.kept = torch.empty(*self.pooled[:4], words, out.shape[-1], dtype=integer)  # where the ReLU let through
         kernel.call(library, "forward", out.dtype, *self._inputs(), out)
-        if self.normed and self.step.norm:
+        if self.normed and isinstance(self.step.norm, FoldedBatchNorm):
             self._track(self.step.norm)
         return out.view(len(out), -1, 1, 1, *out.shape[-2:]) if self.is_linear else out
 
@@ -146,12 +174,12 @@ class Call:
         kernel.call(library, "backward", dw.dtype, *self._inputs(), flipped, gradient.contiguous(), *outputs)
         if self.flattened:
             dw = dw.unflatten(2, self.flattened).permute(0, 1, 4, 2, 3, 5, 6).flatten(2, 4)
-        layer = self.step.layer
-        assert layer.weight is not None
+        if self.raw is not None:
+            (dw,) = torch.autograd.grad(self.standardized, self.raw, dw)
+        gradients = (dw, db, dgamma, dbeta)
         return dx, [
-            _as_parameter(dw, layer.weight),
-            None if layer.bias is None else _as_parameter(db, layer.bias),
-            *(None if d is None else d.t()[: len(layer.weight)] for d in (dgamma, dbeta)),
+            None if d is None or p is None else _as_parameter(d, p)
+            for d, p in zip(gradients, self.step.parameters, strict=True)
         ]
 
 
@@ -183,7 +211,8 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
 
     while i < len(pairs):
         if layer := take(nn.Conv2d, nn.Linear):
-            norm, relu, pool = take(nn.modules.batchnorm._BatchNorm), take(nn.ReLU), take(nn.AvgPool2d)
+            norm = take(nn.modules.batchnorm._BatchNorm, nn.GroupNorm, RootMeanSquare)
+            relu, pool = take(nn.ReLU), take(nn.AvgPool2d)
             run.append(_step(layer, norm, relu is not None, pool is not None, replicas))
         elif run and take(nn.Flatten):
             pass  # a step needs no flat input
@@ -196,20 +225,19 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
         yield run
 
 
-def _step(
-    layer: FoldedConv | FoldedLinear, norm: FoldedBatchNorm | None, relu: bool, pool: bool, replicas: int
-) -> Step:
+def _step(layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, relu: bool, pool: bool, replicas: int) -> Step:
     """A step whose tensors hold the layers' values, which become views of them."""
     owners: dict[str, tuple[nn.Module, str]] = {"weight": (layer, "weight"), "bias": (layer, "bias")}
     if norm:
         owners |= {"gamma": (norm, "weight"), "beta": (norm, "bias")}
+    if isinstance(norm, FoldedBatchNorm):
         owners |= {"mean": (norm, "running_mean"), "variance": (norm, "running_var")}
     tensors = {}
     for name, (owner, attribute) in owners.items():
-        plain = getattr(owner, attribute)
-        if plain is None:  # a layer without biases
+        plain = getattr(owner, attribute, None)
+        if plain is None:  # a layer without biases, a norm without scale or shift
             assert layer.weight is not None
-            tensors[name] = layer.weight.new_zeros(layer.weight.shape[1], replicas)
+            tensors[name] = layer.weight.new_full((layer.weight.shape[1], replicas), float(name == "gamma"))
         else:
             tensors[name] = _as_kernel(plain, replicas)
             plain.data = _as_parameter(tensors[name], plain)
