@@ -257,16 +257,17 @@ def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles
             if role not in ("well", "poor")]  # fmt: skip
     known = {label: role for label, role in roles.items() if role in ("well", "poor")}
     told += warnings(known, dataset.sizes["norm"], dataset.sizes["seed"], criteria.alpha)
-    missing = int((~responses.observed(dataset)).sum())
+    observed = responses.observed(dataset)
+    missing = int((~observed).sum())
     if missing:
-        told.append(f"{missing} of {responses.observed(dataset).size} runs are not there; their pairs are left out")
+        told.append(f"{missing} of {observed.size} runs are not there; their pairs are left out")
     died = int(responses.diverged(dataset).sum())
     if died and "status" not in dataset:
         told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")
     epochs = responses.epochs_to_target(dataset, criteria.target)
     at_once = (epochs.epochs == dataset.epoch.values[0]) & epochs.reached
     settings = ("optimizer", "lr")
-    first = at_once.where(responses.observed(dataset), True).all("seed").any(settings)
+    first = (at_once.where(observed, True).all("seed") & observed.any("seed")).any(settings)
     goal, last = f"{criteria.target:g}", int(dataset.epoch[-1])
     told += _where(
         (result.overall == "both-fail").any(settings),

@@ -158,16 +158,20 @@ def _at_reference(family: list[Cell], reference: str) -> str:
     if not reference:
         return "cannot be judged, since no init is declared well"
     (cell,) = (cell for cell in family if cell.labels[-1] == reference)
+    if not cell.primary.n:
+        return f"has no pair of runs yet at the well init {reference}"
     mean, interval = _in_words(cell.primary, RESPONSES[PRIMARY])
     return f"saves {mean} ({interval}) at the well init {reference}"
 
 
 def _findings(family: list[Cell], target: float) -> Iterator[str]:
     for verdict in TELLING:
-        chosen = [cell for cell in family if cell.verdict == verdict]
+        chosen = [cell for cell in family if cell.verdict == verdict and cell.primary.n]
         if chosen:
             named = [cell.labels[-1] if verdict == "both-fail" else _with_gain(cell) for cell in chosen]
             yield PHRASES[verdict].format(inits=_listed(named), target=f"{100 * target:g} %")
+    if waiting := [cell.labels[-1] for cell in family if cell.verdict and not cell.primary.n]:
+        yield f"no pair of runs is there yet at {_listed(waiting)}"
 
 
 def _with_gain(cell: Cell) -> str:

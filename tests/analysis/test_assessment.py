@@ -11,6 +11,8 @@ from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.errors import InputError
 from bnstudy.schema import CURVE_DIMS, Status
 
+from tests.synthetic import make_dataset
+
 EPOCHS = 20
 NEVER = 99
 
@@ -219,3 +221,15 @@ def test_both_arms_at_the_ceiling_or_the_floor_is_told():
     assert "well (mlp): both arms exceed 0.98 in the first epoch" in told(study(at_once))
     assert "ceiling" not in told(study(CASES["supported"]))
     assert "first epoch" not in told(study(CASES["supported"]))
+
+
+def test_nothing_is_said_of_cells_without_runs():
+    curves = make_dataset(models=["mlp"], seeds=2)
+    empty = curves.status == 99
+    empty.loc[{"init": "zero"}] = True
+    curves["status"] = curves.status.where(~empty, Status.PENDING)
+    for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
+        curves[name] = curves[name].where(~empty)
+    told = assess(curves).attrs["warnings"]
+    assert any("are not there" in text for text in told)
+    assert not [text for text in told if text.startswith("zero ")]

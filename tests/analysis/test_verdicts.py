@@ -14,6 +14,7 @@ from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import rows, sentences, verdict_table
 
 from tests.analysis.test_assessment import CASES, study
+from tests.synthetic import make_dataset
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -83,3 +84,11 @@ def test_latex_escapes_what_it_would_obey():
     assert r"\textless{}1 {[}2{]}" in text
     assert text.count("&") == 3 + 0
     assert text.startswith("\\begin{tabular}{lr}\n\\toprule\na\\_b & c \\\\\n")
+
+
+def test_a_study_that_has_just_begun_is_told_without_numbers():
+    curves = make_dataset(models=["mlp"], pending=24)
+    told = sentences(assess(curves))["mlp"]
+    assert "no pair of runs yet at the well init default" in told
+    assert "no pair of runs is there yet at scaled-normal:0.01 and zero" in told
+    assert "nan" not in told
