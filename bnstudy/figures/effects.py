@@ -52,12 +52,12 @@ def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     for column, model in enumerate(models):
         axes[0, column].set_title(panels.title(model))
         axes[0, column].set_xlabel("")
-    axes[0, 0].set_ylabel("epochs saved")
-    axes[1, 0].set_ylabel("final accuracy gained\n(percentage points)")
-    if result.sizes["norm"] > 1:
+    several = result.sizes["norm"] > 1
+    arm = "" if several else f"\n{style.arm_label(panels.labels(result, 'norm')[0])}"
+    axes[0, 0].set_ylabel(f"epochs saved{arm}")
+    axes[1, 0].set_ylabel(f"points of final accuracy\ngained{arm.replace(chr(10), ' ')}")
+    if several:
         style.legend(figure, ax, axes[0, 0])
-    else:
-        axes[0, 0].legend(loc="best")
     goal = f"{100 * criteria_of(dataset).target:g} %"
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; shaded: inits declared well; hatched: counts as "
             f"no effect; ×: no run of either arm exceeds {goal}{note}")  # fmt: skip
@@ -119,6 +119,7 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     figure, axes = style.grid(1, 2, ax, width=width, height=0.28 * len(rows) + 0.8, sharey=True)
     for panel, response in zip(axes[0], SHOWN, strict=True):
         factor, unit = _unit(response)
+        nowhere = []
         margin = factor * criteria_of(dataset).margin(response.unit)
         panel.axvspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
         panel.axvline(0, color="black", linewidth=0.8)
@@ -126,11 +127,16 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
             cell = result.sel(labels)
             fails = str(cell.overall.values) == "both-fail"
             if fails and response.unit == "epochs":  # a difference would tell of the reference alone
-                white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-                panel.text(0, place, "no run gets there", ha="center", va="center", fontsize=7.5, bbox=white)
+                nowhere.append(place)
                 continue
             decides = not fails and str(cell.decided_by.values) == response.name
             _interval(panel, place, cell.sel(response=response.name), factor, decides)
+        left, right = panel.get_xlim()
+        side = 1 if right > -left else -1  # of 0, where there is more room
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        for place in nowhere:
+            panel.annotate("no run gets there", (0, place), (5 * side, 0), textcoords="offset points", va="center",
+                           ha="left" if side > 0 else "right", fontsize=7.5, bbox=white)  # fmt: skip
         panel.set_xlabel(f"{'epochs saved' if unit == 'epochs' else 'final accuracy gained (points)'}:\n"
                          "here minus at the reference")  # fmt: skip
         panel.grid(False, axis="y")
