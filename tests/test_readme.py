@@ -11,6 +11,7 @@ import sys
 import tomllib
 
 import pytest
+from bnstudy.cli import main
 
 from tests.conftest import ROOT
 
@@ -31,16 +32,18 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
-def test_the_commands_in_their_order_then_the_examples(folder):
+def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, capsys):
     assert len(BNSTUDY) >= 8
+    monkeypatch.chdir(folder)
     for command in BNSTUDY:
         arguments = shlex.split(command)[1:]
         if arguments[0] in ("baseline", "init-sweep") and "digits" not in arguments:
             arguments.append("--dry-run")  # the real ones take MNIST and hours
         elif arguments[0] == "init-sweep":
             arguments += ["--train-size", "300"]
-        found = run([sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments], folder)
-        assert found.returncode == 0, (command, found.stderr)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert not ended.value.code, (command, capsys.readouterr().err)
     assert (folder / "figures" / "init-sweep" / "accuracy-by-scale.png").exists()
     assert (folder / "results" / "init-sweep" / "report.html").exists()
     assert (folder / "tables" / "init-sweep-curves.csv").exists()
