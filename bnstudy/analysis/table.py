@@ -109,10 +109,10 @@ def _measured(arm: xr.Dataset, target: float) -> dict[str, str]:
     crossing = responses.epochs_to_target(arm, target)
     trained = xr.where(arm.status == Status.DIVERGED, arm.diverged_epoch, arm.sizes["epoch"])
     return {
-        "epochs": _crossing(arm, crossing, 1.0, "{:.3g}"),
+        "epochs": _crossing(arm, crossing),
         "seconds": f"{alone:.3g}",
         "share": _mean(arm.train_seconds / trained, "{:.3g}"),
-        "time": _crossing(arm, crossing, alone, "{:.3g}"),
+        "time": _crossing(arm, crossing, alone),
         "train_loss": _mean(responses.final(arm, "train_loss"), "{:.2g}"),
         "test_loss": _mean(responses.final(arm, "test_loss"), "{:.2g}"),
         "train_accuracy": _mean(100 * responses.final(arm, "train_accuracy"), "{:.2f}"),
@@ -130,14 +130,15 @@ def _mean(values: xr.DataArray, style: str) -> str:
     return style.format(mean) + ("" if math.isnan(half) else " ± " + style.format(half))
 
 
-def _crossing(arm: xr.Dataset, crossing: xr.Dataset, unit: float, style: str) -> str:
-    """Epochs (times `unit`) to the target, saying aloud how many runs never reached it."""
+def _crossing(arm: xr.Dataset, crossing: xr.Dataset, seconds: float | None = None) -> str:
+    """Epochs (or seconds, at so many an epoch) to the target, saying aloud how many runs never reached it."""
     n = int(responses.observed(arm).sum())
     reached = int(crossing.reached.where(responses.observed(arm), False).sum())
     if n == 0:
         return "–"
     if reached == 0:
-        return f"never in {arm.sizes['epoch']}" if unit == 1.0 else "never"
+        return f"never in {arm.sizes['epoch']}" if seconds is None else "never"
+    unit, style = (1.0, "{:g}" if n == 1 else "{:.1f}") if seconds is None else (seconds, "{:.3g}")
     if reached < n:  # a mean over runs that stopped early is only a lower bound
         return "≥ " + style.format(unit * float(crossing.epochs.mean())) + f" ({reached} of {n})"
     return _mean(unit * crossing.epochs, style)
@@ -183,4 +184,4 @@ def _accuracy(arm: xr.Dataset) -> str:
 
 
 def _epochs(arm: xr.Dataset, target: float) -> str:
-    return _crossing(arm, responses.epochs_to_target(arm, target), 1.0, "{:.3g}")
+    return _crossing(arm, responses.epochs_to_target(arm, target))
