@@ -13,9 +13,7 @@ import xarray as xr
 from bnstudy.analysis import responses
 from bnstudy.analysis.assessment import RESPONSES, Response, assess
 from bnstudy.analysis.claims import claims, claims_table
-from bnstudy.analysis.comparisons import BY_NAME, Cell, cells
-from bnstudy.analysis.selection import select_lr, selection_table
-from bnstudy.analysis.summaries import mean_interval
+from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.table import Table, report_table, sweep_table
 from bnstudy.errors import InputError
 from bnstudy.reading import open_results
