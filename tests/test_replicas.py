@@ -193,6 +193,22 @@ def test_a_replica_does_not_depend_on_its_lane_or_its_neighbours(norm):
         assert torch.equal(value, together[-1][name]), name
 
 
+@needs_kernel
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_a_replica_does_not_depend_on_who_sees_its_batches(norm):
+    """Images of MNIST's size, which are worked on in blocks of rows."""
+    study, make = Study.make({"dataset": "mnist"}), registry.initializers.level("default")
+    nets = [models.build("cnn", norm, study, (1, 28, 28), 10) for _ in range(3)]
+    for seed, net in enumerate(nets):
+        initialization.initialize(net, make, seed)
+    one, two = (batches(groups, dtype=torch.float32, size=28) for groups in (1, 2))
+    apart = [(torch.stack([a[0], b[1]]), torch.stack([c[0], d[1]])) for (a, c), (b, d) in zip(one, two, strict=True)]
+    together = train_together(Lanes(copy.deepcopy(nets)), one)
+    mixed = train_together(Lanes(copy.deepcopy(nets)), apart, (0, 1, 1))
+    for name, value in together[0].items():
+        assert torch.equal(value, mixed[0][name]), name
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -179,9 +179,10 @@ static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, 
                 });
 }
 
-// A few rows at a time, so that they stay in the first-level cache.
+// A few rows at a time, so that they stay in the first-level cache. As many whoever shares the input: sums are taken
+// block by block, and a run must not depend on its neighbours.
 static long rows_together(const Block& s, long lane_bytes) {
-    return std::max<long>(1, CACHE / (s.width * (s.outputs + (s.sharing == 1 ? 0 : s.inputs)) * lane_bytes));
+    return std::max<long>(1, CACHE / (s.width * (s.outputs + s.inputs) * lane_bytes));
 }
 
 // ------------------------------------------------------------------ one sample's input, with its border of zeros
