@@ -15,15 +15,18 @@ import torch
 import xarray as xr
 from bnstudy import data, machine, provenance
 from bnstudy.analysis import responses, theory
+from bnstudy.analysis.table import report_table
 from bnstudy.plan import make_plan
 from bnstudy.reading import has_diagnostics, open_diagnostics, open_results
 from bnstudy.study import Study
 from bnstudy.training import train_ensemble
 
+from tests import quotes
 from tests.conftest import ROOT
 
 DATA = ROOT / "studies" / "data"
 NAMES = sorted(path.parent.name for path in DATA.glob("*/curves.nc"))
+README = (ROOT / "README.md").read_text()
 FINDINGS = (ROOT / "docs" / "findings.md").read_text()
 
 
@@ -66,7 +69,10 @@ def test_it_is_of_the_study_beside_it_and_complete(name):
     ("name", "model"), [(name, model) for name in NAMES for model in dict.fromkeys(ends(Study.load(study_file(name))))]
 )
 def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
-    """Two runs for one epoch; to the bit where the same machine, kernel and versions are here."""
+    """Two runs for one epoch; to the bit where the same machine, kernel and versions are here.
+
+    Sums in another order grow apart: elsewhere a mean over some thousand images agrees to a twentieth.
+    """
     stored = curves(name)
     study = Study.load(study_file(name), epochs=1)
     cores = int(stored.attrs["machine"].rpartition(",")[2].split()[0])
@@ -76,8 +82,10 @@ def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     loaded = data.load(study, mnist_folder)
     assert torch.get_num_threads() == 1
     found = train_ensemble(study, ensemble, loaded, "cpu")
-    here = provenance.computed_by(machine.describe("cpu", compiled=True))
-    same = not provenance.differing(provenance.computed_by(stored.attrs), here)
+    here, then = provenance.computed_by(machine.describe("cpu", compiled=True)), provenance.computed_by(stored.attrs)
+    if model.startswith("mlp"):
+        here["kernel"] = then["kernel"]  # which only convolutions use
+    same = not provenance.differing(then, here)
     for i, run in enumerate(ensemble.runs):
         cell = {"model": run.model, "norm": run.norm, "init": run.init, "optimizer": run.optimizer, "lr": run.lr,
                 "seed": run.seed, "epoch": 1}  # fmt: skip
@@ -90,7 +98,7 @@ def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
                 assert got == pytest.approx(wanted, rel=0.05, abs=0.05, nan_ok=True), (run, curve)
 
 
-# ------------------------------------------------------------------ numbers quoted in docs/findings.md
+# ------------------------------------------------------------------ numbers quoted in README.md and docs/findings.md
 
 
 def accuracies(name: str) -> xr.DataArray:
@@ -120,12 +128,35 @@ def of_phases() -> set[str]:
     return {f"{value:.1f}" for value in plain.values.ravel()} | {f"{spread:.1f}"}
 
 
-def test_every_decimal_of_the_findings_is_derived_again():
-    derived = of_growth() | of_depth() | of_phases()
-    settings = {"0.01", "0.9", "0.71", "0.84"}  # learning rate, momentum, scales
-    quoted = set(re.findall(r"(?<![\w.])\d+\.\d+", FINDINGS))
-    assert len(quoted) > 20
-    assert quoted - derived - settings == set()
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def quoted(page: str) -> list[str]:
+    """What a page has to say, in the words of tests/quotes.py."""
+    if page == "README":
+        found = [*quotes.summary(), *quotes.markdown(report_table(quotes.curves("baseline"))), *quotes.answers()]
+        return [*found, *quotes.readme(), *quotes.both()]
+    found = [line for model in ("mlp", "cnn") for line in (*quotes.sweep(model), *quotes.rates(model))]
+    found += [*quotes.selected(), *quotes.tuned(), *quotes.both(), *quotes.sigmoid()]
+    return [*found, *quotes.findings(), *quotes.published()]
+
+
+PAGES = {"README": README.partition("## Start\n")[0], "findings": FINDINGS}
+# Learning rates, momentum, scales and margins, eps and its root, accuracies that the report or a file name.
+SETTINGS = {"0.001", "0.01", "0.1", "0.9", "0.71", "0.84", "0.2", "0.3", "0.003", "98.5", "3.11", "4.1"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_number_of_a_page_is_derived_again(page):
+    """Each quote stands there, and no decimal and no share stands anywhere else."""
+    text = flat(PAGES[page])
+    for quote in sorted(map(flat, quoted(page)), key=len, reverse=True):
+        assert quote in flat(PAGES[page]), quote
+        text = text.replace(quote, " ")
+    derived = of_growth() | of_depth() | of_phases() if page == "findings" else set()
+    left = set(re.findall(r"(?<![\w.])\d+\.\d+(?!\.)", text)) - SETTINGS - derived
+    assert left == set()
 
 
 def test_the_counts_of_the_findings():

@@ -87,6 +87,11 @@ def load() -> Kernel | None:
         return None
 
 
+def source_digest() -> str:
+    """Which source this is: another may sum in another order, and change the last digits."""
+    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:8]
+
+
 def find_compiler() -> str | None:
     """The C++ compiler: ``$CXX`` if set, else the first of c++, g++, clang++ on the path."""
     if sys.platform == "win32":
