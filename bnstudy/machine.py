@@ -86,7 +86,10 @@ def describe(device: str, compiled: bool) -> dict[str, str]:
     from bnstudy.replicas import kernel
 
     found = kernel.load() if compiled and device == "cpu" else None
-    return {**provenance.attributes(device), "kernel": f"lanes {kernel.source_digest()}, {found.compiler}" if found else "none"}
+    return {
+        **provenance.attributes(device),
+        "kernel": f"lanes {kernel.source_digest()}, {found.compiler}" if found else "none",
+    }
 
 
 def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:

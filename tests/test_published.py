@@ -136,9 +136,9 @@ def quoted(page: str) -> list[str]:
     """What a page has to say, in the words of tests/quotes.py."""
     if page == "README":
         found = [*quotes.summary(), *quotes.markdown(report_table(quotes.curves("baseline"))), *quotes.answers()]
-        return [*found, *quotes.readme(), *quotes.both()]
+        return [*found, *quotes.readme(), *quotes.both(), *list(quotes.tuned())[3:5]]
     found = [line for model in ("mlp", "cnn") for line in (*quotes.sweep(model), *quotes.rates(model))]
-    found += [*quotes.selected(), *quotes.tuned(), *quotes.both(), *quotes.sigmoid()]
+    found += [*quotes.selected(), *quotes.tuned(), *quotes.both()]
     return [*found, *quotes.findings(), *quotes.published()]
 
 
