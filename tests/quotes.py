@@ -221,7 +221,10 @@ def readme() -> Iterator[str]:
     assert int((left < 0.12).sum()) == 2  # "two of ten never leave chance"
     ten = {lr: [f"{final('learning-rate', model=m, init=large, lr=lr, norm='none'):.1f}" for m in ("mlp", "cnn")]
            for lr in (0.01, 0.001)}  # fmt: skip
-    yield f"plain networks that end at {ten[0.01][0]} and {ten[0.01][1]} % at rate 0.01 reach {ten[0.001][0]} and"
+    yield (
+        f"plain networks that end at {ten[0.01][0]} and {ten[0.01][1]} % at rate 0.01 reach "
+        f"{ten[0.001][0]} and {ten[0.001][1]} % at 0.001"
+    )
     losses = responses.final(curves("baseline"), "test_loss").mean("seed").squeeze()
     yield f"ours are {float(losses.min()):.3f} to {float(losses.max()):.3f}"
 
