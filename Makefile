@@ -68,6 +68,7 @@ publish: .venv/.installed
 figures: .venv/.installed
 	cd studies/data && sha256sum --check --quiet SHA256SUMS
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(filter-out $(THEORY),$(PUBLISHED)))
+	$(BIN)/bnstudy report $(DATA)/init-sweep --out figures/init-sweep/report.html
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,accuracy-by-depth,growth --out figures/theory
 
 check: .venv/.dev
