@@ -77,4 +77,8 @@ def test_the_entry_point_example_is_toml():
 
 def test_its_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+        path, _, heading = target.partition("#")
+        assert target.startswith("https://") or (ROOT / path).exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.M)
+            assert heading in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
