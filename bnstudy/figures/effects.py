@@ -113,8 +113,11 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     poor = [init for init, role in panels.roles(dataset).items() if role == "poor"]
     every = list(product(*(result[name].values.tolist() for name in FAMILY), poor))
     rows = [dict(zip((*FAMILY, "init"), labels, strict=True)) for labels in every[:MOST_ROWS]]
-    varied = [name for name in FAMILY if name == "model" or result.sizes[name] > 1]
-    names = [", ".join(style.shorten(str(labels[name]), 24) for name in (*varied, "init")) for labels in rows]
+    named = [*(name for name in FAMILY if name == "model" or result.sizes[name] > 1), "init"]
+    names = [
+        ", ".join(f"lr {labels[name]:g}" if name == "lr" else style.shorten(str(labels[name]), 24) for name in named)
+        for labels in rows
+    ]
     width = 2.8 + 0.04 * max(map(len, names))
     figure, axes = style.grid(1, 2, ax, width=width, height=0.28 * len(rows) + 0.8, sharey=True)
     for panel, response in zip(axes[0], SHOWN, strict=True):
