@@ -20,6 +20,7 @@ def make_dataset(
     epochs: int = 6,
     diverged: int = 0,
     pending: int = 0,
+    validation: bool = False,
 ) -> xr.Dataset:
     """Rising accuracies and falling losses; the first `diverged` runs died half-way, the last `pending` are missing."""
     rng = np.random.default_rng(5)
@@ -44,7 +45,7 @@ def make_dataset(
     time = np.arange(1, epochs + 1) / epochs
     base = rng.uniform(0.3, 0.9, (*shape[:-1], 1))
     data: dict[str, np.ndarray] = {}
-    for variable in schema.CURVES:
+    for variable in schema.curves(validation):
         if variable.name.endswith("accuracy"):
             data[variable.name] = (base + (1 - base) * time).astype(np.float32)
         else:
@@ -66,7 +67,7 @@ def make_dataset(
         "n_parameters": np.full(arms, 100),
         "epoch_seconds_alone": np.full(arms, 2.0, np.float32),
     }
-    described = {v.name: v.dims for v in schema.variables(validation=False)}
+    described = {v.name: v.dims for v in schema.variables(validation)}
     attributes = {
         "title": "Made up",
         "study_name": "made-up",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bnstudy.figures import curves, effects, robustness, summaries, theory
+from bnstudy.figures import curves, effects, rates, robustness, summaries, theory
 
-__all__ = ["curves", "effects", "robustness", "summaries", "theory"]
+__all__ = ["curves", "effects", "rates", "robustness", "summaries", "theory"]

@@ -22,7 +22,7 @@ MOST_ROWS = 40  # of the forest
 GREY = "#8a8a8a"
 
 
-def _is_comparison(dataset: xr.Dataset) -> bool:
+def is_comparison(dataset: xr.Dataset) -> bool:
     return PLAIN in dataset.norm.values and dataset.sizes["norm"] > 1 and "init_role" in dataset.coords
 
 
@@ -37,7 +37,7 @@ def _unit(response: Response) -> tuple[float, str]:
     caption="Epochs saved and final accuracy gained over the same network without a norm, against the scale S of the "
     "initial weights; the other initializations at the right. Bars are 95 % t intervals over paired seeds. The inits "
     "declared well are shaded, the others were declared poor; the hatched band is the margin that counts as none.",
-    applies=lambda dataset: _is_comparison(dataset) and len(scaled_levels(dataset)) >= 2,
+    applies=lambda dataset: is_comparison(dataset) and len(scaled_levels(dataset)) >= 2,
 )
 def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """Epochs saved above accuracy gained, a column a model; mean and 95 % interval over paired seeds."""
@@ -72,10 +72,7 @@ def _result(dataset: xr.Dataset, chosen: xr.Dataset) -> xr.Dataset:
 
 
 def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response, told: bool) -> None:
-    factor, _ = _unit(response)
-    margin = factor * criteria_of(dataset).margin(response.unit)
-    panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
-    panel.axhline(0, color="black", linewidth=0.8)
+    draw_margin(panel, dataset, response)
     logs, beside, step = panels.scale_axis(panel, dataset, told)
     norms = panels.labels(result, "norm")
     every = panels.labels(dataset, "norm")
@@ -84,16 +81,44 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
         for inits, places, joined in (
             (list(scaled_levels(dataset)), logs, True), (panels.other_inits(dataset), beside, False),
         ):  # fmt: skip
-            one = result.sel(norm=norm, init=inits)
-            fails = (one.censored.sel(arm=[PLAIN, norm]) == 1).all("arm").values & (response.unit == "epochs")
-            mean, low, high = (
-                factor * one[name].where(~fails).values for name in ("effect", "effect_low", "effect_high")
-            )
-            line = {**look, "linestyle": look["linestyle"] if joined else "none"}
-            error = np.nan_to_num(np.array([mean - low, high - mean]))
             label = f"{style.arm_label(norm)} against without" if joined else None
-            panel.errorbar(places + shift, mean, yerr=error, label=label, capsize=2.5, markersize=5.5, **line)
-            panel.plot((places + shift)[fails], np.zeros(fails.sum()), "x", color=look["color"], markersize=7)
+            draw_effects(panel, places + shift, result.sel(norm=norm, init=inits), response, look, label, joined)
+
+
+def draw_margin(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
+    """The hatched band of effects that count as none, and a line at 0."""
+    factor, _ = _unit(response)
+    margin = factor * criteria_of(dataset).margin(response.unit)
+    panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
+    panel.axhline(0, color="black", linewidth=0.8)
+
+
+def draw_effects(
+    panel: Axes,
+    places: np.ndarray,
+    effects: xr.Dataset,
+    response: Response,
+    look: dict[str, Any],
+    label: str | None,
+    joined: bool,
+) -> None:
+    """What a norm gains in some cells, with 95 % intervals; × where no run of either arm exceeds the target.
+
+    Parameters
+    ----------
+    places : array, shape (cells,)
+        Where on the x axis.
+    effects : Dataset
+        One response of one norm's assessment, over the cells alone.
+    """
+    factor, _ = _unit(response)
+    arms = effects.censored.sel(arm=[PLAIN, effects.norm.item()])
+    fails = (arms == 1).all("arm").values & (response.unit == "epochs")
+    mean, low, high = (factor * effects[name].where(~fails).values for name in ("effect", "effect_low", "effect_high"))
+    line = {**look, "linestyle": look["linestyle"] if joined else "none"}
+    error = np.nan_to_num(np.array([mean - low, high - mean]))
+    panel.errorbar(places, mean, yerr=error, label=label, capsize=2.5, markersize=5.5, **line)
+    panel.plot(places[fails], np.zeros(fails.sum()), "x", color=look["color"], markersize=7)
 
 
 # ------------------------------------------------------------------ forest
@@ -105,7 +130,7 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
     caption="How much more the norm gains at each poor init than at the reference, in epochs and in final accuracy, "
     "with 95 % t intervals. The response that decides is filled; the verdict stands at the right. The hatched band is "
     "the margin that counts as none.",
-    applies=lambda dataset: _is_comparison(dataset) and "poor" in dataset.init_role.values,
+    applies=lambda dataset: is_comparison(dataset) and "poor" in dataset.init_role.values,
 )
 def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A row a (model, norm, optimizer, lr, poor init): the difference in differences of both responses."""

@@ -23,16 +23,18 @@ MOST_SEEDS = 100  # drawn one by one
 COLUMNS = 6
 
 
-def choose(dataset: xr.Dataset, by_init: bool = False) -> tuple[xr.Dataset, str]:
+def choose(dataset: xr.Dataset, by_init: bool = False, rates: bool = False) -> tuple[xr.Dataset, str]:
     """What can be shown: the first optimizer and lr, and so many levels of the rest; and a note of what was left out.
 
-    With `by_init` there is a panel for each init of each model, so fewer models fit. The note is empty, or begins with
-    ``; ``.
+    With `by_init` there is a panel for each init of each model, so fewer models fit; with `rates` every lr stays, from
+    the smallest up. The note is empty, or begins with ``; ``.
     """
     dataset = folded(dataset)
     cell = reference_cell(dataset)
     notes = []
-    if dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1:
+    if rates and dataset.sizes["optimizer"] > 1:
+        notes.append(str(cell["optimizer"]))
+    elif not rates and (dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1):
         notes.append(f"{cell['optimizer']}, lr {cell['lr']:g}")
     inits = min(dataset.sizes["init"], MOST["init"])
     fitting = {**MOST, "model": min(MOST["model"], max(1, MOST_PANELS // inits))} if by_init else MOST
@@ -40,7 +42,8 @@ def choose(dataset: xr.Dataset, by_init: bool = False) -> tuple[xr.Dataset, str]
         if dataset.sizes[name] > most:
             notes.append(f"the first {most} of {dataset.sizes[name]} {name}s")
             dataset = dataset.isel({name: slice(most)})
-    chosen = dataset.sel(optimizer=cell["optimizer"], lr=cell["lr"])
+    chosen = dataset.sel(optimizer=cell["optimizer"])
+    chosen = chosen.sortby("lr") if rates else chosen.sel(lr=cell["lr"])
     return chosen, "".join(f"; {note}" for note in notes)
 
 

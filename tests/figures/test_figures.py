@@ -42,6 +42,16 @@ SHAPES = {
         "inits": [f"scaled-normal:{s}" for s in (0.25, 0.5, 1, 2)],
     },
     "several rates": {"lrs": [0.1, 0.01], "optimizers": ["adam", "sgd"]},
+    "rates to select, many levels": {
+        "lrs": [0.001, 0.1, 0.01],
+        "validation": True,
+        "models": [f"m{i}" for i in range(9)],
+        "inits": ["default", *(f"scaled-normal:{s}" for s in range(1, 12))],
+        "norms": ["none", "batch", "layer"],
+        "seeds": 2,
+        "diverged": 5,
+        "pending": 7,
+    },
 }
 
 
@@ -62,9 +72,8 @@ def test_every_figure_of_every_shape(tmp_path, monkeypatch, name, shape):
 @pytest.mark.parametrize("name", list(figures))
 def test_every_figure_takes_an_axes(name):
     """Drawn in the place of one of several axes, it leaves the others alone."""
-    dataset = make_dataset(seeds=2)
-    if not figures[name].about["applies"](dataset):
-        dataset = make_dataset(**SHAPES["depths"])
+    shapes = ({"seeds": 2}, SHAPES["depths"], SHAPES["several rates"])
+    dataset = next(d for d in (make_dataset(**shape) for shape in shapes) if figures[name].about["applies"](d))
     with style.house_style():
         own = figures[name].function(dataset)
         figure = Figure(figsize=(16, 12), layout="constrained")
@@ -152,6 +161,28 @@ def test_scales_stand_at_their_values():
     with style.house_style():
         panel = figures["accuracy-by-scale"].function(dataset).axes[0]
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
+
+
+def test_rates_stand_in_order_and_the_selected_ones_aside():
+    dataset = make_dataset(models=["mlp"], inits=["default", "zero"], lrs=[0.1, 0.001, 0.01], validation=True)
+    at = {"model": "mlp", "norm": "none", "init": "zero", "optimizer": "sgd"}
+    dataset.validation_accuracy[:] = 0.5
+    dataset.validation_accuracy.loc[{**at, "lr": 0.01}] = 0.6  # with BN all rates tie: the smallest
+    dataset.test_accuracy.loc[{**at, "lr": 0.001}] = 0.5
+    with style.house_style():
+        panel = figures["accuracy-by-rate"].function(dataset).axes[1]
+        effects = figures["effect-by-rate"].function(dataset).axes
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["0.001", "0.01", "0.1"]
+    plain = next(line for line in panel.lines if len(line.get_xdata()) == 3)
+    assert plain.get_ydata()[0] == pytest.approx(50)
+    ring = next(line for line in panel.lines if line.get_markersize() == 11)
+    assert ring.get_xdata().tolist() == [plain.get_xdata()[1]]
+    assert ring.get_ydata().tolist() == [plain.get_ydata()[1]]
+    assert [label.get_text() for label in effects[-1].get_xticklabels()] == ["0.001", "0.01", "0.1", "selected"]
+    ends = responses.final(dataset, "test_accuracy").sel({name: at[name] for name in ("model", "init", "optimizer")})
+    gained = 100 * float((ends.sel(norm="batch", lr=0.001) - ends.sel(norm="none", lr=0.01)).mean("seed"))
+    drawn = [line.get_ydata() for line in effects[-1].lines if len(line.get_xdata()) == 1]
+    assert any(values[0] == pytest.approx(gained, abs=1e-3) for values in drawn)
 
 
 def test_an_unknown_figure_is_refused(tmp_path):
