@@ -7,6 +7,7 @@ initializers and training loop.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -242,6 +243,29 @@ def test_fact_08_holds_in_double_precision_and_rounding_ends_it_in_single(digits
     assert steps_until_escape(digits, torch.float32) is not None
     assert steps_until_escape(digits, torch.float32, bias=0.0) is None
     assert steps_until_escape(digits, torch.float32, eps=1.0) is None
+
+
+def test_fact_08_what_rounding_does_not_free_is_shut_by_its_relus(digits):
+    """Of what rounding leaves a ReLU passes what is positive: with few channels a layer may pass nothing, for good."""
+    images, labels = digits.train
+    passed: dict[str, bool] = {}
+
+    def look(name: str) -> Callable[..., None]:
+        return lambda module, inputs, outputs: passed.update({name: bool((outputs > 0).any())})
+
+    ends = []
+    for seed in range(10, 35):
+        net = network("cnn", "batch", "zero-hidden", seed).float()
+        for name in ("activation1", "activation2"):
+            net.get_submodule(name).register_forward_hook(look(name))
+        optimizer = torch.optim.SGD(net.parameters(), 0.01, 0.9)
+        for step in range(14):
+            chosen = torch.arange(step * 100, step * 100 + 100)
+            optimizer.zero_grad()
+            F.cross_entropy(net(images[chosen]), labels[chosen]).backward()
+            optimizer.step()
+        ends.append((all(passed.values()), bool(hidden_weights(net)["conv1"].norm() > 0.01)))
+    assert all(passes == escaped for passes, escaped in ends), ends
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])

@@ -141,5 +141,8 @@ def _init_panel(panel: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:
         if not seen:
             lines.append(f"{style.arm_label(norm)}: no runs yet")
     if lines:
-        panel.text(0.97, 0.5, "\n".join(lines), transform=panel.transAxes, ha="right", va="center", fontsize=7.5)
+        white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        panel.text(
+            0.97, 0.5, "\n".join(lines), transform=panel.transAxes, ha="right", va="center", fontsize=7.5, bbox=white
+        )
     _ticks(panel, cell)
