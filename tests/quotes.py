@@ -385,7 +385,7 @@ def main() -> None:
         ("published", published),
         ("sigmoid", sigmoid),
         ("Table 2", lambda: markdown(report_table(curves("baseline")))),
-        ("claims", lambda: markdown(claims_table(claims(curves("baseline"))))),
+        ("claims", lambda: markdown(claims_table(claims(curves("baseline")), curves("baseline")))),
         *((f"sweep {model}", lambda m=model: sweep(m)) for model in ("mlp", "cnn")),
         *((f"rates {model}", lambda m=model: rates(m)) for model in ("mlp", "cnn")),
         *((f"norms {model} {what}", lambda m=model, w=what: norms(m, w)) for model in ("mlp", "cnn")

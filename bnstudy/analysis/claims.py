@@ -86,12 +86,21 @@ def are_about(dataset: xr.Dataset) -> bool:
     return there and all(name in dataset.norm.values for name in (PLAIN, BN)) and bool(criteria_of(dataset).reference)
 
 
-def claims_table(found: list[Claim]) -> Table:
-    """A row a claim: what it is about, what it says, the estimate with its interval, n, and the answer."""
+def claims_table(found: list[Claim], dataset: xr.Dataset) -> Table:
+    """A row a claim: what it is about, what it says, the estimate with its interval, n, and the answer.
+
+    The dataset they were found in tells where they were measured, if it has several optimizers or learning rates.
+    """
     rows = [(one.about, one.text, _quantity(one), str(one.n), one.answer) for one in found]
-    notes = ("estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
-             "n: pairs; cannot tell: the interval lies on neither side, or there is none")  # fmt: skip
-    return Table("The report's claims", ("about", "claim", "estimate", "n", "answer"), tuple(rows), notes, labels=2)
+    notes = [
+        "estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
+        "n: pairs; cannot tell: the interval lies on neither side, or there is none",
+    ]
+    first = folded(dataset).isel(optimizer=[0], lr=[0])
+    if dataset.test_accuracy.size > first.test_accuracy.size:
+        notes.append(f"measured at the study's first setting alone: {first.optimizer.item()}, lr {first.lr.item():g}")
+    header = ("about", "claim", "estimate", "n", "answer")
+    return Table("The report's claims", header, tuple(rows), tuple(notes), labels=2)
 
 
 def _quantity(one: Claim) -> str:
@@ -106,10 +115,12 @@ def _quantity(one: Claim) -> str:
 
 
 def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
-    epochs = responses.epochs_to_target(well, criteria.target).epochs
+    crossing = responses.epochs_to_target(well, criteria.target)
     for norm in (PLAIN, BN):
-        found = _values(epochs, CNN, norm) - _values(epochs, MLP, norm)
-        yield _more("convergence", f"the MLP gets there sooner than the CNN ({_arm(norm)})", found, "epochs")
+        found = _values(crossing.epochs, CNN, norm) - _values(crossing.epochs, MLP, norm)
+        sooner = _more("convergence", f"the MLP gets there sooner than the CNN ({_arm(norm)})", found, "epochs")
+        # Where no run of either gets there, none is seen to be sooner.
+        yield sooner if crossing.reached.sel(norm=norm).any() else replace(sooner, answer=UNKNOWN)
     if "epoch_seconds_alone" in well:
         seconds = well.epoch_seconds_alone
         yield _ratio("run time", f"an epoch takes the same in both ({_arm(PLAIN)})",

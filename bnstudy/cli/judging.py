@@ -71,7 +71,7 @@ def analyze(
                 print(f"\nat the selected rates, {text}")
         if answered:
             print()
-            print_table(claims.claims_table(answered))
+            print_table(claims.claims_table(answered, dataset))
         if grown:
             print()
             print_table(theory.growth_table(grown))

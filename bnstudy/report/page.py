@@ -75,7 +75,7 @@ def render(dataset: xr.Dataset) -> str:
         counts=[(verdict, sum(row["verdict"] == verdict for row in judged)) for verdict in VERDICTS],
         meanings={verdict: _meaning(verdict, dataset) for verdict in VERDICTS},
         verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
-        claims=claims.claims_table(answered) if answered else None,
+        claims=claims.claims_table(answered, dataset) if answered else None,
         warnings=result.attrs["warnings"] if result is not None else [],
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
         pictures=pictures,

@@ -56,6 +56,17 @@ def test_a_difference_of_nothing_does_not_hold():
     assert set(answers(study(*ALIKE), "convergence").values()) == {FAILS}
 
 
+def test_nobody_is_sooner_where_nobody_gets_there():
+    never = dict.fromkeys(ARMS, 30.0)
+    assert set(answers(study(never, dict.fromkeys(ARMS, 0.97)), "convergence").values()) == {UNKNOWN}
+
+
+def test_one_of_several_rates_is_named():
+    several = make_dataset(lrs=[0.1, 0.01])
+    assert "sgd, lr 0.1" in claims_table(claims(several), several).notes[-1]
+    assert not any("lr" in note for note in claims_table(claims(make_dataset()), make_dataset()).notes)
+
+
 def test_run_time_is_one_measurement_and_tells_little():
     """A ratio without an interval neither holds nor fails."""
     dataset = study(*ALIKE).drop_vars("train_seconds")
@@ -125,12 +136,12 @@ def test_where_both_arms_fail_there_is_no_estimate():
     found = [claim for claim in claims(failing) if "zero" in claim.text]
     assert [claim.answer for claim in found] == [UNKNOWN, UNKNOWN]
     assert np.isnan([claim.estimate for claim in found]).all()
-    rows = claims_table(found).rows
+    rows = claims_table(found, make_dataset()).rows
     assert [row[2] for row in rows] == ["–", "–"]
 
 
 def test_the_table_has_units():
-    rows = {row[1]: row[2] for row in claims_table(claims(study(*ALIKE))).rows}
+    rows = {row[1]: row[2] for row in claims_table(claims(study(*ALIKE)), make_dataset()).rows}
     assert rows["the MLP has more than the CNN"] == "+230,880 parameters"
     assert rows["BN does not affect an epoch's time (cnn)"] == "1.33 times"
     assert rows["the MLP gets there sooner than the CNN (with BN)"] == "+0.0 epochs"
