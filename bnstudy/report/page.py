@@ -19,6 +19,7 @@ from PIL import Image
 from bnstudy.analysis import claims
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.criteria import criteria_of, study_of
+from bnstudy.analysis.selection import select_lr, selection_table
 from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table
 from bnstudy.errors import InputError
@@ -75,6 +76,7 @@ def render(dataset: xr.Dataset) -> str:
         counts=[(verdict, sum(row["verdict"] == verdict for row in judged)) for verdict in VERDICTS],
         meanings={verdict: _meaning(verdict, dataset) for verdict in VERDICTS},
         verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
+        selected=_selected(dataset, result) if judged and result is not None else None,
         claims=claims.claims_table(answered, dataset) if answered else None,
         warnings=result.attrs["warnings"] if result is not None else [],
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
@@ -92,6 +94,14 @@ def render(dataset: xr.Dataset) -> str:
         style_hash=_hash(style_sheet),
         script_hash=_hash(script),
     )
+
+
+def _selected(dataset: xr.Dataset, result: xr.Dataset) -> Table | None:
+    """The verdicts at the learning rates that validation selects, where a study lets it."""
+    if dataset.sizes["lr"] < 2 or "validation_accuracy" not in dataset:
+        return None
+    chosen, rates = select_lr(dataset)
+    return _cut(selection_table(result, assess(chosen), rates))
 
 
 def _template() -> jinja2.Template:

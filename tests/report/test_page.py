@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.selection import select_lr, selection_table
 from bnstudy.analysis.verdicts import rows, sentences
 from bnstudy.errors import InputError
 from bnstudy.report import write_report
@@ -119,6 +120,16 @@ def test_its_numbers_are_the_datasets():
 def test_any_dataset_has_its_page(shape):
     elements = Elements(render(make_dataset(**shape)))
     assert elements.count("h2") >= 6
+
+
+def test_the_verdicts_at_the_selected_rates_stand_below_the_others():
+    dataset = make_dataset(lrs=[0.1, 0.01], seeds=8, validation=True)
+    page = render(dataset)
+    chosen, rates = select_lr(dataset)
+    table = selection_table(assess(dataset), assess(chosen), rates)
+    assert page.index('id="verdicts"') < page.index('id="selected"') < page.index('id="claims"')
+    assert all(text in Elements(page).text for row in table.rows for text in row)
+    assert 'id="selected"' not in render(make_dataset(seeds=2))
 
 
 def test_others_results_have_their_page():
