@@ -138,7 +138,7 @@ def quoted(page: str) -> list[str]:
         found = [*quotes.summary(), *quotes.markdown(report_table(quotes.curves("baseline"))), *quotes.answers()]
         return [*found, *quotes.readme(), *quotes.both(), *list(quotes.tuned())[3:5]]
     found = [line for model in ("mlp", "cnn") for line in (*quotes.sweep(model), *quotes.rates(model))]
-    found += [*quotes.selected(), *quotes.tuned(), *quotes.both()]
+    found += [*quotes.selected(), *quotes.tuned(), *quotes.both(), *quotes.against_he()]
     return [*found, *quotes.findings(), *quotes.published()]
 
 

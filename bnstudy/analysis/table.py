@@ -91,7 +91,8 @@ def report_table(dataset: xr.Dataset) -> Table:
     name = dataset.attrs.get("dataset", "unknown data")
     notes = [
         f"n = {n}: {intervals}. Init: {cell.init.item()}. Data: {name}; the report's are MNIST's.",
-        "alone: the plain network by itself, training only; its share: of its ensemble's time, evaluation included.",
+        "alone: the plain network by itself, training only; its share: of its ensemble's time, evaluation included",
+        "(a mean without an interval: the runs of an ensemble have one time between them).",
         "A reported test loss of 1e-3 cannot be the mean cross-entropy beside that accuracy;",
         "it fits a mean divided by the batch size (100) once more.",
     ]
@@ -111,7 +112,7 @@ def _measured(arm: xr.Dataset, target: float) -> dict[str, str]:
     return {
         "epochs": _crossing(arm, crossing),
         "seconds": f"{alone:.3g}",
-        "share": _mean(arm.train_seconds / trained, "{:.3g}"),
+        "share": _mean(arm.train_seconds / trained, "{:.3g}").partition(" ±")[0],
         "time": _crossing(arm, crossing, alone),
         "train_loss": _mean(responses.final(arm, "train_loss"), "{:.2g}"),
         "test_loss": _mean(responses.final(arm, "test_loss"), "{:.2g}"),
@@ -127,7 +128,7 @@ def _mean(values: xr.DataArray, style: str) -> str:
     mean, half = float(summary["mean"]), float(summary["upper"] - summary["mean"])
     if math.isnan(mean):
         return "–"
-    return style.format(mean) + ("" if math.isnan(half) else " ± " + style.format(half))
+    return style.format(mean) + ("" if math.isnan(half) else " ± " + style.replace(".3g", ".2g").format(half))
 
 
 def _crossing(arm: xr.Dataset, crossing: xr.Dataset, seconds: float | None = None) -> str:
