@@ -100,7 +100,7 @@ def rates(model: str) -> Iterator[str]:
     """A row an init and arm, a column a learning rate: final accuracy and epochs."""
     for line in sweep_table(curves("learning-rate")).rows:
         if line[0] == model:
-            yield row(f"`{line[1]}`", *line[3:])
+            yield row(f"{model.upper()} `{line[1]}`", *line[3:])
 
 
 def summary() -> Iterator[str]:

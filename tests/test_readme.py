@@ -82,3 +82,17 @@ def test_its_links_lead_somewhere():
         if heading:
             titles = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.M)
             assert heading in {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_header():
+    for page in (
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("studies/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+    ):
+        cells = 0
+        for line in page.read_text().splitlines():
+            found = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+            assert found == cells or not (found and cells), (page.name, line)
+            cells = found
