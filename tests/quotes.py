@@ -278,6 +278,9 @@ def findings() -> Iterator[str]:
     moved = sweep_curves.weight_norm.sel(model="cnn", norm="batch", init="zero-hidden").squeeze()
     still = moved[stuck.values < 12]
     assert (still.max("epoch") - still.min("epoch") < 1e-6).all()  # "their weights never move at all"
+    crossed = responses.epochs_to_target(sweep_curves).epochs.sel(model="cnn", init="zero-hidden").squeeze()
+    saved = (crossed.sel(norm="none") - crossed.sel(norm="batch"))[stuck.values > 12]
+    assert ((saved > 0).sum(), (saved == 0).sum(), saved.size) == (5, 3, 8)  # "five are sooner with it and none later"
     constant = [ends("constant:0.01", norm) for norm in ("none", "batch")]
     yield f"{constant[0][0]} and {constant[1][0]} % for the MLP"
     yield f"{constant[0][1]} and {constant[1][1]} % for the CNN"

@@ -203,7 +203,8 @@ def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A row a model, a group an init: each seed's epochs to the target in every arm, joined by a line."""
     chosen, note = panels.choose(dataset)
     models, inits, norms = (panels.labels(chosen, name) for name in ("model", "init", "norm"))
-    longest = max(len(style.shorten(init, 20)) for init in inits)
+    turned = len(inits) > 6  # labels, or they would need more room than the runs
+    longest = 0 if turned else max(len(style.shorten(init, 20)) for init in inits)
     width = max(4.2, max(0.34 * len(norms) + 0.45, 0.085 * longest + 0.2) * len(inits))
     figure, axes = style.grid(len(models), 1, ax, width=width, height=2.4, sharex=True)
     target = criteria_of(dataset).target
@@ -224,8 +225,10 @@ def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         for edge in np.arange(len(inits) - 1) + 0.5:
             panel.axvline(edge, color="#dddddd", linewidth=0.8)
     roles = panels.roles(chosen)
-    names = [f"{style.shorten(i, 20)}\n({roles[i]})" if roles[i] else style.shorten(i, 20) for i in inits]
-    axes[-1, 0].set_xticks(range(len(inits)), names)
+    gap = " " if turned else "\n"
+    names = [f"{style.shorten(i, 20)}{gap}({roles[i]})" if roles[i] else style.shorten(i, 20) for i in inits]
+    tilt = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    axes[-1, 0].set_xticks(range(len(inits)), names, **tilt)
     axes[-1, 0].set_xlim(-0.6, len(inits) - 0.4)
     style.legend(figure, ax, axes[0, 0])
     note = f"{panels.seeds(chosen)}; a line joins one seed's runs; hollow: never in {last} epochs, or diverged{note}"
