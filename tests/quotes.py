@@ -86,14 +86,14 @@ def sweep(model: str) -> Iterator[str]:
             yield row(f"`{line[1]}`", line[5], line[6], saved, line[3], line[4], gain(cell, ACCURACY), verdict)
 
 
-def norms(model: str, measure: str) -> Iterator[str]:
-    """A row a norm and a column an init."""
+def norms(measure: str) -> Iterator[str]:
+    """A row a model and norm, a column an init."""
     table = sweep_table(curves("norms"))
     column = 4 if measure == "accuracy" else 5
     inits = [str(init) for init in curves("norms").init.values]
-    for norm in curves("norms").norm.values:
+    for model, norm in product(("mlp", "cnn"), curves("norms").norm.values.tolist()):
         found = {line[1]: line[column] for line in table.rows if (line[0], line[3]) == (model, norm)}
-        yield row(f"`{norm}`", *(found[init] for init in inits))
+        yield row(f"{model.upper()} `{norm}`", *(found[init] for init in inits))
 
 
 def rates(model: str) -> Iterator[str]:
@@ -418,8 +418,7 @@ def main() -> None:
         ("claims", lambda: markdown(claims_table(claims(curves("baseline")), curves("baseline")))),
         *((f"sweep {model}", lambda m=model: sweep(m)) for model in ("mlp", "cnn")),
         *((f"rates {model}", lambda m=model: rates(m)) for model in ("mlp", "cnn")),
-        *((f"norms {model} {what}", lambda m=model, w=what: norms(m, w)) for model in ("mlp", "cnn")
-          for what in ("accuracy", "epochs")),
+        *((f"norms {what}", lambda w=what: norms(w)) for what in ("accuracy", "epochs")),
     ):  # fmt: skip
         try:
             print(name, *found(), sep="\n", end="\n\n")  # noqa: T201

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.assessment import FAMILY, PLAIN, PRIMARY, RESPONSES, SECONDARY, Response, assess
@@ -55,13 +56,18 @@ def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     several = result.sizes["norm"] > 1
     arm = "" if several else f"\n{style.arm_label(panels.labels(result, 'norm')[0])}"
     axes[0, 0].set_ylabel(f"epochs saved{arm}")
-    axes[1, 0].set_ylabel(f"points of final accuracy\ngained{arm.replace(chr(10), ' ')}")
+    axes[1, 0].set_ylabel(f"points of final accuracy\ngained{arm.replace(chr(10), ' ')} (log beyond 1)")
     if several:
         style.legend(figure, ax, axes[0, 0])
     goal = f"{100 * criteria_of(dataset).target:g} %"
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; shaded: inits declared well; hatched: counts as "
-            f"no effect; ×: no run of either arm exceeds {goal}{note}")  # fmt: skip
+            f"no effect; {marked(goal)}{note}")  # fmt: skip
     return style.finish(figure, ax, style.source(dataset), note)
+
+
+def marked(goal: str) -> str:
+    """What the markers of :func:`draw_effects` mean, for a note."""
+    return f"hollow: some runs never exceed {goal} and count the last epoch; ×: no run of either arm does"
 
 
 def _result(dataset: xr.Dataset, chosen: xr.Dataset) -> xr.Dataset:
@@ -91,6 +97,10 @@ def draw_margin(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
     margin = factor * criteria_of(dataset).margin(response.unit)
     panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
     panel.axhline(0, color="black", linewidth=0.8)
+    if response.unit != "epochs":  # from tenths of a point to all that can be had
+        panel.set_yscale("symlog", linthresh=1, linscale=0.7)
+        panel.set_yticks([-100, -10, -1, 0, 1, 10, 100], ["-100", "-10", "-1", "0", "1", "10", "100"])
+        panel.yaxis.set_minor_locator(NullLocator())
 
 
 def draw_effects(
@@ -102,7 +112,10 @@ def draw_effects(
     label: str | None,
     joined: bool,
 ) -> None:
-    """What a norm gains in some cells, with 95 % intervals; × where no run of either arm exceeds the target.
+    """What a norm gains in some cells, with 95 % intervals.
+
+    Where some runs never exceed the target and count the last epoch the marker is hollow. Where no run of either arm
+    exceeds it there is nothing to draw, and a × at the panel's foot says so.
 
     Parameters
     ----------
@@ -113,12 +126,16 @@ def draw_effects(
     """
     factor, _ = _unit(response)
     arms = effects.censored.sel(arm=[PLAIN, effects.norm.item()])
-    fails = (arms == 1).all("arm").values & (response.unit == "epochs")
+    in_epochs = response.unit == "epochs"
+    fails, cut = (arms == 1).all("arm").values & in_epochs, (arms > 0).any("arm").values & in_epochs
     mean, low, high = (factor * effects[name].where(~fails).values for name in ("effect", "effect_low", "effect_high"))
     line = {**look, "linestyle": look["linestyle"] if joined else "none"}
     error = np.nan_to_num(np.array([mean - low, high - mean]))
     panel.errorbar(places, mean, yerr=error, label=label, capsize=2.5, markersize=5.5, **line)
-    panel.plot(places[fails], np.zeros(fails.sum()), "x", color=look["color"], markersize=7)
+    hollow = {"marker": look["marker"], "color": look["color"], "markerfacecolor": "white", "linestyle": "none"}
+    panel.plot(places[cut], mean[cut], markersize=5.5, zorder=3, **hollow)
+    foot = np.full(fails.sum(), 0.045)
+    panel.plot(places[fails], foot, "x", color=look["color"], markersize=7, transform=panel.get_xaxis_transform())
 
 
 # ------------------------------------------------------------------ forest
@@ -177,7 +194,8 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     reference = style.shorten(str(result.attrs["reference"]) or "none")
     cut = f"; the first {MOST_ROWS} of {len(every)} comparisons" if len(every) > MOST_ROWS else ""
     note = (f"{panels.seeds(dataset)}, paired; bars: 95 % t interval; filled: the response that decides; hatched: "
-            f"counts as no difference; reference: {reference}{cut}")  # fmt: skip
+            "counts as no difference; both-fail: by epochs, accuracy may still tell; "
+            f"reference: {reference}{cut}")  # fmt: skip
     return style.finish(figure, ax, style.source(dataset), note)
 
 

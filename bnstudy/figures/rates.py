@@ -115,8 +115,9 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         axes[0, column].set_title(panels.title(model, style.arm_label(norm)))
         axes[1, column].set_xlabel("learning rate")
     axes[0, 0].set_ylabel("epochs saved")
-    axes[1, 0].set_ylabel("points of final\naccuracy gained")
+    axes[1, 0].set_ylabel("points of final accuracy\ngained (log beyond 1)")
     style.legend(figure, ax, axes[0, 0])
-    note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; hatched: counts as no effect; ×: no run of either "
-            f"arm exceeds {100 * criteria_of(dataset).target:g} %{note}")  # fmt: skip
+    goal = f"{100 * criteria_of(dataset).target:g} %"
+    note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; hatched: counts as no effect; "
+            f"{effects.marked(goal)}{note}")  # fmt: skip
     return style.finish(figure, ax, style.source(dataset), note)

@@ -163,6 +163,19 @@ def test_scales_stand_at_their_values():
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
 
 
+def test_effects_cut_short_are_hollow_and_none_is_drawn_where_nobody_arrives():
+    dataset = make_dataset(models=["mlp"], inits=["default", "scaled-normal:0.01", "scaled-normal:1"])
+    dataset.test_accuracy.loc[{"init": "scaled-normal:0.01"}] = 0.5
+    dataset.test_accuracy.loc[{"init": "scaled-normal:1", "norm": "none", "seed": 0}] = 0.5
+    with style.house_style():
+        panel = figures["effect-by-scale"].function(dataset).axes[0]
+    crosses = [line for line in panel.lines if line.get_marker() == "x" and len(line.get_xdata())]
+    assert [line.get_xdata().tolist() for line in crosses] == [[-2.0]]
+    hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    drawn = [[x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if np.isfinite(y)] for line in hollow]
+    assert [places for places in drawn if places] == [[0.0]]
+
+
 def test_rates_stand_in_order_and_the_selected_ones_aside():
     dataset = make_dataset(models=["mlp"], inits=["default", "zero"], lrs=[0.1, 0.001, 0.01], validation=True)
     at = {"model": "mlp", "norm": "none", "init": "zero", "optimizer": "sgd"}
