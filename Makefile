@@ -55,6 +55,7 @@ calibration: .venv/.installed
 # What the repository publishes, from finished studies in results/: datasets with checksums, pictures, one page.
 DATA := studies/data
 THEORY := gradient-growth phase-diagram bn-depth
+RATES := learning-rate
 PUBLISHED := $(notdir $(patsubst %/,%,$(wildcard $(DATA)/*/)))
 publish: .venv/.installed
 	for name in $(PUBLISHED); do \
@@ -67,8 +68,9 @@ publish: .venv/.installed
 # Every picture of the repository again, from its datasets.
 figures: .venv/.installed
 	cd studies/data && sha256sum --check --quiet SHA256SUMS
-	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(filter-out $(THEORY),$(PUBLISHED)))
+	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(filter-out $(THEORY) $(RATES),$(PUBLISHED)))
 	$(BIN)/bnstudy report $(DATA)/init-sweep --out figures/init-sweep/report.html
+	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(RATES)) --only effect-by-rate,accuracy-by-rate,forest --out figures/rates
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,accuracy-by-depth,growth --out figures/theory
 
 check: .venv/.dev

@@ -20,6 +20,7 @@ from bnstudy.figures import panels, style
 from bnstudy.registry import figures
 
 MOST_ARMS = 12  # columns of the report's panels
+REPORTED = ("none", "batch")  # norms in them
 
 
 def draw_curve(ax: Axes, values: xr.DataArray, label: str, **line: Any) -> None:
@@ -66,7 +67,11 @@ def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     init = reference_cell(dataset)["init"]
     chosen, note = panels.choose(dataset.sel(init=[init]))
     chosen = chosen.isel(init=0)
-    arms = list(product(panels.labels(chosen, "model"), panels.labels(chosen, "norm")))[:MOST_ARMS]
+    norms = panels.labels(chosen, "norm")
+    if len(norms) > len(REPORTED):
+        norms = [norm for norm in REPORTED if norm in norms] or norms[: len(REPORTED)]
+        note += f"; of {chosen.sizes['norm']} norms {' and '.join(style.shorten(norm) for norm in norms)}"
+    arms = list(product(panels.labels(chosen, "model"), norms))[:MOST_ARMS]
     losses = any(name in chosen for name in ("train_loss", "test_loss"))
     measured = ["loss", "accuracy"] if losses else ["accuracy"]
     figure, axes = style.grid(len(measured), len(arms), ax, sharex="col", sharey="row")

@@ -82,7 +82,8 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
     logs, beside, step = panels.scale_axis(panel, dataset, told)
     norms = panels.labels(result, "norm")
     every = panels.labels(dataset, "norm")
-    for norm, shift in zip(norms, panels.offsets(len(norms), step * 0.2), strict=True):
+    apart = step * min(0.2, 0.8 / len(norms))
+    for norm, shift in zip(norms, panels.offsets(len(norms), apart), strict=True):
         look = style.arm_style(every.index(norm))
         for inits, places, joined in (
             (list(scaled_levels(dataset)), logs, True), (panels.other_inits(dataset), beside, False),

@@ -16,6 +16,8 @@ from bnstudy.analysis.summaries import mean_interval
 from bnstudy.figures import panels, style
 from bnstudy.registry import figures
 
+MOST_BANDS = 3  # norms whose bands can still be told apart
+
 
 @figures.register(
     "survival",
@@ -31,17 +33,20 @@ def survival(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     found = robustness.survival(chosen, target)
     figure, first, every = panels.by_model_and_init(chosen, ax, f"not yet > {100 * target:g} %", "epoch")
     epochs = np.concatenate([[0], chosen.epoch.values])
+    banded = chosen.sizes["norm"] <= MOST_BANDS
     for panel, model, init in every:
         for position, norm in enumerate(panels.labels(chosen, "norm")):
             arm = found.sel(model=model, init=init, norm=norm)
             look = style.arm_style(position)
             share, lower, upper = (np.concatenate([[1.0], arm[name].values]) for name in ("share", "lower", "upper"))
-            panel.fill_between(epochs, lower, upper, step="post", color=look["color"], alpha=0.15, linewidth=0)
+            if banded:
+                panel.fill_between(epochs, lower, upper, step="post", color=look["color"], alpha=0.15, linewidth=0)
             line = {**look, "label": style.arm_label(norm), "markevery": style.marks(len(epochs))}
             panel.plot(epochs, share, drawstyle="steps-post", **line)
     first.set_ylim(-0.03, 1.03)
     style.legend(figure, ax, first)
-    note = f"{panels.seeds(chosen)} a line; bands: exact 95 % interval; a diverged run never gets there{note}"
+    bands = "bands: exact 95 % interval" if banded else f"no bands for more than {MOST_BANDS} norms"
+    note = f"{panels.seeds(chosen)} a line; {bands}; a diverged run never gets there{note}"
     return style.finish(figure, ax, style.source(dataset), note)
 
 
@@ -62,12 +67,14 @@ def performance_profile(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     reached = ratio.values[np.isfinite(ratio.values)]
     most = max(2.0, reached.max(initial=1.0) * 1.1)
     within = np.unique(np.concatenate([[1.0], reached, [most]]))
+    banded = chosen.sizes["norm"] <= MOST_BANDS
     for panel, model in zip(axes[0], models, strict=True):
         for position, norm in enumerate(panels.labels(chosen, "norm")):
             look = style.arm_style(position)
             found = mean_interval(robustness.profile(ratio.sel(model=model, norm=norm), within))
             band = [found[end].clip(0, 1).values for end in ("lower", "upper")]
-            panel.fill_between(within, *band, step="post", color=look["color"], alpha=0.15, linewidth=0)
+            if banded:
+                panel.fill_between(within, *band, step="post", color=look["color"], alpha=0.15, linewidth=0)
             line = {**look, "label": style.arm_label(norm), "markevery": style.marks(len(within))}
             panel.plot(within, found["mean"], drawstyle="steps-post", **line)
         panel.set_title(panels.title(model))
@@ -75,9 +82,10 @@ def performance_profile(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[0, 0].set_xlim(0.97, most)
     axes[0, 0].set_ylim(-0.03, 1.03)
     axes[0, 0].set_ylabel("share of inits")
-    axes[0, 0].legend(loc="best")
+    style.legend(figure, ax, axes[0, 0])
     inits = chosen.sizes["init"]
-    note = f"{panels.seeds(chosen)}, {inits} inits; line: mean over seeds, band: 95 % t interval{note}"
+    bands = "band: 95 % t interval" if banded else f"no bands for more than {MOST_BANDS} norms"
+    note = f"{panels.seeds(chosen)}, {inits} inits; line: mean over seeds, {bands}{note}"
     return style.finish(figure, ax, style.source(dataset), note)
 
 

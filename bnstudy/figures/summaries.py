@@ -40,7 +40,7 @@ def accuracy_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         panel.set_title(panels.title(model))
     axes[0, 0].set_ylabel("final test accuracy (%)")
     axes[0, 0].set_ylim(0, 103)
-    axes[0, 0].legend(loc="best")
+    style.legend(figure, ax, axes[0, 0])
     interval = "" if chosen.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dashes beside them: seeds"
     interval += panels.some_seeds(chosen.sizes["seed"])
     note = f"{_count_note(chosen)}{interval}; shaded: inits declared well{note}"
@@ -50,9 +50,10 @@ def accuracy_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
 def _scale_panel(panel: Axes, accuracy: xr.DataArray, dataset: xr.Dataset) -> None:
     logs, beside, step = panels.scale_axis(panel, dataset)
     norms = panels.labels(dataset, "norm")
-    for position, (norm, shift) in enumerate(zip(norms, panels.offsets(len(norms), step * 0.2), strict=True)):
+    apart = step * min(0.2, 0.8 / len(norms))
+    for position, (norm, shift) in enumerate(zip(norms, panels.offsets(len(norms), apart), strict=True)):
         look = style.arm_style(position)
-        aside = step * 0.09 * (1 if shift > 0 else -1)
+        aside = 0.45 * apart * (1 if shift > 0 else -1)
         kinds = ((list(scaled_levels(dataset)), logs, True), (panels.other_inits(dataset), beside, False))
         for inits, places, joined in kinds:
             if inits:
@@ -96,7 +97,7 @@ def init_norm_heatmap(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     roles = panels.roles(chosen)
     for panel, model in zip(axes[0], models, strict=True):
         order = ("init", "norm")
-        values = accuracy.sel(model=model).transpose(*order).values
+        values = accuracy.sel(model=model).transpose(*order).values.round(6)  # equal runs read alike, however many
         image = panel.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
         _write_cells(panel, values, dead.sel(model=model).transpose(*order).values)
         panel.set_title(panels.title(model))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tests.quotes import baseline, initializations, norms, rates, theory
+from tests.quotes import baseline, initializations, norms, rates, sigmoid, theory
 
-STUDIES: tuple[ModuleType, ...] = (initializations, rates, norms, baseline, theory)
+STUDIES: tuple[ModuleType, ...] = (initializations, rates, norms, sigmoid, baseline, theory)
 
 
 def quotes(page: str) -> list[str]:

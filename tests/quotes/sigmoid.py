@@ -1,0 +1,41 @@
+"""What docs/findings.md says of the network in which batch norm was introduced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bnstudy.analysis.table import sweep_table
+
+from tests.quotes.common import ACCURACY, EPOCHS, curves, final, finals, gain, gained, judged, row
+
+STUDY, NORMALS = "sigmoid", ("normal:0.1", "normal:0.01")
+
+
+def readme() -> Iterator[str]:
+    """The README says nothing of it."""
+    yield from ()
+
+
+def findings() -> Iterator[str]:
+    """What docs/findings.md says."""
+    for line in sweep_table(curves(STUDY)).rows:
+        cell = judged(STUDY)[line[0], "batch", line[1]]
+        gains = [gain(cell, response) for response in (EPOCHS, ACCURACY)]
+        verdict = cell.verdict or "(well)"
+        yield row(f"`{line[1]}`", line[5], line[6], gains[0], line[3], line[4], gains[1], verdict)
+    ends = [[final(STUDY, norm=norm, init=init) for norm in ("batch", "none")] for init in NORMALS]
+    yield f"{ends[0][0]:.1f} against {ends[0][1]:.1f} %, and {ends[1][0]:.1f} against {ends[1][1]:.1f} %"
+    for init in NORMALS:
+        assert (finals(STUDY, norm="batch", init=init) > finals(STUDY, norm="none", init=init)).all()
+    plain = 100 * curves(STUDY).test_accuracy.sel(norm="none", init=NORMALS[1]).squeeze()
+    stuck = plain.sel(epoch=slice(1, 10)).mean("seed")
+    assert float(stuck.max()) < 12  # "in its first ten epochs"
+    yield f"at {float(stuck.min()):.1f} to {float(stuck.max()):.1f} % in its first ten epochs"
+    first = 100 * curves(STUDY).test_accuracy.sel(norm="none", init="default", epoch=1).mean("seed").item()
+    yield f"{first:.1f} % after one epoch; BN ends {gained(STUDY, 'mlp', 'default', ACCURACY)} points higher"
+    verdict = judged(STUDY)["mlp", "batch", NORMALS[0]].verdict
+    assert verdict == "contradicted"
+    saved = [gained(STUDY, "mlp", init) for init in (NORMALS[0], "default")]
+    yield f"BN saves {saved[0]} epochs, fewer than the {saved[1]} at PyTorch's default"
+    plain_ends = [final(STUDY, norm="none", init=init) for init in (NORMALS[0], "default")]
+    yield f"({plain_ends[0]:.2f} against {plain_ends[1]:.2f} %)"
