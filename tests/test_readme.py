@@ -17,7 +17,8 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
-COMMANDS = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+LINES = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+COMMANDS = [line.removeprefix(".venv/bin/") for line in LINES]
 BNSTUDY = [command for command in COMMANDS if command.startswith("bnstudy")]
 PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 
