@@ -101,7 +101,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
-        sections[name] = _section(dataset, name, source, drawn)
+        sections[name] = _section(dataset, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
     files.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
@@ -124,7 +124,7 @@ def _name(dataset: xr.Dataset, source: Path) -> str:
     return str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem))
 
 
-def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn]) -> str:
+def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn], only: Sequence[str]) -> str:
     shown = f"results/{name}" if source.is_absolute() else source.as_posix().replace("`", "")
     n = int(responses.observed(dataset).sum("seed").max())
     facts = [
@@ -132,7 +132,7 @@ def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn
         f"n = {n} seeds",
         f"epochs: {dataset.sizes['epoch']}",
         f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
-        f"command: `bnstudy figures {shown}`",
+        f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",
     ]
     lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
     for one in drawn:

@@ -104,7 +104,9 @@ def grid(
 def finish(figure: Figure, ax: Axes | None, title: str, note: str) -> Figure:
     """A title over a figure of its own, and a note under it that says n and what the spread is."""
     if ax is None:
-        figure.suptitle(title, fontsize=11, fontweight="bold")
+        figure.suptitle(
+            "\n".join(textwrap.wrap(title, int(figure.get_figwidth() * 10.5))), fontsize=11, fontweight="bold"
+        )
         figure.supxlabel("\n".join(textwrap.wrap(note, int(figure.get_figwidth() * 16))), fontsize=8, color="#444444")
     return figure
 

@@ -5,10 +5,14 @@ The full calibration is `make calibration`; what stands here is a small part of 
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.simulation import NOISES, Truth, simulate, times, true_interaction
+
+from tests.conftest import ROOT
 
 STUDIES = 300
 
@@ -53,3 +57,17 @@ def test_the_last_epoch_cuts_what_is_seen(rng):
     np.testing.assert_array_equal(over.values, reached <= truth.epochs)
     assert 0.2 < float(over.isel(init=slice(1, None)).mean()) < 0.9
     assert over.isel(init=0).all()
+
+
+def test_the_documented_calibration_is_the_measured_one():
+    found = json.loads((ROOT / "docs" / "calibration.json").read_text())["false"]
+    page = (ROOT / "docs" / "statistics.md").read_text()
+    settings: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for row in found:
+        settings.setdefault((row["truth"], row["noise"]), []).append(row)
+    for (truth, noise), rows in settings.items():
+        shares = [" / ".join(f"{100 * row[name]:.1f}" for row in rows) for name in ("supported", "coverage")]
+        assert f"| {truth} | {noise} | {shares[0]} | {shares[1]} |" in page
+        assert f"with {' / '.join(str(row['poor_levels']) for row in rows)} poor inits" in page
+    assert max(row["supported"] for row in found) <= 0.03
+    assert f"At most {100 * max(row['supported'] for row in found):.1f} % of studies" in page

@@ -15,6 +15,7 @@ from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.gallery import draw_all, draw_studies
 from bnstudy.registry import figures
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.synthetic import make_dataset
@@ -174,6 +175,19 @@ def test_effects_cut_short_are_hollow_and_none_is_drawn_where_nobody_arrives():
     hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
     drawn = [[x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if np.isfinite(y)] for line in hollow]
     assert [places for places in drawn if places] == [[0.0]]
+
+
+def test_a_long_title_stays_in_its_figure():
+    dataset = make_dataset(models=["mlp"], inits=["default"], seeds=2).assign_attrs(
+        title="A network in which Batch Normalization was made known on MNIST"
+    )
+    with style.house_style():
+        figure = figures["paired-seeds"].function(dataset)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+    title = next(text for text in figure.texts if text.get_text().startswith("A network"))
+    extent = title.get_window_extent(renderer)
+    assert figure.bbox.x0 <= extent.x0 < extent.x1 <= figure.bbox.x1
 
 
 def test_rates_stand_in_order_and_the_selected_ones_aside():
