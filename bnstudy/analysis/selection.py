@@ -25,6 +25,11 @@ SELECTED = 0.0  # the learning rate's label in a dataset that holds each cell at
 CHOSEN = ("model", "norm", "init", "optimizer")
 
 
+def can_select(dataset: xr.Dataset) -> bool:
+    """Whether a dataset has what :func:`select_lr` needs: several learning rates, and a validation split."""
+    return dataset.sizes["lr"] > 1 and "validation_accuracy" in dataset
+
+
 def select_lr(dataset: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray]:
     """Each cell at its selected learning rate, and these rates.
 

@@ -112,7 +112,7 @@ def _measured(arm: xr.Dataset, target: float) -> dict[str, str]:
     return {
         "epochs": _crossing(arm, crossing),
         "seconds": f"{alone:.3g}",
-        "share": _mean(arm.train_seconds / trained, "{:.3g}").partition(" ±")[0],
+        "share": _mean((arm.train_seconds / trained).mean("seed").expand_dims("seed"), "{:.3g}"),
         "time": _crossing(arm, crossing, alone),
         "train_loss": _mean(responses.final(arm, "train_loss"), "{:.2g}"),
         "test_loss": _mean(responses.final(arm, "test_loss"), "{:.2g}"),

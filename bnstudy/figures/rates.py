@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import PLAIN, assess
+from bnstudy.analysis.assessment import PLAIN, Response, assess
 from bnstudy.analysis.criteria import criteria_of
-from bnstudy.analysis.selection import select_lr
+from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.figures import effects, panels, style
 from bnstudy.registry import figures
@@ -21,8 +21,8 @@ MOST_COLUMNS = 6  # of models and norms
 MOST_INITS = 8  # lines
 
 
-def _has_selection(dataset: xr.Dataset) -> bool:
-    return "validation_accuracy" in dataset
+def _has_rates(dataset: xr.Dataset) -> bool:
+    return dataset.sizes["lr"] > 1 and bool((dataset.lr > 0).all())
 
 
 def _rate_axis(panel: Axes, dataset: xr.Dataset) -> tuple[np.ndarray, float]:
@@ -38,13 +38,13 @@ def _rate_axis(panel: Axes, dataset: xr.Dataset) -> tuple[np.ndarray, float]:
     label="Final accuracy against learning rate",
     caption="Final test accuracy against the learning rate, for each initialization (a column) and model (a row), an "
     "arm a line; ringed, the rate that validation accuracy selects for the arm there.",
-    applies=lambda dataset: dataset.sizes["lr"] > 1,
+    applies=_has_rates,
 )
 def accuracy_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """A panel a (model, init): mean and 95 % t interval against learning rate, a line an arm."""
     chosen, note = panels.choose(dataset, by_init=True, rates=True)
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))
-    best = select_lr(dataset)[1] if _has_selection(dataset) else None
+    best = select_lr(dataset)[1] if can_select(dataset) else None
     figure, first, every = panels.by_model_and_init(chosen, ax, "final test accuracy (%)", "learning rate")
     norms = panels.labels(chosen, "norm")
     for panel, model, init in every:
@@ -74,7 +74,7 @@ def accuracy_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     caption="Epochs saved and final accuracy gained over the same network without a norm, against the learning rate, a "
     "line an initialization; at the right, each arm at the rate its validation accuracy selects. Bars are 95 % t "
     "intervals over paired seeds; the hatched band is the margin that counts as none.",
-    applies=lambda dataset: dataset.sizes["lr"] > 1 and effects.is_comparison(dataset),
+    applies=lambda dataset: _has_rates(dataset) and effects.is_comparison(dataset),
 )
 def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     """Epochs saved above accuracy gained, a column a model and norm, a line an init; mean and 95 % interval."""
@@ -88,28 +88,14 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         note += f"; the first {MOST_COLUMNS} of {len(arms)} models and norms"
         arms = arms[:MOST_COLUMNS]
     at = {"optimizer": chosen.optimizer.item()}
-    found = [assess(dataset).sel(at).sortby("lr")]
-    if _has_selection(dataset):
-        found.append(assess(select_lr(dataset)[0]).sel(at))
+    fixed = assess(dataset).sel(at).sortby("lr")
+    selected = assess(select_lr(dataset)[0]).sel(at) if can_select(dataset) else None
     figure, axes = style.grid(2, len(arms), ax, width=3.6, height=2.6, sharex=True, sharey="row")
     for row, response in enumerate(effects.SHOWN):
         for panel, (model, norm) in zip(axes[row], arms, strict=True):
-            cell = {"model": model, "norm": norm, "response": response.name}
+            cell = {"model": model, "norm": norm, "init": inits, "response": response.name}
             effects.draw_margin(panel, dataset, response)
-            places, step = _rate_axis(panel, chosen)
-            aside = places[-1] + 1.2 * step
-            if len(found) > 1:
-                panel.set_xticks([*places, aside], [*(f"{lr:g}" for lr in chosen.lr.values), "selected"])
-                panel.axvline(aside - 0.6 * step, color="#888888", linewidth=0.8)
-            shifts = panels.offsets(len(inits), 0.5 * step / len(inits))
-            for position, (init, shift) in enumerate(zip(inits, shifts, strict=True)):
-                role = panels.roles(chosen)[init]
-                named = style.shorten(init, 24) + (f" ({role})" if role else "")
-                for result, where in zip(found, (places, np.array([aside])), strict=False):
-                    joined = result is found[0]
-                    one = result.sel({**cell, "init": init})
-                    look = style.arm_style(position)
-                    effects.draw_effects(panel, where + shift, one, response, look, named if joined else None, joined)
+            _rate_panel(panel, chosen, fixed.sel(cell), None if selected is None else selected.sel(cell), response)
             panel.tick_params(labelbottom=row == 1)
     for column, (model, norm) in enumerate(arms):
         axes[0, column].set_title(panels.title(model, style.arm_label(norm)))
@@ -121,3 +107,22 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; hatched: counts as no effect; "
             f"{effects.marked(goal)}{note}")  # fmt: skip
     return style.finish(figure, ax, style.source(dataset), note)
+
+
+def _rate_panel(
+    panel: Axes, dataset: xr.Dataset, fixed: xr.Dataset, selected: xr.Dataset | None, response: Response
+) -> None:
+    """Effects of one model and norm over init and lr: a line an init, and the selected rates at the right."""
+    places, step = _rate_axis(panel, dataset)
+    aside = places[-1:] + 1.2 * step
+    if selected is not None:
+        panel.set_xticks([*places, *aside], [*(f"{lr:g}" for lr in dataset.lr.values), "selected"])
+        panel.axvline(float(aside[0]) - 0.6 * step, color="#888888", linewidth=0.8)
+    roles, inits = panels.roles(dataset), panels.labels(fixed, "init")
+    shifts = panels.offsets(len(inits), 0.5 * step / len(inits))
+    for position, (init, shift) in enumerate(zip(inits, shifts, strict=True)):
+        look = style.arm_style(position)
+        label = style.shorten(init, 24) + (f" ({roles[init]})" if roles[init] else "")
+        effects.draw_effects(panel, places + shift, fixed.sel(init=init), response, look, label, joined=True)
+        if selected is not None:
+            effects.draw_effects(panel, aside + shift, selected.sel(init=init), response, look, None, joined=False)

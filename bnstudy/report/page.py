@@ -19,7 +19,7 @@ from PIL import Image
 from bnstudy.analysis import claims
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.criteria import criteria_of, study_of
-from bnstudy.analysis.selection import select_lr, selection_table
+from bnstudy.analysis.selection import can_select, select_lr, selection_table
 from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table
 from bnstudy.errors import InputError
@@ -98,7 +98,7 @@ def render(dataset: xr.Dataset) -> str:
 
 def _selected(dataset: xr.Dataset, result: xr.Dataset) -> Table | None:
     """The verdicts at the learning rates that validation selects, where a study lets it."""
-    if dataset.sizes["lr"] < 2 or "validation_accuracy" not in dataset:
+    if not can_select(dataset):
         return None
     chosen, rates = select_lr(dataset)
     return _cut(selection_table(result, assess(chosen), rates))
