@@ -131,7 +131,7 @@ def test_a_file_the_manifest_does_not_know_is_not_looked_at(stored, tmp_path):
     shutil.copy(folder / "curves.nc", tmp_path / "diagnostics.nc")
     assert not has_diagnostics(tmp_path)
     draw_studies([tmp_path], tmp_path / "out", ["diagnostics", "forest"])
-    assert "diagnostics" not in (tmp_path / "out" / "README.md").read_text()
+    assert "diagnostics.png" not in (tmp_path / "out" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("wrong", ["yes", 3, 1, "true"])

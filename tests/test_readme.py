@@ -65,7 +65,7 @@ def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, caps
 
 def test_the_other_commands_are_there():
     others = [command for command in COMMANDS if command and not command.startswith("bnstudy")]
-    assert others == ["make figures", "make demo", "python3 -m venv .venv"]
+    assert others == ["make figures", "make demo"]
     found = subprocess.run(["make", "-n", "demo", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "bnstudy figures" in found.stdout
     assert "pytest" in found.stdout

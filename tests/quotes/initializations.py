@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from bnstudy.analysis import responses
+from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import cells
 from bnstudy.analysis.table import sweep_table
@@ -52,7 +52,7 @@ def readme() -> Iterator[str]:
     with_bn, without = (" and ".join(ends(large, norm)) for norm in ("batch", "none"))
     yield f"those with BN end at {with_bn} %, those without at {without} %"
     yield f"it saves {gained(STUDY, 'mlp', HE).replace(' [', ' epochs [')}, which may be none"
-    yield f"and {gained(STUDY, 'cnn', HE)}, which is less than counts"
+    yield f"and {gained(STUDY, 'cnn', HE)}, below the 2 epochs that count"
     assert equivalent(STUDY, "cnn", HE)[0]
     plain, with_bn = ([epochs(STUDY, model="mlp", norm=norm, init=init) for init in (SMALL[2], "default", HE)]
                       for norm in ("none", "batch"))  # fmt: skip
@@ -178,7 +178,11 @@ def hidden() -> Iterator[str]:
                       for norm in ("none", "batch"))  # fmt: skip
     yield f"{plain[0]:.1f} epochs without BN against {plain[1]:.1f} at He's scale"
     yield f"{with_bn[0]:.1f} with it against {with_bn[1]:.1f}"
-    assert epochs(STUDY, model="mlp", norm="none", init=SMALL[1]) > plain[1]  # "From 0.01 down the plain ones suffer"
+    slower = {(m, i): crossings(STUDY, model=m, norm="none", init=i) - crossings(STUDY, model=m, norm="none", init=HE)
+              for m, i in product(MODELS, SMALL)}  # fmt: skip
+    suffers = {cell for cell, values in slower.items() if inference.interval(values.values.astype(float))[0] > 0}
+    assert suffers == {*product(MODELS, SMALL[:2]), ("cnn", SMALL[2])}
+    yield f"(by {told(slower['cnn', SMALL[2]].values)} epochs)"
     helped = {labels: cell for labels, cell in judged(STUDY).items() if cell.verdict == "helps-more-when-poor"}
     weakest = max(helped, key=lambda labels: helped[labels].p_adjusted)
     assert weakest == ("mlp", "batch", SMALL[2])
@@ -203,7 +207,7 @@ def outcomes() -> Iterator[str]:
     yield f"in accuracy BN gains {min(points):.0f} to {max(points):.0f} points"
     zero = finals(STUDY, init="zero")
     assert zero.min() == zero.max()
-    yield f"every accuracy is {float(zero.max()):.2f} % in both arms"
+    yield f"every final accuracy is {float(zero.max()):.2f} % in both arms"
     yield f"the MLP gains {gained(STUDY, 'mlp', 'default').replace(' [', ' epochs [')}"
     yield f"the gains are {gained(STUDY, 'mlp', HE)} and {gained(STUDY, 'cnn', HE)} epochs"
     assert [one for one in product(MODELS, ("default", HE)) if all(equivalent(STUDY, *one))] == [("cnn", HE)]
@@ -213,7 +217,7 @@ def outcomes() -> Iterator[str]:
     assert (dead.sel(norm="none") == 1).all()  # "All ten MLPs without BN diverge in the first epoch"
     assert (dead.sel(norm="batch") == -1).all()
     yield f"with BN they end at {ends('scaled-normal:100', 'batch')[0]} %"
-    yield f"Wrong for the MLP ({pair('zero-hidden')[0]} epochs saved)"
+    yield f"Wrong for the MLP (at least {pair('zero-hidden')[0]} epochs saved)"
     plain, with_bn = (ends("constant:0.01", norm) for norm in ("none", "batch"))
     yield f"{plain[0]} and {with_bn[0]} % for the MLP"
     yield f"{plain[1]} and {with_bn[1]} % for the CNN"
@@ -231,7 +235,7 @@ def zero_hidden() -> Iterator[str]:
     saved = (crossed.sel(norm="none") - crossed.sel(norm="batch"))[~stuck]
     assert ((saved > 0).sum(), (saved == 0).sum(), saved.size) == (5, 3, 8)  # "five are sooner with it and none later"
     free = [epochs(STUDY, model="mlp", norm=norm, init="zero-hidden") for norm in ("batch", "none")]
-    yield f"({free[0]:.1f} against {free[1]:.1f} epochs)"
+    yield f"({free[0]:.1f} against at least {free[1]:.1f} epochs)"
 
 
 def published() -> Iterator[str]:

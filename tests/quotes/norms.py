@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+from bnstudy.analysis import inference
 from bnstudy.analysis.table import sweep_table
 
 from tests.quotes.common import (
@@ -55,7 +56,8 @@ def findings() -> Iterator[str]:
     assert not any(reached(STUDY, init=LARGE, model=m, norm=n) for m in MODELS for n in curves(STUDY).norm.values)
     yield from _affine()
     speeds = [epochs(STUDY, model="mlp", norm=norm, init=SMALL) for norm in OF_ACTIVATIONS]
-    yield f"needs {speeds[0]:.1f} epochs, with the others {min(speeds[1:]):.1f} to {max(speeds[1:]):.1f}"
+    yield f"it needs {speeds[0]:.1f} epochs, with the others {min(speeds[1:]):.1f} to {max(speeds[1:]):.1f}"
+    _verdicts()
     yield from _surprise()
 
 
@@ -94,7 +96,28 @@ def _affine() -> Iterator[str]:
     for init in ("default", DEAD, SMALL):
         crossed = crossings(STUDY, model="cnn", init=init)
         more.append(told((crossed.sel(norm=norms[1]) - crossed.sel(norm=norms[0])).values))
+    apart = finals(STUDY, model="cnn", init=LARGE)
+    higher = told((apart.sel(norm=norms[1]) - apart.sel(norm=norms[0])).values, 2)
+    yield f"at scaled-normal:10 it ends {higher} points higher without them"
     yield f"it needs {more[0]} epochs more at the default, {more[1]} after dead biases and {more[2]} at {SMALL}"
+
+
+def _verdicts() -> None:
+    """The verdicts at small weights, and where batch norm is not the fastest."""
+    found = {(m, n): judged(STUDY)[m, n, SMALL].verdict for m in MODELS for n in curves(STUDY).norm.values[1:].tolist()}
+    more, everywhere = "helps-more-when-poor", "helps-everywhere"
+    assert {n: v for (m, n), v in found.items() if m == "mlp"} == {
+        "batch": more, "rms": more, "layer": everywhere, "group": everywhere, "batch-no-affine": everywhere,
+        "weight-standardization": "contradicted",
+    }  # fmt: skip
+    assert {n for (m, n), v in found.items() if (m, v) == ("cnn", more)} == {"batch"}
+    assert {n for (m, n), v in found.items() if (m, v) == ("cnn", "supported")} == {n for _, n in found} - {"batch"}
+    assert {judged(STUDY)["mlp", n, SMALL].decided_by for _, n in found} == {ACCURACY.name}
+    crossed = crossings(STUDY, model="cnn", init=SMALL)
+    later = {n: crossed.sel(norm=n) - crossed.sel(norm="batch") for n in ("group", "rms")}
+    assert all(inference.interval(values.values.astype(float))[0] <= 0 for values in later.values())
+    others = [float(crossed.sel(norm=n).mean()) for n in OF_ACTIVATIONS[1:]]
+    assert float(crossed.sel(norm="batch-no-affine").mean()) >= max(others)  # "no faster than any"
 
 
 def _surprise() -> Iterator[str]:

@@ -72,8 +72,7 @@ def readme() -> Iterator[str]:
     best = [ending(model, LARGE, 0.001, "none") for model in MODELS]
     yield f"takes the plain ones to {best[0]} and {best[1]} %"
     yield f"at He's scale {of(at_selected()['mlp', HE])} and {of(at_selected()['cnn', HE])}"
-    assert fixed("mlp", SMALL, 0.1).verdict == "helps-everywhere"  # "as much at its default as at scaled-normal:0.01"
-    assert fixed("mlp", "default", 0.1).primary.effect > fixed("mlp", SMALL, 0.1).primary.effect_low
+    assert fixed("mlp", SMALL, 0.1).verdict == "helps-everywhere"  # "is not shown to help it more"
 
 
 def findings() -> Iterator[str]:
@@ -131,6 +130,8 @@ def outcomes() -> Iterator[str]:
     there = finals(STUDY, model="cnn", norm="batch", init=LARGE, lr=0.1)
     assert (there < CHANCE).sum() == 1
     others = float(there[there > CHANCE].mean())
+    slower = finals(STUDY, model="cnn", norm="batch", init=LARGE, lr=0.01)
+    assert (there > slower).sum() == 5  # "for the CNN in five seeds of eight"
     yield f"the MLP gets from {steps[0]}, the CNN from {steps[1]}, one seed of eight at chance"
     yield f"(the others end at {others:.1f})"
     yield (f"The MLP at scale 10 and rate 0.1 ends at {ending('mlp', LARGE, 0.1)} %, at scale 1 and rate 0.001 at "
@@ -145,7 +146,11 @@ def outcomes() -> Iterator[str]:
 
 def reading() -> Iterator[str]:
     """What is made of them."""
-    assert reached(STUDY, model="mlp", norm="none", init=SMALL, lr=0.01) == 4  # "Four of the eight plain MLPs"
+    there = [reached(STUDY, model="mlp", norm="none", init=init, lr=0.01) for init in (SMALL, HE)]
+    assert there == [4, 6]  # "Four of the eight plain MLPs at 0.01 never get there, and two at He's scale"
+    assert not any(reached(STUDY, model="mlp", norm="none", init=init, lr=0.1) for init in ("default", SMALL))
+    decided = [fixed(model, SMALL, lr).decided_by for model in MODELS for lr in RATES]
+    assert decided == [ACCURACY.name, EPOCHS.name, ACCURACY.name] * 2
     there = [of(at_selected()[model, HE]) for model in MODELS]
     at_one = [of(fixed(model, HE, 0.01)) for model in MODELS]
     yield f"saves {there[0]} and {there[1]} epochs at the selected rates, against {at_one[0]} and {at_one[1]} at 0.01"
@@ -154,7 +159,7 @@ def reading() -> Iterator[str]:
     words = [f"{one.primary.did:.1f} [{one.primary.did_low:.1f}, {one.primary.did_high:.1f}]" for one in against]
     yield f"smaller against He's scale, {words[0]} and {words[1]} epochs"
     saved = [fixed("mlp", init, 0.1).primary.effect for init in ("default", SMALL)]
-    yield f"saves it at least {saved[0]:.1f} epochs at the default and {saved[1]:.1f} at scaled-normal:0.01"
+    yield f"at least {saved[0]:.1f} epochs at the default and {saved[1]:.1f} at scaled-normal:0.01"
     _, chosen = select_lr(curves(STUDY))
     assert int((chosen.sel(norm="batch") == 0.1).sum()) == 7  # "in 7 of 8 cells"
     assert chosen.sel(norm="batch").size == 8

@@ -53,13 +53,13 @@ def depths() -> Iterator[str]:
         yield row(str(depth), *(f"{float(arm['mean']):.1f} ± {end:.1f} %" for arm, end in zip(arms, half, strict=True)))
     mean = {(depth, norm): float(ends.sel(model=model, norm=norm).mean()) for model, depth in found.items()
             for norm in ("none", "batch")}  # fmt: skip
-    yield f"Held in kind: {mean[30, 'batch']:.1f} % at 30, {mean[60, 'batch']:.1f} % at 60, chance at 80"
+    yield f"Half: {mean[30, 'batch']:.1f} % at 30, {mean[60, 'batch']:.1f} % at 60, chance at 80"
     assert np.isclose(mean[80, "batch"], 10, atol=2)
     yield f"50 layers reach {mean[50, 'batch']:.1f} %"
     more = {depth: (ends.sel(model=model, norm="none") - ends.sel(model=model, norm="batch")).values
             for model, depth in found.items()}  # fmt: skip
     yield f"50 layers end at {mean[50, 'none']:.1f} %, but there the plain networks are {told(more[50])} points better"
-    for depth in (20, 30, 40, 50, 60, 80):  # "From 20 layers on they are never measurably worse"
+    for depth in (20, 30, 40, 50, 60, 80):  # "From 20 layers on they are never shown to be worse"
         assert mean_interval(xr.DataArray(more[depth], dims="seed"))["upper"] > 0
 
 
