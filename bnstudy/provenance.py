@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PACKAGES = ("bnstudy", "torch", "torchvision", "numpy", "xarray", "netCDF4", "scipy", "scikit-learn")
+VECTORS = ("avx512f", "avx2", "avx", "sve", "asimd")  # of x86 and Arm, the widest first
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
 
 
@@ -34,6 +35,19 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     return f"{platform.system()} {platform.machine()}, {model or 'unknown processor'}, {os.cpu_count()} cores"
+
+
+def instructions() -> str:
+    """The widest vector instructions of the processor; empty where the system does not tell.
+
+    Libraries sum in their order, and processors of one name may differ in them.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return ""
+    return next((name for name in VECTORS if name in flags), "")
 
 
 def git_commit() -> str:
@@ -64,6 +78,7 @@ def attributes(device: str) -> dict[str, str]:
         "created": now(),
         "versions": versions(),
         "machine": machine(),
+        "instructions": instructions(),
         "device": device,
         "git_commit": git_commit(),
         "environment": environment(),
@@ -72,7 +87,7 @@ def attributes(device: str) -> dict[str, str]:
 
 def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
     """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
-    found = {name: attributes[name] for name in ("device", "kernel", "versions") if name in attributes}
+    found = {name: attributes[name] for name in ("device", "kernel", "versions", "instructions") if name in attributes}
     if "machine" in attributes:
         found["machine"] = attributes["machine"].rpartition(",")[0]
     return found

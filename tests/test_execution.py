@@ -71,15 +71,21 @@ def test_a_resumed_study_is_the_uninterrupted_one(tmp_path):
     assert numbers(resumed).equals(numbers(run(study_of(), tmp_path / "whole")))
 
 
-def test_a_study_is_not_resumed_by_something_else(tmp_path, monkeypatch):
-    """Other versions compute other last digits: refused with what differs, unless asked for; nothing is lost."""
+@pytest.mark.parametrize(
+    ("what", "now", "told"),
+    [
+        ("versions", provenance.versions().replace("torch==", "torch==0."), r"torch==\S+ before, torch==0\.\S+ now"),
+        ("instructions", "abacus", r"\S* before, abacus now"),
+    ],
+)
+def test_a_study_is_not_resumed_by_something_else(tmp_path, monkeypatch, what, now, told):
+    """Other versions or processors compute other last digits: refused with what differs, unless asked for."""
     study = study_of()
     wanted = run(study, tmp_path / "s")
     store = Store.open(tmp_path / "s")
     store.path(store.plan[0]).unlink()
-    there = provenance.versions()
-    monkeypatch.setattr(provenance, "versions", lambda: there.replace("torch==", "torch==0."))
-    with pytest.raises(InputError, match=r"versions: torch==\S+ before, torch==0\.\S+ now") as refused:
+    monkeypatch.setattr(provenance, what, lambda: now)
+    with pytest.raises(InputError, match=f"{what}: {told}") as refused:
         run(study, tmp_path / "s")
     assert "--allow-mixed" in str(refused.value)
     assert len(store.pending()) == 1

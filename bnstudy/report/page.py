@@ -37,7 +37,18 @@ MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
 COLOURS = 128  # of an embedded picture
 WIDEST = 1800  # pixels of one
-FACTS = ("dataset", "created", "device", "kernel", "machine", "versions", "environment", "git_commit", "study_hash")
+FACTS = (
+    "dataset",
+    "created",
+    "device",
+    "kernel",
+    "machine",
+    "instructions",
+    "versions",
+    "environment",
+    "git_commit",
+    "study_hash",
+)
 
 
 @dataclass(frozen=True)
