@@ -305,3 +305,16 @@ def test_every_command_has_a_help_line(bnstudy):
     for command in app.registered_commands:
         assert command.callback is not None
         assert (command.callback.__doc__ or "").strip().endswith(".")
+
+
+def test_an_interrupt_while_torch_loads_ends_the_process_and_does_not_raise_into_its_code():
+    code = "import sys, types; from bnstudy.cli import _interrupted; torch = types.ModuleType('torch');"
+    code += (
+        "torch.__spec__ = types.SimpleNamespace(_initializing={}); sys.modules['torch'] = torch; _interrupted(2, None)"
+    )
+    loading, loaded = (
+        subprocess.run([sys.executable, "-c", code.format(now)], capture_output=True, text=True, check=False)
+        for now in (True, False)
+    )
+    assert (loading.returncode, loading.stderr) == (130, "bnstudy: stopped\n")
+    assert "KeyboardInterrupt" in loaded.stderr
