@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 __all__ = ["main"]
@@ -14,21 +15,20 @@ STOPPED = 128 + signal.SIGINT
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, and end; see :func:`bnstudy.cli.app.main`."""
-    heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # Elsewhere than in the main thread, or where it has a handler already, the host program minds its signals.
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
-        if heeds:
-            signal.signal(signal.SIGINT, _interrupted)
-    except ValueError:  # not the main thread: the host program handles its signals
-        heeds = False
-    try:
-        try:
-            from bnstudy.cli.app import main as run
-        except KeyboardInterrupt:  # while it was loading
-            print("bnstudy: stopped", file=sys.stderr)
-            sys.exit(STOPPED)
+        from bnstudy.cli.app import main as run
+
         run(arguments)
+    except KeyboardInterrupt:  # while it was loading
+        print("bnstudy: stopped", file=sys.stderr)
+        sys.exit(STOPPED)
     finally:
-        if heeds:
+        if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

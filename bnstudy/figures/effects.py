@@ -24,6 +24,7 @@ GREY = "#8a8a8a"
 
 
 def is_comparison(dataset: xr.Dataset) -> bool:
+    """Whether a dataset compares a norm with none, at inits whose roles were declared."""
     return PLAIN in dataset.norm.values and dataset.sizes["norm"] > 1 and "init_role" in dataset.coords
 
 
@@ -78,7 +79,7 @@ def _result(dataset: xr.Dataset, chosen: xr.Dataset) -> xr.Dataset:
 
 
 def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response, told: bool) -> None:
-    draw_margin(panel, dataset, response)
+    effect_axis(panel, dataset, response)
     logs, beside, step = panels.scale_axis(panel, dataset, told)
     norms = panels.labels(result, "norm")
     every = panels.labels(dataset, "norm")
@@ -92,8 +93,8 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
             draw_effects(panel, places + shift, result.sel(norm=norm, init=inits), response, look, label, joined)
 
 
-def draw_margin(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
-    """The hatched band of effects that count as none, and a line at 0."""
+def effect_axis(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
+    """A y axis of effects: a line at 0, and hatched what counts as none; of accuracies logarithmic beyond a point."""
     factor, _ = _unit(response)
     margin = factor * criteria_of(dataset).margin(response.unit)
     panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)

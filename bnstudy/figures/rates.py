@@ -94,7 +94,7 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     for row, response in enumerate(effects.SHOWN):
         for panel, (model, norm) in zip(axes[row], arms, strict=True):
             cell = {"model": model, "norm": norm, "init": inits, "response": response.name}
-            effects.draw_margin(panel, dataset, response)
+            effects.effect_axis(panel, dataset, response)
             _rate_panel(panel, chosen, fixed.sel(cell), None if selected is None else selected.sel(cell), response)
             panel.tick_params(labelbottom=row == 1)
     for column, (model, norm) in enumerate(arms):

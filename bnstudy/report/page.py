@@ -27,28 +27,14 @@ from bnstudy.figures import panels, style
 from bnstudy.registry import figures
 from bnstudy.report.cells import MOST_CELLS, cell_rows, curves
 
-FIRST = (
-    "effect-by-rate",
-    "effect-by-scale",
-    "paired-seeds",
-    "forest",
-)  # beside the answer, the first that applies on top
+# Beside the answer, the first that applies on top.
+FIRST = ("effect-by-rate", "effect-by-scale", "paired-seeds", "forest")
 MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
 COLOURS = 128  # of an embedded picture
 WIDEST = 1800  # pixels of one
-FACTS = (
-    "dataset",
-    "created",
-    "device",
-    "kernel",
-    "machine",
-    "instructions",
-    "versions",
-    "environment",
-    "git_commit",
-    "study_hash",
-)
+FACTS = ("dataset", "created", "device", "kernel", "machine", "instructions", "versions", "environment", "git_commit",
+         "study_hash")  # fmt: skip
 
 
 @dataclass(frozen=True)

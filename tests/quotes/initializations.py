@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import assess
-from bnstudy.analysis.comparisons import cells
+from bnstudy.analysis.assessment import Response, assess
+from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.table import sweep_table
 
 from tests.quotes.common import (
@@ -81,7 +82,7 @@ def findings() -> Iterator[str]:
     yield from published()
 
 
-def pair(init: str, response=EPOCHS) -> list[str]:
+def pair(init: str, response: Response = EPOCHS) -> list[str]:
     """The mean gains of the MLP and the CNN."""
     return [gained(STUDY, model, init, response).partition(" ")[0] for model in MODELS]
 
@@ -91,7 +92,8 @@ def ends(init: str, norm: str) -> list[str]:
     return [f"{final(STUDY, model=model, norm=norm, init=init):.1f}" for model in MODELS]
 
 
-def cells_at(target: float) -> dict[tuple[str, str], object]:
+@cache
+def cells_at(target: float) -> dict[tuple[str, str], Cell]:
     """The comparisons had the target been another; by model and init."""
     found = cells(assess(curves(STUDY).assign_attrs(target_accuracy=target)))
     return {(labels[0], labels[4]): cell for labels, cell in found.items()}
