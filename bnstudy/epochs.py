@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bnstudy import streams
 from bnstudy.replicas import Replicas
+from bnstudy.replicas.base import loss_and_correct
 
 WARM_UP = 3  # steps before a CUDA graph is recorded, so that libraries have set themselves up
 Pair = tuple[Tensor, Tensor]
+Gradients = list[tuple[int, list[Tensor]]]  # of each part of the replicas: how many there are, and theirs
 
 
 def batches(n: int, size: int) -> Iterator[slice]:
@@ -59,15 +60,15 @@ class Trainer:
         self.replicas, self.samples, self.seeds, self.groups = replicas, samples, tuple(seeds), tuple(groups)
         self.batch_size, self.step = batch_size, step
         self.device = samples[1].device
-        self.parameters = list(replicas.parameters.values())
+        self.dtype = precision(replicas)
         self.order = torch.zeros(len(self.seeds), len(samples[1]), dtype=torch.int64, device=self.device)
-        self.of_replica = torch.tensor(self.groups, device=self.device)
         self.position = torch.zeros((), dtype=torch.int64, device=self.device)
         self.within = torch.arange(batch_size, device=self.device)
         self.loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=self.device)
         self.correct_sum = torch.zeros(replicas.size, dtype=torch.float64, device=self.device)
-        self.gradients: list[Tensor | None] = []
-        self.full_step: Callable[[], list[Tensor | None]] | None = None if self.device.type == "cuda" else self._full
+        self.gradients: Gradients = []
+        recorded = self.device.type == "cuda" and replicas.is_recordable
+        self.full_step: Callable[[], Gradients] | None = None if recorded else self._full
         self.steps = 0
 
     def epoch(self, number: int) -> dict[str, np.ndarray]:
@@ -83,50 +84,50 @@ class Trainer:
         for total in (self.position, self.loss_sum, self.correct_sum):
             total.zero_()
         self.replicas.train()
-        for part in batches(n, self.batch_size):
+        for i, part in enumerate(batches(n, self.batch_size)):
+            self.replicas.at(number, i)
             if part.stop - part.start == self.batch_size:
                 self.gradients = self._full_or_recorded()
             else:
                 self.gradients = self._learn(self.order[:, part])
-        gradients = [g for g in self.gradients if g is not None]
         return _on_cpu(
             {
                 "train_loss": self.loss_sum / n,
                 "train_accuracy": self.correct_sum / n,
-                "grad_norm": norm(gradients, self.replicas.size),
+                "grad_norm": torch.cat([norm(gradients, count) for count, gradients in self.gradients]),
             }
         )
 
-    def _full_or_recorded(self) -> list[Tensor | None]:
+    def _full_or_recorded(self) -> Gradients:
         self.steps += 1
         if self.full_step is None and self.steps > WARM_UP:
             self.full_step = _recorded(self._full)
         return self._full() if self.full_step is None else self.full_step()
 
-    def _full(self) -> list[Tensor | None]:
+    def _full(self) -> Gradients:
         """The next full batch. Where it starts is read on the device, so that a recorded step moves on by itself."""
         gradients = self._learn(self.order.index_select(1, self.position + self.within))
         self.position.add_(self.batch_size)
         return gradients
 
-    def _learn(self, chosen: Tensor) -> list[Tensor | None]:
+    def _learn(self, chosen: Tensor) -> Gradients:
         """One step on the chosen samples (seeds, batch); returns the gradients."""
-        for parameter in self.parameters:
-            parameter.grad = None
         images, labels = (
             values.index_select(0, chosen.flatten()).unflatten(0, chosen.shape) for values in self.samples
         )
-        logits = self.replicas(images.to(self.parameters[0].dtype), self.groups)
-        losses, correct = loss_and_correct(logits, labels if len(labels) == 1 else labels[self.of_replica])
-        # Replicas share nothing, so the gradient of the sum is each one's own.
-        losses.mean(1).sum().backward()
+        losses, correct = self.replicas.learn(images.to(self.dtype), labels, self.groups)
+        gradients = [
+            (part.replicas.stop - part.replicas.start, [leaf.grad for leaf in part.leaves if leaf.grad is not None])
+            for part in self.replicas.parts
+        ]
         self.step()
-        self.loss_sum += losses.detach().sum(1, dtype=torch.float64)
+        self.replicas.stepped()
+        self.loss_sum += losses.sum(1, dtype=torch.float64)
         self.correct_sum += correct.sum(1)
-        return [parameter.grad for parameter in self.parameters]
+        return gradients
 
 
-def _recorded(run: Callable[[], list[Tensor | None]]) -> Callable[[], list[Tensor | None]]:
+def _recorded(run: Callable[[], Gradients]) -> Callable[[], Gradients]:
     """A function's CUDA work, to be replayed without its Python; the function itself where it cannot be recorded.
 
     What it returns stays where it is.
@@ -138,7 +139,7 @@ def _recorded(run: Callable[[], list[Tensor | None]]) -> Callable[[], list[Tenso
     except RuntimeError:  # a layer that waits for the device
         return run
 
-    def replay() -> list[Tensor | None]:
+    def replay() -> Gradients:
         graph.replay()
         return results
 
@@ -146,14 +147,15 @@ def _recorded(run: Callable[[], list[Tensor | None]]) -> Callable[[], list[Tenso
 
 
 @torch.no_grad()
-def evaluate(replicas: Replicas, samples: Pair, prefix: str) -> dict[str, np.ndarray]:
+def evaluate(replicas: Replicas, samples: Pair, prefix: str, epoch: int) -> dict[str, np.ndarray]:
     """Mean loss and accuracy in evaluation mode, float64 (R,), as ``{prefix}_loss`` and ``{prefix}_accuracy``."""
     images, labels = samples
     loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=labels.device)
     correct_sum = torch.zeros_like(loss_sum)
-    dtype = next(iter(replicas.parameters.values())).dtype
+    dtype = precision(replicas)
     replicas.train(False)
-    for part in batches(len(labels), replicas.evaluation_batch):
+    for i, part in enumerate(batches(len(labels), replicas.evaluation_batch)):
+        replicas.at(epoch, prefix, i)
         losses, correct = loss_and_correct(replicas(images[None, part].to(dtype)), labels[None, part])
         loss_sum += losses.sum(1, dtype=torch.float64)
         correct_sum += correct.sum(1)
@@ -168,21 +170,19 @@ def weight_norm(replicas: Replicas) -> np.ndarray:
     return norm(weights, replicas.size).cpu().numpy()
 
 
-def loss_and_correct(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy and whether the prediction is right, each (R, batch).
-
-    Logits are (R, batch, classes); labels (R, batch), or (1, batch) for all.
-    """
-    logits = logits.transpose(1, 2).contiguous()  # with the batch last the softmax is ten times as fast
-    losses = F.cross_entropy(logits, labels.expand(len(logits), -1), reduction="none")
-    # A prediction that is not a number is wrong, whatever max makes of it.
-    return losses, (logits.detach().max(1).indices == labels) & ~losses.detach().isnan()
-
-
 def norm(tensors: Sequence[Tensor], size: int) -> Tensor:
     """Euclidean norm of each replica's part of some tensors (R, ...), float64 (R,)."""
-    squares = [t.detach().reshape(size, -1).double().square().sum(1) for t in tensors]
-    return torch.stack(squares).sum(0).sqrt()
+    squares = [_real(t.detach()).reshape(size, -1).double().square().sum(1) for t in tensors]
+    return torch.stack(squares).sum(0).sqrt() if squares else torch.zeros(size, dtype=torch.float64)
+
+
+def precision(replicas: Replicas) -> torch.dtype:
+    """The type of the replicas' parameters, and so of their inputs."""
+    return next((p.dtype for p in replicas.parameters.values() if p.is_floating_point()), torch.float32)
+
+
+def _real(values: Tensor) -> Tensor:
+    return torch.view_as_real(values) if values.is_complex() else values
 
 
 def _on_cpu(values: dict[str, Tensor]) -> dict[str, np.ndarray]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 LONGEST = 600  # characters of a message
 
 
@@ -19,6 +22,20 @@ def one_line(text: str) -> str:
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     half = LONGEST // 2
     return plain if len(plain) <= LONGEST else f"{plain[:half]} […] {plain[-half:]}"
+
+
+def reason_of(error: BaseException) -> str:
+    """An error of somebody else's code as a few words: its class and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def raised_at(error: BaseException) -> str:
+    """Where an error came from, as `` (line N of FILE)``: the innermost code that is neither torch's nor ours."""
+    ours = str(Path(__file__).parent)
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if "torch" not in Path(f.filename).parts and not f.filename.startswith(ours)]
+    return f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""
 
 
 class InputError(BnstudyError, ValueError):

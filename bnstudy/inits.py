@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bnstudy.errors import InputError
 from bnstudy.registry import Parameter, initializers
 
 if TYPE_CHECKING:
@@ -184,11 +185,14 @@ def delta_orthogonal(layer: Layer, gain: float) -> None:
     import torch
     from torch.nn.init import orthogonal_
 
+    if any(side % 2 == 0 for side in layer.weight.shape[2:]):
+        sides = "×".join(map(str, layer.weight.shape[2:]))
+        raise InputError(f"a kernel of {sides} has no centre; it needs odd sides")
     centre = torch.empty(layer.weight.shape[:2], dtype=layer.weight.dtype, device=layer.weight.device)
     orthogonal_(centre, gain=gain, generator=layer.generator)
     layer.weight.zero_()
     taps = layer.weight.flatten(2) if layer.weight.dim() > 2 else layer.weight.unsqueeze(2)
-    taps[..., taps.shape[2] // 2] = centre  # of odd kernels the centre is the middle tap
+    taps[..., taps.shape[2] // 2] = centre
 
 
 @initializers.register("shifted-mean", label="shifted mean", parameter=Parameter("m", default=1.0, positive=False))

@@ -13,24 +13,19 @@ TINY = 1e-10  # added to a variance of weights: what is standardized does not de
 
 
 class RootMeanSquare(nn.Module):
-    """x over its root mean square, times a learned scale a channel (Zhang & Sennrich 2019).
+    """x over its root mean square, times a learned scale a channel unless not affine (Zhang & Sennrich 2019).
 
     Inputs (batch, channels, ...): the mean is over everything but the batch.
     """
 
-    def __init__(self, channels: int, eps: float) -> None:
+    def __init__(self, channels: int, eps: float, affine: bool = True) -> None:
         super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-
-    def reset_parameters(self) -> None:
-        """Scale 1."""
-        nn.init.ones_(self.weight)
+        self.channels, self.eps = channels, eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
-        over = tuple(range(1, x.dim()))
-        scale = self.weight.view(-1, *[1] * (x.dim() - 2))
-        return x * (x.square().mean(over, keepdim=True) + self.eps).rsqrt() * scale
+        normed = x * (x.square().mean(tuple(range(1, x.dim())), keepdim=True) + self.eps).rsqrt()
+        return normed if self.weight is None else normed * self.weight.view(-1, *[1] * (x.dim() - 2))
 
 
 class Scalar(nn.Module):
@@ -39,10 +34,6 @@ class Scalar(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
-
-    def reset_parameters(self) -> None:
-        """Back to 0."""
-        nn.init.zeros_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight

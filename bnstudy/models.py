@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.errors import InputError
+from bnstudy.errors import InputError, raised_at, reason_of
 from bnstudy.norms import Slot
 from bnstudy.registry import Level, activations, models, norms
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]  # channels, height, width
 Layers = list[tuple[str, "nn.Module | None"]]
+
+
+USUAL_EPS, USUAL_MOMENTUM = 1e-5, 0.1  # PyTorch's, and a study's unless it says otherwise
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Blocks:
     channels: tuple[int, ...] = (4, 8)
     kernel_size: int = 3
     activation: str = "relu"
-    norm_eps: float = 1e-5
-    norm_momentum: float = 0.1
+    norm_eps: float = USUAL_EPS
+    norm_momentum: float = USUAL_MOMENTUM
 
     def unit(self, name: str, number: int, layer: nn.Linear | nn.Conv2d, spatial: int) -> Layers:
         """A weight layer, the arm's norm and the activation, in their order and with their names.
@@ -49,7 +52,7 @@ class Blocks:
         level = norms.level(self.norm)
         entry, place = norms[level.family], norms[level.family].about.get("place", "before")
         slot = Slot(layer, layer.weight.shape[0], spatial, self.norm_eps, self.norm_momentum)
-        made = None if place == "branch" else entry.function(slot, norms.value(level))
+        made = None if place == "branch" else self._norm(slot)
         norm, activation = (f"norm{number}", made), (f"activation{number}", activations[self.activation].function())
         if place == "weight":
             return [(f"{name}{number}", made), activation]
@@ -61,19 +64,21 @@ class Blocks:
         entry = norms[level.family]
         if entry.about.get("place") != "branch":
             return None
-        return entry.function(Slot(None, channels, spatial, self.norm_eps, self.norm_momentum), norms.value(level))
+        return self._norm(Slot(None, channels, spatial, self.norm_eps, self.norm_momentum))
 
     def swap_norms(self, network: nn.Module, ends: Collection[str] = ()) -> nn.Module:
         """Put the arm's norm in place of every batch norm of a network; the layers keep their names.
 
-        The arm ``batch`` keeps them, with the study's eps and momentum; ``none`` leaves nothing in their place. Of an
-        arm that ends residual branches only the batch norms called as in `ends` are replaced, ``{"bn2"}`` for instance,
-        and the others left out.
+        The arm ``batch`` keeps them as they are; ``none`` leaves nothing in their place. Another norm takes over a batch
+        norm's eps, whether it scales and shifts, and with what values that begins. A study's `norm_eps` and
+        `norm_momentum`, where they are not the usual ones, count before the network's own. Of an arm that ends residual
+        branches only the batch norms called as in `ends` are replaced, ``{"bn2"}`` for instance, and the others left
+        out.
 
         Raises
         ------
         InputError
-            The arm's norm does not stand between a weight layer and an activation, or the network has no batch norm.
+            The arm's norm cannot stand there, the network has no batch norm, or one of a kind that cannot be replaced.
         """
         from torch import nn
 
@@ -84,18 +89,70 @@ class Blocks:
             raise InputError(f"{self.norm!r} ends branches; say which batch norms do (swap_norms(…, ends=))", "norms")
         if place not in ("before", "branch"):
             raise InputError(f"{self.norm!r} cannot take the place of a batch norm in a network of its own", "norms")
-        found = [(name, child) for name, child in network.named_modules()
-                 if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d)]  # fmt: skip
+        found = [(name, child) for name, child in network.named_modules(remove_duplicate=False)
+                 if isinstance(child, nn.modules.batchnorm._BatchNorm)]  # fmt: skip
         if not found:
             raise InputError("the network has no batch norm whose place another norm could take", "models")
+        if found[0][0] == "":
+            raise InputError("the network is nothing but a batch norm; there is no place for another norm", "models")
+        made: dict[int, nn.Module] = {}  # one that stands under two names is replaced by one
         for name, child in found:
-            spatial = 2 if isinstance(child, nn.BatchNorm2d) else 0
-            slot = Slot(None, child.num_features, spatial, self.norm_eps, self.norm_momentum)
             parent, _, last = name.rpartition(".")
-            is_left_out = place == "branch" and last not in ends
-            made = None if is_left_out else entry.function(slot, norms.value(level))
-            network.get_submodule(parent).add_module(last, nn.Identity() if made is None else made)
+            if id(child) not in made:
+                is_left_out = place == "branch" and last not in ends
+                made[id(child)] = nn.Identity() if is_left_out else self._in_place_of(name, child)
+            network.get_submodule(parent)._modules[last] = made[id(child)]
         return network
+
+    def _in_place_of(self, name: str, child: nn.Module) -> nn.Module:
+        """The arm's norm in place of one batch norm."""
+        import torch
+        from torch import nn
+
+        kinds = {nn.BatchNorm1d: 0, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3, nn.LazyBatchNorm1d: 0, nn.LazyBatchNorm2d: 2,
+                 nn.LazyBatchNorm3d: 3}  # fmt: skip
+        level = norms.level(self.norm)
+        lazy = isinstance(child, nn.modules.lazy.LazyModuleMixin) and child.has_uninitialized_params()
+        assert isinstance(child, nn.modules.batchnorm._BatchNorm)
+        if type(child) not in kinds:
+            raise InputError(
+                f"layer {name!r} is a {type(child).__name__}, which does more than a batch norm of PyTorch's: "
+                "nobody can say what would stay without it; use nn.BatchNorm1d, 2d or 3d", "models",
+            )  # fmt: skip
+        if any(getattr(child, hooks) for hooks in ("_forward_hooks", "_forward_pre_hooks")):
+            raise InputError(f"layer {name!r} has hooks, which another norm would not have", "models")
+        if self.norm_eps != USUAL_EPS:
+            child.eps = self.norm_eps
+        if self.norm_momentum != USUAL_MOMENTUM:
+            child.momentum = self.norm_momentum
+        if level.family == "batch":
+            return child
+        if lazy and level.family != "none":
+            raise InputError(f"layer {name!r} is lazy: say how many channels it has, for {self.norm!r} to take its place",
+                             "models")  # fmt: skip
+        slot = Slot(
+            None, child.num_features, kinds[type(child)], child.eps, child.momentum, child.affine,
+            child.track_running_stats,
+        )  # fmt: skip
+        norm = self._norm(slot)
+        if norm is None:
+            return nn.Identity()
+        with torch.no_grad():  # some networks begin a branch with scale 0
+            for part in ("weight", "bias"):
+                ours, theirs = getattr(norm, part, None), getattr(child, part, None)
+                if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor) and ours.shape == theirs.shape:
+                    ours.copy_(theirs)
+                    ours.requires_grad_(theirs.requires_grad)
+        return norm
+
+    def _norm(self, slot: Slot) -> nn.Module | None:
+        """What the arm puts into a slot; what it draws does not move the draws of the layers after it."""
+        from bnstudy import streams
+
+        level = norms.level(self.norm)
+        with streams.kept():
+            streams.turn("norm", self.norm, slot.channels)
+            return norms[level.family].function(slot, norms.value(level))
 
 
 def _sequential(layers: Layers) -> nn.Module:
@@ -195,8 +252,8 @@ def gelu() -> nn.Module:
     return nn.GELU()
 
 
-def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> nn.Module:
-    """The plain network of one arm.
+def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int, seed: int = 0) -> nn.Module:
+    """The plain network of one arm, as its own code makes it.
 
     Parameters
     ----------
@@ -208,13 +265,52 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int) -> 
         Channels, height and width of a sample.
     classes : int
         Number of outputs.
+    seed : int
+        Of the run: what the code draws (the first values of what no initializer sets) comes from the stream
+        ``("network", seed)``, and is the same in both arms.
+
+    Raises
+    ------
+    InputError
+        The model's function raises, or gives no module; the message says where.
     """
-    import torch
+    from torch import nn
+
+    from bnstudy import streams
 
     level = models.level(model)
     blocks = Blocks(
         norm, level.widths or settings.hidden, level.widths or settings.channels, settings.kernel_size,
         level.activation or settings.activation, settings.norm_eps, settings.norm_momentum,
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):  # layers draw weights as they are made; ours are set later
-        return models[level.family].function(inputs, classes, blocks)
+    with streams.kept():
+        streams.turn("network", seed)
+        try:
+            network = models[level.family].function(inputs, classes, blocks)
+            if not isinstance(network, nn.Module):
+                raise TypeError(f"it gives a {type(network).__name__}, not a torch.nn.Module")
+            _materialize(network, inputs)
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"{model!r} with norm {norm!r} cannot be built: {reason_of(error)}{raised_at(error)}", "models"
+            ) from error
+    return network
+
+
+def _materialize(network: nn.Module, inputs: Shape) -> None:
+    """Let lazy layers learn their sizes from a batch of zeros, which changes nothing else."""
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    tensors = [*network.parameters(), *network.buffers()]
+    if not any(map(is_lazy, tensors)):
+        return
+    before = [(tensor, tensor.detach().clone()) for tensor in tensors if not is_lazy(tensor)]
+    with torch.no_grad():
+        network.eval()
+        network(torch.zeros(2, *inputs))
+        network.train()
+        for tensor, value in before:
+            tensor.copy_(value)

@@ -34,7 +34,9 @@ class Slot:
     channels: int
     spatial: int  # dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images
     eps: float = 1e-5
-    momentum: float = 0.1  # of running statistics
+    momentum: float | None = 0.1  # of running statistics; None for their mean
+    affine: bool = True  # whether what is normalized is scaled and shifted
+    tracked: bool = True  # whether a batch norm keeps running statistics
 
 
 @norms.register("none", label="no normalization")
@@ -64,8 +66,11 @@ def batch_after(slot: Slot, value: None = None) -> nn.Module | None:
 def _batch_norm(slot: Slot, affine: bool = True) -> nn.Module:
     from torch import nn
 
-    kind = nn.BatchNorm2d if slot.spatial else nn.BatchNorm1d
-    return kind(slot.channels, eps=slot.eps, momentum=slot.momentum, affine=affine)
+    kind = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}.get(slot.spatial, nn.BatchNorm1d)
+    return kind(
+        slot.channels, eps=slot.eps, momentum=slot.momentum, affine=affine and slot.affine,
+        track_running_stats=slot.tracked,
+    )  # fmt: skip
 
 
 @norms.register("layer", label="Layer Normalization", citation=BA)
@@ -73,7 +78,7 @@ def layer(slot: Slot, value: None = None) -> nn.Module | None:
     """Each sample by itself: over all channels and places, with a learned scale and shift a channel."""
     from torch import nn
 
-    return nn.GroupNorm(1, slot.channels, eps=slot.eps)
+    return nn.GroupNorm(1, slot.channels, eps=slot.eps, affine=slot.affine)
 
 
 @norms.register("group", label="Group Normalization", parameter=Parameter("g", default=4.0, whole=True), citation=WU)
@@ -81,7 +86,7 @@ def group(slot: Slot, groups: float) -> nn.Module | None:
     """Each sample by itself, in g groups of channels (or as many as divide them)."""
     from torch import nn
 
-    return nn.GroupNorm(math.gcd(int(groups), slot.channels), slot.channels, eps=slot.eps)
+    return nn.GroupNorm(math.gcd(int(groups), slot.channels), slot.channels, eps=slot.eps, affine=slot.affine)
 
 
 @norms.register("instance", label="Instance Normalization", needs_space=True, citation=ULYANOV)
@@ -89,7 +94,7 @@ def instance(slot: Slot, value: None = None) -> nn.Module | None:
     """Each sample and channel by itself, over its places; for convolutions alone."""
     from torch import nn
 
-    return nn.GroupNorm(slot.channels, slot.channels, eps=slot.eps)
+    return nn.GroupNorm(slot.channels, slot.channels, eps=slot.eps, affine=slot.affine)
 
 
 @norms.register("rms", label="RMS Normalization", citation=ZHANG)
@@ -97,7 +102,7 @@ def rms(slot: Slot, value: None = None) -> nn.Module | None:
     """Each sample divided by its root mean square over all channels and places, with a learned scale a channel."""
     from bnstudy.layers import RootMeanSquare
 
-    return RootMeanSquare(slot.channels, slot.eps)
+    return RootMeanSquare(slot.channels, slot.eps, slot.affine)
 
 
 @norms.register("weight-standardization", label="Weight Standardization", place="weight", citation=BROCK)

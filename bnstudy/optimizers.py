@@ -2,12 +2,14 @@
 
 An optimizer is one function ``(parameters, lr, momentum, weight_decay) -> step``. Each parameter has the replicas as
 its first axis; `lr` has shape (replicas,). ``step()`` updates the parameters from their gradients, in place. Every
-operation is elementwise, so that no replica can reach another.
+operation is elementwise, so that no replica can reach another. A parameter whose gradient is None is passed over, as
+PyTorch's optimizers do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bnstudy.registry import optimizers
@@ -19,22 +21,39 @@ Step = Callable[[], None]
 LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica by replica
 
 
-def _pieces(tensors: Sequence[Tensor | None]) -> list[Tensor]:
-    """Large tensors replica by replica, so that an update's few passes over one find it in the cache; others whole."""
-    pieces: list[Tensor] = []
-    for tensor in tensors:
-        assert tensor is not None
-        pieces += tensor.detach().unbind() if _is_large(tensor) else [tensor.detach()]
-    return pieces
+@dataclass
+class Piece:
+    """A part of a parameter that is updated at once, with its learning rate and what the optimizer remembers of it."""
+
+    values: Tensor
+    rate: Tensor
+    memory: list[Tensor]
 
 
-def _rates(parameters: Sequence[Tensor], lr: Tensor) -> list[Tensor]:
-    """The learning rate of each of the parameters' pieces."""
-    rates: list[Tensor] = []
+def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
+    """Every parameter's pieces, each with some tensors of zeros like it.
+
+    Large ones are cut replica by replica, so that an update's few passes over one find it in the cache.
+    """
+    import torch
+
+    cut = []
     for p in parameters:
         rate = lr.to(p.dtype).view(-1, *[1] * (p.dim() - 1))
-        rates += rate.unbind() if _is_large(p) else [rate]
-    return rates
+        pairs = zip(_cut(p.detach(), p), _cut(rate, p), strict=True)
+        cut.append([Piece(values, r, [torch.zeros_like(values) for _ in range(memory)]) for values, r in pairs])
+    return cut
+
+
+def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> Iterator[tuple[Piece, Tensor]]:
+    """Every piece with its gradient; those of parameters that have none are left out."""
+    for p, cut in zip(parameters, pieces, strict=True):
+        if p.grad is not None:
+            yield from zip(cut, _cut(p.grad.detach(), p), strict=True)
+
+
+def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:
+    return tensor.unbind() if _is_large(like) else [tensor]
 
 
 def _is_large(tensor: Tensor) -> bool:
@@ -50,17 +69,16 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
     """Stochastic gradient descent: b = momentum b + g, p = p - lr b."""
     import torch
 
-    rates, pieces = _rates(parameters, lr), _pieces(parameters)
-    buffers = [torch.zeros_like(p) for p in pieces]
+    pieces = _pieces(parameters, lr, memory=1)
 
     @torch.no_grad()
     def step() -> None:
-        gradients = _pieces([p.grad for p in parameters])
-        for p, g, b, rate in zip(pieces, gradients, buffers, rates, strict=True):
+        for piece, g in _gradients(parameters, pieces):
+            p, (b,) = piece.values, piece.memory
             g = _decayed(g, p, weight_decay)
             if momentum:
                 g = b.mul_(momentum).add_(g)
-            p.addcmul_(g, rate, value=-1)
+            p.addcmul_(g, piece.rate, value=-1)
 
     return step
 
@@ -75,23 +93,25 @@ def _adam(parameters: Sequence[Tensor], lr: Tensor, coupled_decay: float, decoup
     import torch
 
     beta1, beta2, eps = 0.9, 0.999, 1e-8
-    rates, pieces = _rates(parameters, lr), _pieces(parameters)
-    means = [torch.zeros_like(p) for p in pieces]
-    squares = [torch.zeros_like(p) for p in pieces]
-    steps = torch.zeros((), dtype=torch.float64, device=lr.device)  # on the device: a recorded step must count too
+    pieces = _pieces(parameters, lr, memory=2)
+    # On the device: a recorded step must count too. Each parameter counts the steps in which it had a gradient.
+    steps = [torch.zeros((), dtype=torch.float64, device=lr.device) for _ in parameters]
 
     @torch.no_grad()
     def step() -> None:
-        steps.add_(1)
-        bias1, bias2 = 1 - beta1**steps, (1 - beta2**steps).sqrt()
-        gradients = _pieces([p.grad for p in parameters])
-        for p, g, m, v, rate in zip(pieces, gradients, means, squares, rates, strict=True):
-            g = _decayed(g, p, coupled_decay)
-            if decoupled_decay:
-                p.mul_(1 - rate * decoupled_decay)
-            m.lerp_(g, 1 - beta1)
-            v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-            p.addcmul_(m / (v.sqrt() / bias2.to(p.dtype)).add_(eps), -rate / bias1.to(p.dtype))
+        for parameter, count, cut in zip(parameters, steps, pieces, strict=True):
+            if parameter.grad is None:
+                continue
+            count.add_(1)
+            bias1, bias2 = 1 - beta1**count, (1 - beta2**count).sqrt()
+            for piece, g in _gradients([parameter], [cut]):
+                p, (m, v) = piece.values, piece.memory
+                g = _decayed(g, p, coupled_decay)
+                if decoupled_decay:
+                    p.mul_(1 - piece.rate * decoupled_decay)
+                m.lerp_(g, 1 - beta1)
+                v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+                p.addcmul_(m / (v.sqrt() / bias2.to(p.dtype)).add_(eps), -piece.rate / bias1.to(p.dtype))
 
     return step
 

@@ -2,22 +2,63 @@
 
 A stream's seed is a hash of its name, so that streams are independent of each other and of the order in which they
 are used. Draws are made on the CPU: every device sees the same numbers. Both arms of a seed ask for the same names,
-and so share their base weights and their batches (common random numbers).
+and so share their base weights, their batches and their masks (common random numbers).
+
+What draws from the global generators of torch, NumPy or Python (a dropout, a layer's own first values) is turned to
+such streams too, by :func:`kept` and :func:`turn`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
 def generator(*name: str | int) -> torch.Generator:
     """A CPU generator for the stream called `name`, for example ``generator("weights", seed, "conv1")``."""
+    return torch.Generator().manual_seed(seed_of(*name))
+
+
+def seed_of(*name: str | int) -> int:
+    """The seed of the stream called `name`: 64 bits, signed."""
     digest = hashlib.sha256("\x1f".join(str(part) for part in name).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
+    return int.from_bytes(digest[:8], "little", signed=True)
 
 
 def batch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
     """The order in which the `n` training samples are visited in `epoch` (from 1): a permutation, int64, shape (n,)."""
     return torch.randperm(n, generator=generator("batches", seed, epoch))
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Leave the global generators as they were before the block."""
+    states = [generator.get_state() for generator in global_generators()]
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        for generator, state in zip(global_generators(), states, strict=False):
+            generator.set_state(state)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def turn(*name: str | int) -> None:
+    """Turn the global generators to the start of the stream called `name`; for use within :func:`kept`."""
+    seed = seed_of(*name)
+    for generator in global_generators():
+        generator.manual_seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    random.seed(seed)
+
+
+def global_generators() -> list[torch.Generator]:
+    """torch's, of the CPU and of the CUDA devices in use."""
+    cuda = list(torch.cuda.default_generators) if torch.cuda.is_initialized() else []
+    return [torch.default_generator, *cuda]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy import initialization, models, registry, schema, streams
+from bnstudy.building import build_replicas
 from bnstudy.data import Data
 from bnstudy.diagnostics import Diagnostics, Recorder
 from bnstudy.epochs import Trainer, batches, evaluate, weight_norm
 from bnstudy.plan import Ensemble
-from bnstudy.replicas import Replicas, replicate
+from bnstudy.replicas import Replicas
 from bnstudy.schema import Status
 from bnstudy.study import Run, Study
 
@@ -28,13 +29,15 @@ class Curves:
     """What an ensemble's training gave; R replicas in the order of its runs, E epochs.
 
     `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of :class:`~bnstudy.schema.Status`;
-    `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time.
+    `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time; `form` how its replicas were
+    computed.
     """
 
     values: dict[str, np.ndarray]
     status: np.ndarray
     diverged_epoch: np.ndarray
     seconds: float
+    form: str = ""
     diagnostics: Diagnostics | None = None
 
 
@@ -54,6 +57,7 @@ def train_ensemble(
     dtype: torch.dtype = torch.float32,
     report: Callable[[Progress], None] | None = None,
     compiled: bool = True,
+    reference: bool = False,
 ) -> Curves:
     """Train every run of an ensemble for the study's epochs.
 
@@ -71,6 +75,8 @@ def train_ensemble(
         Called after each epoch.
     compiled : bool
         Whether code of our own may be built and used.
+    reference : bool
+        Whether to train one run after the other, whatever faster form there is.
 
     Returns
     -------
@@ -78,12 +84,9 @@ def train_ensemble(
         A run whose training loss is not finite has diverged: its curves are NaN from that epoch on.
     """
     started = time.perf_counter()
-    replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled)
-    lr = torch.tensor([run.lr for run in ensemble.runs], device=device, dtype=torch.float64)
-    first = ensemble.runs[0]
-    optimizer = registry.optimizers[registry.optimizers.level(first.optimizer).family].function
-    step = optimizer(list(replicas.parameters.values()), lr, study.momentum, first.weight_decay)
-    trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, first.batch_size, step)
+    replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference)
+    step = optimizer_step(study, ensemble.runs, replicas, device)
+    trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, ensemble.runs[0].batch_size, step)
     names = [variable.name for variable in schema.curves(data.validation is not None)]
     values = {name: np.full((replicas.size, study.epochs), np.nan, np.float32) for name in names}
     diverged = np.full(replicas.size, -1, np.int32)
@@ -92,9 +95,9 @@ def train_ensemble(
         recorder.look(replicas)
     for epoch in range(1, study.epochs + 1):
         measured = trainer.epoch(epoch)
-        measured |= evaluate(replicas, data.test, "test")
+        measured |= evaluate(replicas, data.test, "test", epoch)
         if data.validation is not None:
-            measured |= evaluate(replicas, data.validation, "validation")
+            measured |= evaluate(replicas, data.validation, "validation", epoch)
         measured["weight_norm"] = weight_norm(replicas)
         diverged[(diverged < 0) & ~np.isfinite(measured["train_loss"])] = epoch
         alive = diverged < 0
@@ -109,26 +112,24 @@ def train_ensemble(
             break
     status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)
     looked = recorder.result(study.epochs) if recorder else None
-    return Curves(values, status, diverged, time.perf_counter() - started, looked)
+    return Curves(values, status, diverged, time.perf_counter() - started, replicas.described, looked)
 
 
-def build_replicas(
-    study: Study,
-    runs: tuple[Run, ...],
-    data: Data,
-    device: torch.device | str,
-    dtype: torch.dtype = torch.float32,
-    compiled: bool = True,
-) -> Replicas:
-    """The initialized replicas of some runs of one model and norm."""
-    # Of the study's first batch size: a level of another one starts from the same weights.
-    example = data.train[0][: min(len(data.train[0]), study.batch_size[0])].cpu()
-    networks = []
-    for run in runs:
-        network = models.build(run.model, run.norm, study, data.shape, data.classes)
-        initialization.initialize(network, registry.initializers.level(run.init), run.seed, study.init_scope, example)
-        networks.append(network.to(device, dtype))
-    return replicate(networks, example[:4].to(device, dtype), compiled)
+def optimizer_step(
+    study: Study, runs: Sequence[Run], replicas: Replicas, device: torch.device | str
+) -> Callable[[], None]:
+    """One step of the runs' optimizer, over all parts of the replicas; each run at its own rate."""
+    lr = torch.tensor([run.lr for run in runs], device=device, dtype=torch.float64)
+    optimizer = registry.optimizers[registry.optimizers.level(runs[0].optimizer).family].function
+    steps = [
+        optimizer(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay) for part in replicas.parts
+    ]
+
+    def step() -> None:
+        for one in steps:
+            one()
+
+    return step
 
 
 def capacity(study: Study, device: torch.device | str) -> int:

@@ -1,55 +1,86 @@
-"""Any ``nn.Module`` as R independent copies in one module.
+"""Any ``nn.Module`` as R independent copies that train side by side.
 
 Four forms, the fastest first: *lanes* (the replicas fill the vector registers of a CPU; needs a C++ compiler), *folded*
-(the replicas are channels), ``torch.func.vmap``, and one replica at a time. The last two take any network; the first
-two know the layers that plain networks are made of.
+(the replicas are channels), ``torch.func.vmap``, and the reference, one replica after the other. The reference takes
+any network and defines what is right; another form is taken only where it was shown equal to it.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from bnstudy.replicas.base import Replicas
-from bnstudy.replicas.fallbacks import Looped, Vmapped
-from bnstudy.replicas.folded import Folded, foldable, is_plain
+from bnstudy.errors import InputError
+from bnstudy.replicas.base import Part, Replicas
+from bnstudy.replicas.equality import Form, Trial, shown_equal
+from bnstudy.replicas.folded import Folded, foldable
 from bnstudy.replicas.lanes import Lanes
+from bnstudy.replicas.reference import Reference
+from bnstudy.replicas.traits import Traits, observe
+from bnstudy.replicas.vmapped import Vmapped
 
-__all__ = ["Folded", "Lanes", "Looped", "Replicas", "Vmapped", "replicate"]
+__all__ = [
+    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "observe", "replicate",
+]  # fmt: skip
 
 
-def replicate(networks: Sequence[nn.Module], example: Tensor, compiled: bool = True) -> Replicas:
-    """Join networks of one structure into one module, in the fastest form that is right for them.
+def replicate(
+    networks: Sequence[nn.Module], traits: Traits, trial: Trial, seeds: Sequence[int] = (), compiled: bool = True
+) -> Replicas:
+    """Join networks of one structure, in the fastest form that is shown to be right for them.
 
     Parameters
     ----------
     networks : sequence of nn.Module
-        R plain networks that differ in their parameters and buffers alone.
-    example : Tensor, shape (batch, ...)
-        A few inputs (at least two, for batch norm) on which a form that rests on assumptions is tried first.
+        R plain networks that differ in the values of their parameters and buffers alone.
+    traits : Traits
+        What was seen of another one of them.
+    trial : Trial
+        On which a form is compared with the reference.
+    seeds : sequence of int, length R
+        Of each replica, for what draws random numbers.
     compiled : bool
         Whether code of our own may be built and used.
+
+    Raises
+    ------
+    InputError
+        Two networks share a layer, or differ in structure.
     """
-    if compiled and Lanes.suits(networks[0], example.device):
-        return Lanes(networks)
-    if foldable(networks[0]):
-        folded = Folded(networks)
-        if is_plain(networks[0]) or _agrees(Folded, networks, example):
-            return folded
-    return Vmapped(networks) if _agrees(Vmapped, networks, example) else Looped(networks)
+    _refuse_unlike(networks)
+    form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
+    if form:
+        return form(networks)
+    replicas = Reference(networks, seeds)
+    replicas.reason = traits.obstacle or "no faster form gives the same"
+    return replicas
 
 
-def _agrees(form: Callable[[Sequence[nn.Module]], Replicas], networks: Sequence[nn.Module], example: Tensor) -> bool:
-    """Whether a form runs and gives, in float64, what the networks give alone."""
-    networks = [copy.deepcopy(network).double() for network in networks[:3]]
-    example = example.double()
-    try:
-        replicas = form([copy.deepcopy(network) for network in networks])
-        outputs = replicas(example[None])
-    except Exception:  # whatever the user's forward raises, this form is not for it
-        return False
-    alone = torch.stack([network(example) for network in networks])
-    return outputs.shape == alone.shape and torch.allclose(outputs, alone, rtol=1e-9, atol=1e-12, equal_nan=True)
+def _forms(network: nn.Module, traits: Traits, compiled: bool) -> list[Form]:
+    """What may be tried for a network, the fastest first."""
+    forms: list[Form] = []
+    if compiled and Lanes.suits(network, next(network.parameters()).device):
+        forms.append(Lanes)
+    if traits.channelwise and foldable(network):
+        forms.append(Folded)
+    return [*forms, Vmapped]
+
+
+def _refuse_unlike(networks: Sequence[nn.Module]) -> None:
+    first = structure(networks[0])
+    seen: set[int] = set()
+    for network in networks:
+        own = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
+        if own & seen:
+            raise InputError("gives two runs the same parameter or buffer; make each anew in every call", "models")
+        seen |= own
+        if structure(network) != first:
+            raise InputError("gives runs of different seeds networks of different layers; give all the same", "models")
+
+
+def structure(network: nn.Module) -> list[tuple[object, ...]]:
+    """A network's layers, parameters and buffers by name, with their classes and shapes."""
+    layers = [(name, type(module).__qualname__) for name, module in network.named_modules()]
+    named = [*network.named_parameters(), *network.named_buffers()]
+    return [*layers, *((name, tuple(tensor.shape), tensor.requires_grad) for name, tensor in named)]

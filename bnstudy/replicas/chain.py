@@ -37,9 +37,9 @@ def is_known(network: nn.Module) -> bool:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
             fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and _usual_norm(layer)
-        elif isinstance(layer, nn.GroupNorm | RootMeanSquare):
+        elif type(layer) in (nn.GroupNorm, RootMeanSquare):
             fits = isinstance(before, nn.Conv2d)  # after a linear layer the kernel knows no samples
-        elif isinstance(layer, nn.Flatten):
+        elif type(layer) is nn.Flatten:
             fits = not flat and (layer.start_dim, layer.end_dim) == (1, -1)
             flat = True
         elif isinstance(layer, nn.Linear) and type(layer) in WEIGHT_LAYERS:

@@ -25,6 +25,8 @@ from bnstudy.replicas.base import Replicas
 class Folded(Replicas):
     """Replicas folded into the channels."""
 
+    name = "folded"
+
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.size = len(networks)
         self.module = fold(networks)
@@ -153,14 +155,15 @@ class FoldedRootMeanSquare(nn.Module):
     def __init__(self, layers: Sequence[RootMeanSquare]) -> None:
         super().__init__()
         self.weight = _stacked(layers, "weight")  # (R, channels)
-        self.eps = layers[0].eps
+        self.shape, self.eps = (len(layers), layers[0].channels), layers[0].eps
 
     def forward(self, x: Tensor) -> Tensor:
-        assert self.weight is not None
-        apart = x.unflatten(1, self.weight.shape)  # (batch, R, channels, ...)
+        apart = x.unflatten(1, self.shape)  # (batch, R, channels, ...)
         square = apart.square().mean(tuple(range(2, apart.dim())), keepdim=True)
-        scale = self.weight.view(*self.weight.shape, *[1] * (apart.dim() - 3))
-        return (apart * (square + self.eps).rsqrt() * scale).flatten(1, 2)
+        normed = apart * (square + self.eps).rsqrt()
+        if self.weight is not None:
+            normed = normed * self.weight.view(*self.shape, *[1] * (apart.dim() - 3))
+        return normed.flatten(1, 2)
 
 
 class FoldedScalar(nn.Module):
@@ -209,7 +212,13 @@ CHANNELWISE = (
 
 
 def foldable(network: nn.Module) -> bool:
-    return not has_ties(network) and all(_leaf_foldable(module) for module in network.modules())
+    """Whether every layer has a folded form, or needs none."""
+    return not has_ties(network) and all(_is_foldable(module) for module in network.modules())
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module is one of the layers that are known here: of that very class, since a kind of it may differ."""
+    return type(module) in FOLDED_FORMS or type(module) in CHANNELWISE or type(module) is nn.Flatten
 
 
 def has_ties(network: nn.Module) -> bool:
@@ -219,20 +228,14 @@ def has_ties(network: nn.Module) -> bool:
     return layers > len(list(network.modules())) or parameters > len(list(network.parameters()))
 
 
-def _leaf_foldable(module: nn.Module) -> bool:
+def _is_foldable(module: nn.Module) -> bool:
     if type(module) in FOLDED_FORMS:
         cumulative = isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None
         return getattr(module, "padding_mode", "zeros") == "zeros" and not cumulative
-    if isinstance(module, nn.Flatten):
+    if type(module) is nn.Flatten:
         return (module.start_dim, module.end_dim) == (1, -1)
     own = any(True for _ in module.parameters(recurse=False)) or any(True for _ in module.buffers(recurse=False))
     return type(module) in CHANNELWISE or (any(True for _ in module.children()) and not own)
-
-
-def is_plain(network: nn.Module) -> bool:
-    """Whether only known layers act on the data: no ``forward`` of the user's own."""
-    leaves = (*FOLDED_FORMS, *CHANNELWISE, nn.Flatten, nn.Sequential)
-    return all(type(module) in leaves for module in network.modules())
 
 
 def fold(networks: Sequence[nn.Module]) -> nn.Module:

@@ -28,6 +28,7 @@ from bnstudy.replicas.steps import Call, Signal, Step, runs_of
 class Lanes(Replicas):
     """Replicas as lanes; of a chain of known layers, on a CPU, where the kernel can be built."""
 
+    name = "lanes"
     evaluation_batch = 250
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
