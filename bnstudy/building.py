@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -52,11 +52,13 @@ def build_replicas(
         initialization.initialize(network, level, run.seed, study.init_scope, example, traits.layers)
         networks.append(_in_precision(network.to(device), dtype))
     if reference:
-        return Reference(networks, seeds)
+        return Reference(networks, seeds, traits.draws)
     distinct = list(dict.fromkeys(seeds))
     sizes = [part.stop - part.start for part in batches(len(images), first.batch_size)]
     groups = [distinct.index(seed) for seed in seeds]
-    trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), data.test[0][: sizes[0]])
+    parameters = sum(p.numel() for p in networks[0].parameters())
+    evaluation = data.test[0][: sizes[0]]
+    trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), evaluation, parameters, not traits.plain)
     return replicate(networks, traits, trial, seeds, compiled)
 
 
@@ -99,6 +101,14 @@ def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
                 _check_init(study, model, norm, label, data, traits)
             untouched[model, norm] = initialization.untouched(_network(study, model, norm, data))
     return untouched
+
+
+def told_untouched(untouched: Mapping[Arm, Sequence[str]]) -> str:
+    """What no initializer sets, by model, as one line; empty where all is set."""
+    by_model: dict[str, dict[str, None]] = {}
+    for (model, _), names in untouched.items():
+        by_model.setdefault(model, {}).update(dict.fromkeys(names))
+    return "; ".join(f"{model}: {', '.join(names)}" for model, names in by_model.items() if names)
 
 
 def _network(study: Study, model: str, norm: str, data: Data) -> nn.Module:
@@ -172,6 +182,8 @@ def _told(model: str, norm: str, samples: int) -> Iterator[None]:
 
 
 def _in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Real numbers in the precision that is asked; complex ones stay, which ``.to`` would cut to their real part."""
-    kinds = {tensor.dtype for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()}
-    return network if kinds <= {dtype} else network.to(dtype)
+    """Real numbers in the precision that is asked; complex ones stay, of which ``.to`` would keep the real part alone."""
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
+    return network

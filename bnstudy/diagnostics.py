@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from bnstudy import landscape, models, signals, streams
 from bnstudy.data import Data
 from bnstudy.plan import Ensemble
 from bnstudy.replicas import Replicas
-from bnstudy.study import Study
+from bnstudy.study import Run, Study
 
 WHOLE = {"batch_loss": ("cross-entropy of the batch that is looked at, in training mode", "nat")}
 
@@ -30,11 +31,21 @@ class Diagnostics:
     about: dict[str, tuple[str, str]]
 
 
+@torch.no_grad()
+def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give a network parameters and buffers by name, in place; also those that are not stored, or have another shape."""
+    for name, parameter in network.named_parameters():
+        parameter.data = state[name].detach().clone()
+    for name, _ in [*network.named_buffers()]:
+        owner, _, last = name.rpartition(".")
+        network.get_submodule(owner)._buffers[last] = state[name].detach().clone()
+
+
 class Recorder:
     """Looks at every run of an ensemble on one batch: the first of its first epoch, at every moment the same.
 
-    It works on a plain network of its own, so that training does not notice. A run whose loss there is not finite
-    leaves NaN.
+    It works on a plain network of its own, so that training does not notice; what a network remembers besides parameters
+    and buffers is not there. A run whose loss there is not finite leaves NaN.
     """
 
     def __init__(self, study: Study, ensemble: Ensemble, data: Data) -> None:
@@ -50,22 +61,19 @@ class Recorder:
 
     def look(self, replicas: Replicas) -> None:
         """Measure every run as it is now."""
-        device = next(iter(self.batches.values()))[0].device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):  # for layers that draw, as dropout does
-            self.found.append([self._look_at(replicas.state(i), run.lr, run.seed) for i, run in enumerate(self.runs)])
+        self.found.append([self._look_at(replicas.state(i), run) for i, run in enumerate(self.runs)])
 
-    def _look_at(
-        self, state: dict[str, torch.Tensor], lr: float, seed: int
-    ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-        dtype = next(value.dtype for value in state.values() if value.is_floating_point())
-        images, labels = self.batches[seed]
-        network = self.network.to(dtype)
-        network.load_state_dict(state)
-        layers, loss = signals.signals(network, images.to(dtype), labels, lr)
-        whole = {"batch_loss": loss}
-        if self.mechanism:
-            network.load_state_dict(state)  # running statistics, for a norm that uses them
-            whole |= landscape.landscape(network, images.to(dtype), labels, lr)
+    def _look_at(self, state: dict[str, Tensor], run: Run) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+        dtype = next((value.dtype for value in state.values() if value.is_floating_point()), torch.float32)
+        images, labels = self.batches[run.seed]
+        with streams.kept():  # for layers that draw, as dropout does
+            streams.turn("look", run.seed, len(self.found))
+            fill(self.network, state)
+            layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            whole = {"batch_loss": loss}
+            if self.mechanism:
+                fill(self.network, state)  # running statistics, for a norm that uses them
+                whole |= landscape.landscape(self.network, images.to(dtype), labels, run.lr)
         return layers, whole
 
     def result(self, epochs: int) -> Diagnostics:

@@ -57,7 +57,7 @@ class Slot:
             length = self.layer.get_parameter("weight_g")
             self.layer.get_parameter("weight_v").copy_(weight)
             over = [axis for axis in range(weight.dim()) if length.shape[axis] == 1]
-            length.copy_(weight.norm(dim=over, keepdim=True) if over else weight.abs())
+            length.copy_(weight.square().sum(over, keepdim=True).sqrt() if over else weight.abs())
         else:
             return False
         return True

@@ -13,6 +13,8 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bnstudy import streams
+
 MEASURES = {
     "sharpness": ("largest eigenvalue of the Hessian of the batch's loss", "1"),
     "loss_change": ("largest change of the loss along the gradient, over steps of 0.5 to 4 learning rates", "nat"),
@@ -56,8 +58,13 @@ def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     """The largest eigenvalue of the loss's Hessian, by Lanczos on products with it; NaN where none is found."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     count = sum(p.numel() for p in parameters)
-    loss = F.cross_entropy(network(images), labels)
-    first = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+    with streams.kept():
+        streams.turn("landscape")
+        loss = F.cross_entropy(network(images), labels)
+    try:
+        first = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+    except (RuntimeError, NotImplementedError):  # a layer of which PyTorch knows no second derivative
+        return np.nan
 
     def product(vector: np.ndarray) -> np.ndarray:
         pieces = torch.as_tensor(vector.ravel(), dtype=parameters[0].dtype, device=parameters[0].device)
@@ -68,7 +75,10 @@ def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
     # The start is fixed, so that the same network gives the same number.
     start = np.random.default_rng(0).standard_normal(count)
-    image = product(start)
+    try:
+        image = product(start)
+    except (RuntimeError, NotImplementedError):  # likewise
+        return np.nan
     if not np.isfinite(image).all():
         return np.nan
     if not image.any():
@@ -85,7 +95,9 @@ def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 def _gradient(
     network: nn.Module, parameters: Sequence[nn.Parameter], images: Tensor, labels: Tensor
 ) -> tuple[float, Tensor]:
-    loss = F.cross_entropy(network(images), labels)
+    with streams.kept():  # the same masks wherever one looks
+        streams.turn("landscape")
+        loss = F.cross_entropy(network(images), labels)
     gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
     return float(loss.detach()), torch.cat([g.flatten() for g in gradients])
 

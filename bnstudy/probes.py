@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy import initialization, landscape, models, provenance, registry, signals, streams
+from bnstudy.building import check, told_untouched, traits_of
 from bnstudy.data import Data
 from bnstudy.schema import OUTPUT
 from bnstudy.study import Study
@@ -35,6 +36,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
         which they act; NaN where a network has no layer of that name. ``initial_loss`` over the same without ``layer``,
         and with `mechanism` :data:`bnstudy.landscape.MEASURES`.
     """
+    untouched = check(study, data)
     seeds = study.seeds[:1]
     labels = list(product(study.models, study.norms, study.inits, seeds))
     found = [_probe_one(study, *cell, data, mechanism) for cell in labels]
@@ -53,7 +55,8 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
               "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip
     attributes = {
         "title": "Signals and gradients before training", "study": study.to_toml(), "study_hash": study.digest,
-        "dataset": study.dataset, "lr": study.lr[0], **provenance.attributes("cpu"),
+        "dataset": study.dataset, "lr": study.lr[0], "not_initialized": told_untouched(untouched),
+        **provenance.attributes("cpu"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)
 
@@ -64,9 +67,12 @@ def _probe_one(
     """What each weight layer shows, by its name; and what the whole network does."""
     images, labels = data.train
     batch = streams.batch_order(seed, 1, len(labels))[: study.batch_size[0]]
-    network = models.build(model, norm, study, data.shape, data.classes)
+    network = models.build(model, norm, study, data.shape, data.classes, seed)
     level = registry.initializers.level(init)
-    initialization.initialize(network, level, seed, study.init_scope, images[: study.batch_size[0]])
-    layers, loss = signals.signals(network, images[batch], labels[batch], study.lr[0])
+    order = traits_of(study, model, norm, data).layers
+    initialization.initialize(network, level, seed, study.init_scope, images[: study.batch_size[0]], order)
+    with streams.kept():
+        streams.turn("look", seed, 0)
+        layers, loss = signals.signals(network, images[batch], labels[batch], study.lr[0])
     around = landscape.landscape(network, images[batch], labels[batch], study.lr[0]) if mechanism else {}
     return layers, {"initial_loss": loss, **around}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,28 +33,40 @@ def signals(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> tu
     """Every one of :data:`MEASURES` for each weight layer, by its name; and the batch's cross-entropy.
 
     The network is in training mode afterwards, and its running statistics have moved. Layers come in the order in which
-    the network lists them; what a layer has no part in (a batch norm, a ReLU) is NaN.
+    the network lists them, the last that acts as ``output``; what a layer has no part in (a batch norm, a ReLU) is NaN.
+    A weight that is made of other parameters is measured by those.
     """
     network.train()
     network.zero_grad(set_to_none=True)
     layers = initialization.weight_layers(network)
-    last = list(layers)[-1]
     seen: dict[str, dict[str, Any]] = {}
     with _watched(network, {id(layer): name for name, layer in layers.items()}, seen):
         loss = F.cross_entropy(network(images), labels)
     loss.backward()
+    last = next(reversed(seen), None)
     found = {}
     for name, layer in layers.items():
-        weight = layer.get_parameter("weight")
-        gradient = 0.0 if weight.grad is None else float(weight.grad.norm())
-        size = float(weight.detach().norm())
+        weights = _weights(layer)
+        gradient = _norm([p.grad for p in weights if p.grad is not None])
+        size = _norm(weights)
         about = _described(seen.get(name, {})) | {
             "gradient_norm": gradient,
             "update_ratio": lr * gradient / size if size else np.nan,
             "effective_lr": lr / size**2 if size else np.nan,
         }
-        found[OUTPUT if name == last else name] = about
+        found[OUTPUT if name == last else f"{name}_" if name == OUTPUT else name] = about
     return found, float(loss.detach())
+
+
+def _weights(layer: nn.Module) -> list[nn.Parameter]:
+    """A layer's weight, or the parameters that it is made of."""
+    own = layer._parameters.get("weight")
+    return [own] if own is not None else [p for p in layer.parameters() if p.dim() > 1]
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
+    norms = [t.detach().norm() for t in tensors]
+    return float(norms[0] if len(norms) == 1 else torch.stack(norms).norm()) if norms else 0.0
 
 
 @contextmanager
@@ -65,7 +77,8 @@ def _watched(network: nn.Module, names: dict[int, str], seen: dict[str, dict[str
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal current
         if id(module) in names:
-            current = seen.setdefault(names[id(module)], {})
+            name = names[id(module)]
+            current = seen[name] = seen.pop(name, {})  # the last that acts is the last
             current["layer"] = output.detach()
         elif isinstance(module, nn.modules.batchnorm._BatchNorm) and current:
             x = inputs[0].detach()

@@ -65,6 +65,8 @@ def probe(
         print()
         for (model, norm, init), text in told.items():
             print(f"{model}, {norm}, {init}: {text}")
+        if found.attrs["not_initialized"]:
+            print(f"set by no initializer: {found.attrs['not_initialized']}")
     if out:
         from bnstudy import files
 

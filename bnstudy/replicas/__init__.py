@@ -52,7 +52,7 @@ def replicate(
     form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
     if form:
         return form(networks)
-    replicas = Reference(networks, seeds)
+    replicas = Reference(networks, seeds, traits.draws)
     replicas.reason = traits.obstacle or "no faster form gives the same"
     return replicas
 

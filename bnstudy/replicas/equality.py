@@ -20,7 +20,8 @@ GROWTH = 100.0  # times what rounding does to the reference itself, a form may b
 MOST = 1e-4  # whatever rounding does
 SPREAD = 0.5  # of the weights' size, by which each replica's are moved, so that no two are alike
 NEGLIGIBLE = 1e-3  # of all gradients' norm; a bias before a batch norm has no gradient but rounding
-REPLICAS = 16  # tried at most
+REPLICAS, PARAMETERS = 16, 4e7  # tried at most, of the replicas of an ensemble
+GRADIENT = "gradient of "
 
 Form = Callable[[Sequence[nn.Module]], Replicas]
 Found = dict[str, Tensor]
@@ -43,18 +44,25 @@ class Trial:
 
     @classmethod
     def of(
-        cls, samples: tuple[Tensor, Tensor], groups: Sequence[int], sizes: Sequence[int], evaluation: Tensor
+        cls,
+        samples: tuple[Tensor, Tensor],
+        groups: Sequence[int],
+        sizes: Sequence[int],
+        evaluation: Tensor,
+        parameters: int = 0,
+        thorough: bool = True,
     ) -> Trial:
-        """Batches of the sizes there are, seen by all replicas and by some.
+        """Batches of the sizes there are, seen by all replicas and by some: every combination, or each size once.
 
         `groups` says for each replica which batch it sees in the study; where all see the same, each has one of its
-        own here as well.
+        own here as well. Of networks with many `parameters` not all replicas are tried.
         """
         images, labels = samples
-        groups = tuple(groups)[:REPLICAS]
+        groups = tuple(groups)[: max(2, min(REPLICAS, int(PARAMETERS / max(1, parameters))))]
         apart, shared = groups if groups[-1] else tuple(range(len(groups))), (0,) * len(groups)
         steps = []
-        for size, seen in [(sizes[0], apart), (sizes[-1], shared), (sizes[-1], apart), (sizes[0], shared)]:
+        pairs = [(sizes[0], apart), (sizes[-1], shared), (sizes[-1], apart), (sizes[0], shared)]
+        for size, seen in pairs if thorough else pairs[:2]:
             which = torch.arange(size * (seen[-1] + 1), device=images.device) % len(labels)
             steps.append((images[which].unflatten(0, (-1, size)), labels[which].unflatten(0, (-1, size)), seen))
         return cls(tuple(steps), evaluation)
@@ -67,74 +75,78 @@ def shown_equal(forms: Sequence[Form], networks: Sequence[nn.Module], trial: Tri
     outputs in evaluation mode, all in float64, with weights of the networks' own size that differ in every replica.
     Forms may be off by rounding, and by what rounding makes of the reference itself.
     """
-    networks = networks[:REPLICAS]
+    networks = networks[: len(trial.steps[0][2])]
     try:
         moved = [_moved(network, replica) for replica, network in enumerate(networks)]
-        wanted = _run(Reference, moved, trial)
-        if not all(bool(torch.isfinite(value).all()) for value in wanted.values()):  # it would show little
+        first = next(_steps(Reference(copy.deepcopy(moved)), trial))
+        if not all(bool(value.isfinite().all()) for value in first.values()):  # it would show little
             moved = [_moved(network, replica, own_size=False) for replica, network in enumerate(networks)]
-            wanted = _run(Reference, moved, trial)
+        return next((form for form in forms if _is_equal(form, moved, trial)), None)
     except Exception:  # a network that cannot be copied, or cannot do with double precision
         return None
-    allowed: float | None = None
-    for form in forms:
-        try:
-            apart = distance(_run(form, moved, trial), wanted)
-        except Exception:  # whatever it raises, this form is not for these networks
-            continue
-        if apart <= TOLERANCE:
-            return form
-        if allowed is None and apart <= MOST:
-            shaken = [_shaken(network, replica) for replica, network in enumerate(moved)]
-            allowed = GROWTH * distance(_run(Reference, shaken, trial), wanted)
-        if allowed is not None and apart <= min(allowed, MOST):
-            return form
-    return None
+
+
+def _is_equal(form: Form, networks: Sequence[nn.Module], trial: Trial) -> bool:
+    apart = _apart(form, networks, trial)
+    if TOLERANCE < apart <= MOST:
+        shaken = [_shaken(network, replica) for replica, network in enumerate(networks)]
+        return apart <= GROWTH * _apart(lambda _: Reference(shaken), networks, trial)
+    return apart <= TOLERANCE
+
+
+def _apart(form: Form, networks: Sequence[nn.Module], trial: Trial) -> float:
+    """How far a form is from the reference at most; they go on side by side, so that little has to be kept."""
+    reference = Reference(copy.deepcopy(networks))
+    largest = 0.0
+    try:
+        for found, wanted in zip(_steps(form(copy.deepcopy(networks)), trial), _steps(reference, trial), strict=True):
+            largest = max(largest, distance(found, wanted))
+            if largest > MOST:
+                break
+    except Exception:  # whatever it raises, this form is not for these networks
+        return math.inf
+    return largest
 
 
 def distance(found: Found, wanted: Found) -> float:
-    """The largest distance of two tensors, over the norm of the wanted one; infinite where they cannot be compared."""
+    """The largest distance of one replica's tensors, over the norm of the wanted one; infinite if there is no telling."""
     if found.keys() != wanted.keys():
         return math.inf
-    sizes = {name: float(value.nan_to_num(0.0, 0.0, 0.0).norm()) for name, value in wanted.items()}
+    sizes = {name: _norms(value) for name, value in wanted.items()}
+    gradients = [size for name, size in sizes.items() if name.startswith(GRADIENT)]
+    least = NEGLIGIBLE * torch.stack(gradients).norm(dim=0) if gradients else torch.zeros(())
     largest = 0.0
     for name, value in wanted.items():
         other = found[name]
         if other.shape != value.shape or not torch.equal(other.isfinite(), value.isfinite()):
             return math.inf
-        step = name.partition("/")[0]
-        size = max(sizes[name], NEGLIGIBLE * sizes.get(step, 0.0), 1e-12)
-        largest = max(largest, float((other - value).nan_to_num(0.0, 0.0, 0.0).norm()) / size)
+        floor = least if name.startswith(GRADIENT) else torch.zeros(())
+        size = torch.maximum(sizes[name], floor.clamp(min=1e-12))
+        largest = max(largest, float((_norms(other - value) / size).max()))
     return largest
 
 
-def _run(form: Form, networks: Sequence[nn.Module], trial: Trial) -> Found:
-    """What copies of some networks give in a form, by what it is; of gradients the norm of all of them too."""
-    replicas = form([copy.deepcopy(network) for network in networks])
+def _norms(values: Tensor) -> Tensor:
+    """Of each replica's part (R, ...); what is not finite counts as nothing."""
+    return values.nan_to_num(0.0, 0.0, 0.0).flatten(1).norm(dim=1)
+
+
+def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
+    """What replicas give in each step and in evaluation, by what it is, each (R, ...)."""
     replicas.train()
-    found: Found = {}
-    for i, (inputs, labels, seen) in enumerate(trial.steps):
-        found[f"loss {i}"], _ = replicas.learn(inputs.double(), labels, seen)
-        gradients = dict(_gradients(replicas))
-        for replica in range(replicas.size):
-            own = {name: value for (r, name), value in gradients.items() if r == replica}
-            key = f"gradient {i} of {replica}"
-            found |= {f"{key}/{name}": value for name, value in own.items()}
-            found[key] = torch.stack([value.norm() for value in own.values()] or [torch.zeros(())]).norm()
-            state = replicas.state(replica)
-            found |= {f"{name} {i} of {replica}": state[name].double() for name in replicas.buffers}
+    for inputs, labels, seen in trial.steps:
+        losses, _ = replicas.learn(inputs.double(), labels, seen)
+        found = {"loss": losses}
+        parts = [part.leaves for part in replicas.parts]
+        for j, leaves in enumerate(zip(*parts, strict=True)):
+            gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+            if gradients:  # if not of all replicas, its shape will tell
+                found[f"{GRADIENT}{j}"] = torch.cat(gradients)
+        yield found | {name: b.double().view(replicas.size, -1) for name, b in replicas.buffers.items()}
     replicas.train(False)
     with torch.no_grad():
-        found["output"] = replicas(trial.evaluation[None].double())
-    return found
-
-
-def _gradients(replicas: Replicas) -> Iterator[tuple[tuple[int, str], Tensor]]:
-    for part in replicas.parts:
-        for i, leaf in enumerate(part.leaves):
-            if leaf.grad is not None:
-                for replica, gradient in enumerate(leaf.grad.detach().clone(), start=part.replicas.start):
-                    yield (replica, str(i)), gradient
+        output = replicas(trial.evaluation[None].double())
+    yield {"output": output}
 
 
 @torch.no_grad()

@@ -30,12 +30,14 @@ class Reference(Replicas):
         R networks, which are trained themselves, not copied.
     seeds : sequence of int, length R, optional
         Each replica's seed: whatever draws from global generators draws from streams of its own.
+    draws : bool
+        Whether the networks draw in training, so that each layer is turned to a stream of its own.
     """
 
     name = "one by one"
     is_recordable = False
 
-    def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int] = ()) -> None:
+    def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int] = (), draws: bool = False) -> None:
         self.networks = list(networks)
         self.size = len(self.networks)
         self.seeds = tuple(seeds) or (0,) * self.size
@@ -44,7 +46,7 @@ class Reference(Replicas):
         self.trainable = [[p for p in network.parameters() if p.requires_grad] for network in self.networks]
         self.leaves = [tuple(_seen_as_one(p) for p in trainable) for trainable in self.trainable]
         self.names = [{id(module): name for name, module in network.named_modules()} for network in self.networks]
-        self.draws = [False] * self.size
+        self.draws = [draws] * self.size
         self.outputs = 1  # of a sample, once they have been seen
 
     @property

@@ -48,11 +48,17 @@ class Traits:
         Why only the reference will do, in words; empty if a faster form may be tried.
     channelwise : bool
         Whether its own code, between known layers, leaves channels apart.
+    plain : bool
+        Whether it has no code of its own at all.
+    draws : bool
+        Whether it draws random numbers.
     """
 
     layers: tuple[str, ...]
     obstacle: str
     channelwise: bool
+    plain: bool
+    draws: bool
 
 
 def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
@@ -85,7 +91,8 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
         or (f"reads values ({min(watch.reads)})" if watch.reads else "")
         or ("changes attributes of its own" if _attributes(network) != before else "")
     )
-    return Traits(tuple(dict.fromkeys(order)), obstacle, watch.functions <= CHANNELWISE_FUNCTIONS)
+    plain = all(is_leaf(module) or type(module) is nn.Sequential for module in network.modules())
+    return Traits(tuple(dict.fromkeys(order)), obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, drawn)
 
 
 def built_specially(network: nn.Module) -> str:
@@ -97,7 +104,8 @@ def built_specially(network: nn.Module) -> str:
             return f"has hooks ({name or type(module).__name__})"
         if hasattr(module, "parametrizations"):
             return f"has parametrizations ({name})"
-        if "forward" in vars(module) or type(module).__call__ is not nn.Module.__call__:
+        is_usual = type(module).__call__ is nn.Module.__call__ or type(module).__module__.startswith("torch.")
+        if "forward" in vars(module) or not is_usual:
             return f"has a forward put in place of its class's ({name or type(module).__name__})"
         if isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod"):
             return "is compiled"
