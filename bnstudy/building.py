@@ -12,7 +12,7 @@ from bnstudy import initialization, models, registry, streams
 from bnstudy.data import Data
 from bnstudy.epochs import batches
 from bnstudy.errors import InputError, raised_at, reason_of
-from bnstudy.replicas import Reference, Replicas, Traits, Trial, observe, replicate, structure
+from bnstudy.replicas import Reference, Replicas, Traits, Trial, observe, refuse_unlike, replicate, structure
 from bnstudy.study import Run, Study
 
 Arm = tuple[str, str]  # model, norm
@@ -89,17 +89,20 @@ def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
         seen: dict[str, tuple[object, Tensor]] = {}
         for norm in study.norms:
             traits = traits_of(study, model, norm, data)
-            outputs = _outputs(study, model, norm, data)
-            for other, (there, theirs) in seen.items():
-                if there == structure(_network(study, model, norm, data)) and torch.equal(theirs, outputs):
+            networks = [_network(study, model, norm, data, seed) for seed in (study.seeds[0], study.seeds[-1])]
+            with _told(model, norm):
+                refuse_unlike(networks)
+            here = structure(networks[0]), _outputs(study, model, norm, data)
+            for other, there in seen.items():
+                if there[0] == here[0] and torch.equal(there[1], here[1]):
                     raise InputError(
-                        f"{model!r} is the same network with norm {norm!r} as with {other!r}, so their effect would be "
-                        "nothing but that; build it with blocks.unit or blocks.swap_norms", "models",
+                        f"{model!r} is the same network with norm {norm!r} as with {other!r}: there is no effect to "
+                        "find; build it with blocks.unit or blocks.swap_norms", "models",
                     )  # fmt: skip
-            seen[norm] = structure(_network(study, model, norm, data)), outputs
+            seen[norm] = here
             for label in study.inits:
                 _check_init(study, model, norm, label, data, traits)
-            untouched[model, norm] = initialization.untouched(_network(study, model, norm, data))
+            untouched[model, norm] = initialization.untouched(networks[0])
     return untouched
 
 
@@ -111,8 +114,8 @@ def told_untouched(untouched: Mapping[Arm, Sequence[str]]) -> str:
     return "; ".join(f"{model}: {', '.join(names)}" for model, names in by_model.items() if names)
 
 
-def _network(study: Study, model: str, norm: str, data: Data) -> nn.Module:
-    return models.build(model, norm, study, data.shape, data.classes)
+def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> nn.Module:
+    return models.build(model, norm, study, data.shape, data.classes, seed)
 
 
 def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
@@ -168,12 +171,13 @@ def _check_init(study: Study, model: str, norm: str, label: str, data: Data, tra
 
 
 @contextmanager
-def _told(model: str, norm: str, samples: int) -> Iterator[None]:
-    """An error of a network's own code as an InputError that says where."""
+def _told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
+    """An error of a network as an InputError that names the arm, and says where it was raised."""
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        told = error.problem if error.key == "norms" else f"{model!r} with norm {norm!r}: {error.problem}"
+        raise InputError(told, error.key) from None
     except Exception as error:
         raise InputError(
             f"{model!r} with norm {norm!r} fails on a batch of {samples} samples: {reason_of(error)}{raised_at(error)}",

@@ -147,7 +147,7 @@ def _recorded(run: Callable[[], Gradients]) -> Callable[[], Gradients]:
 
 
 @torch.no_grad()
-def evaluate(replicas: Replicas, samples: Pair, prefix: str, epoch: int) -> dict[str, np.ndarray]:
+def evaluate(replicas: Replicas, samples: Pair, prefix: str, epoch: int = 0) -> dict[str, np.ndarray]:
     """Mean loss and accuracy in evaluation mode, float64 (R,), as ``{prefix}_loss`` and ``{prefix}_accuracy``."""
     images, labels = samples
     loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=labels.device)

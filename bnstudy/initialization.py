@@ -62,13 +62,14 @@ class Slot:
             return False
         return True
 
-    def owned(self) -> set[int]:
-        """The ids of the parameters that make up the weight and the bias."""
+    def made_of(self) -> list[nn.Parameter]:
+        """The parameters that make up the weight."""
         own = self.layer._parameters
-        made_of = [own.get(name) for name in ("weight_orig", "weight_g", "weight_v")] if not self.recurrent else []
+        if any(self.weight is parameter for parameter in own.values()):
+            return [self.layer.get_parameter(next(name for name, p in own.items() if p is self.weight))]
         inside = getattr(self.layer, "parametrizations", None)
-        made_of += list(inside.parameters()) if inside is not None else []
-        return {id(p) for p in (self.weight, self.bias, *made_of) if p is not None}
+        parts = [own.get(name) for name in ("weight_orig", "weight_g", "weight_v")]
+        return [p for p in parts if p is not None] + ([] if inside is None else list(inside.parameters()))
 
 
 def weight_layers(module: nn.Module) -> dict[str, nn.Module]:
@@ -102,7 +103,7 @@ def slots(module: nn.Module) -> Iterator[Slot]:
             found = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
                      for key in keys]  # fmt: skip
         # A frozen weight is one that its author has chosen.
-        yield from (slot for slot in found if slot.weight.requires_grad)
+        yield from (slot for slot in found if any(p.requires_grad for p in slot.made_of()))
 
 
 def untouched(module: nn.Module) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ def untouched(module: nn.Module) -> tuple[str, ...]:
     with torch.no_grad():
         for slot in slots(module):
             if slot.fill(slot.weight.detach().clone()):
-                reached |= slot.owned()
+                reached |= {id(p) for p in (*slot.made_of(), slot.bias)}
     return tuple(name for name, p in module.named_parameters() if id(p) not in reached and not _is_affine(module, name))
 
 

@@ -12,11 +12,12 @@ import pytest
 import xarray as xr
 from bnstudy import models, registry, userdata
 from bnstudy.errors import InputError
-from bnstudy.replicas import Folded, replicate
+from bnstudy.replicas import Folded
 from bnstudy.study import Study
 from torch import nn
 
 from tests.conftest import ROOT
+from tests.test_replicas import chosen
 
 OWN = (ROOT / "docs" / "own.md").read_text()
 MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(r"```python\n(.*?)```", OWN, re.S),
@@ -126,7 +127,7 @@ def test_norms_take_the_batch_norms_places(norm, kinds, digits):
     assert (type(network.body[1]), type(network.head[2])) == kinds
     if norm != "none":
         assert network.body[1].eps == network.head[2].eps == 0.01
-    assert type(replicate([network, other], digits.train[0][:4])) is Folded
+    assert type(chosen([network, other], digits.train[0][:9])) is Folded
 
 
 def test_what_cannot_be_swapped_is_refused():

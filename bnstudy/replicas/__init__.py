@@ -21,7 +21,8 @@ from bnstudy.replicas.traits import Traits, observe
 from bnstudy.replicas.vmapped import Vmapped
 
 __all__ = [
-    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "observe", "replicate",
+    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "observe", "refuse_unlike",
+    "replicate", "structure",
 ]  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def replicate(
     InputError
         Two networks share a layer, or differ in structure.
     """
-    _refuse_unlike(networks)
+    refuse_unlike(networks)
     form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
     if form:
         return form(networks)
@@ -67,16 +68,21 @@ def _forms(network: nn.Module, traits: Traits, compiled: bool) -> list[Form]:
     return [*forms, Vmapped]
 
 
-def _refuse_unlike(networks: Sequence[nn.Module]) -> None:
+def refuse_unlike(networks: Sequence[nn.Module]) -> None:
+    """InputError where networks cannot be replicas: two share a tensor, or they differ in structure."""
     first = structure(networks[0])
     seen: set[int] = set()
     for network in networks:
         own = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
         if own & seen:
-            raise InputError("gives two runs the same parameter or buffer; make each anew in every call", "models")
+            raise InputError(
+                "the model gives two runs the same parameter or buffer; make each anew in every call", "models"
+            )
         seen |= own
         if structure(network) != first:
-            raise InputError("gives runs of different seeds networks of different layers; give all the same", "models")
+            raise InputError(
+                "the model gives runs of different seeds networks of different layers; give all the same", "models"
+            )
 
 
 def structure(network: nn.Module) -> list[tuple[object, ...]]:

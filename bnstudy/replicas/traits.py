@@ -69,6 +69,8 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     Exception
         Whatever its forward raises; ValueError if its outputs are not (batch, at least as many as there are classes).
     """
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ValueError("it has no parameter that can be trained")
     network.train()
     names = {id(module): name for name, module in network.named_modules()}
     watch, before = _Watch(), _attributes(network)

@@ -561,7 +561,7 @@ def recurrent_cells(inputs, classes, blocks):
 @network()
 def embedded_pixels(inputs, classes, blocks):
     def forward(net, x):
-        which = ((x.flatten(1) > 0).long() + torch.arange(64, device=x.device) * 2)
+        which = (x.flatten(1) > 0).long() + torch.arange(64, device=x.device) * 2
         return net.head(F.relu(net.table(which).mean(1)))
 
     return Own(forward, table=nn.Embedding(128, 12), head=nn.Linear(12, 10))
@@ -701,7 +701,9 @@ def lazy_layers(inputs, classes, blocks):
 
 @network()
 def output_listed_first(inputs, classes, blocks):
-    return Own(lambda net, x: net.out(F.relu(net.hidden(x.flatten(1)))), out=nn.Linear(16, 10), hidden=nn.Linear(64, 16))
+    return Own(
+        lambda net, x: net.out(F.relu(net.hidden(x.flatten(1)))), out=nn.Linear(16, 10), hidden=nn.Linear(64, 16)
+    )
 
 
 # ------------------------------------------------------------------ shapes
