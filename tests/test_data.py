@@ -283,7 +283,7 @@ def test_tensors_lie_row_by_row_whether_shared_or_not(settings):
 
 def test_the_numbers_do_not_depend_on_jobs_without_a_kernel(tmp_path):
     settings = {"dataset": "digits", "models": "cnn", "norms": "none,batch", "seeds": 2, "epochs": 1,
-                "train_size": 200, "batch_size": 50, "channels": "3,3"}  # fmt: skip
+                "channels": "8,16", "inits": "scaled-normal:3"}  # fmt: skip
     found = [
         execution.run(Study.make(settings), tmp_path / str(jobs), device="cpu", jobs=jobs, compiled=False)
         for jobs in (1, 2)
