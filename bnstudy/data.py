@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bnstudy.study import Study
 
+Arrays = tuple[np.ndarray, np.ndarray]  # of the training and the test part
 PIECE = 1024  # samples worked on together in double precision
 
 
@@ -130,8 +131,8 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     n, n_train = len(raw.train_labels), study.n_train
     # One draw for every run: all of them train on the same samples.
     order = torch.randperm(n, generator=streams.generator("subset", study.dataset, n)) if n_train < n else None
-    kept = slice(None) if order is None else order[:n_train]
-    images, test_images = _scaled(study, raw, kept if order is None else order[:n_train].numpy())
+    kept = slice(None) if order is None else order[:n_train].numpy()
+    images, test_images = _scaled(study, raw, kept)
     labels = torch.from_numpy(raw.train_labels)
     held_out = None
     if order is not None and study.validation_size:
@@ -170,36 +171,44 @@ def _check_folder(name: str, place: Path) -> None:
             raise InputError(f"{place} is not a folder; name one that holds {name}, or is to hold it", "data_dir")
 
 
-def _scaled(study: Study, raw: Raw, kept: Any) -> tuple[Tensor, Tensor]:
+def _scaled(study: Study, raw: Raw, kept: slice | np.ndarray) -> tuple[Tensor, Tensor]:
     """Both parts' images as the study wants them; `kept` are the samples trained on."""
-    import torch
-
     parts = raw.train_images, raw.test_images
-    standardized = study.input_scaling == "standardize"
+    scale = _scaled_bytes if all(part.dtype == np.uint8 for part in parts) else _scaled_numbers
     chosen = raw.train_images[kept]
     if chosen.min() == chosen.max():
-        raise InputError(
-            f"all pixels of the {len(chosen)} samples trained on are equal; nothing can be learnt", "dataset"
-        )
-    if raw.train_images.dtype == raw.test_images.dtype == np.uint8:
-        images, test_images = (torch.from_numpy(part).float() / raw.largest for part in parts)
-        if standardized:
-            mean, spread = images[kept].mean(dtype=torch.float64).item(), images[kept].double().std(correction=0).item()
-            for part in (images, test_images):
-                part.sub_(mean).div_(spread)
-        return images, test_images
-    # Other types may lie far from 0, where single precision is too coarse until the mean is subtracted.
-    mean, spread = _moments(chosen, raw.largest) if standardized else (0.0, 1.0)
-    scaled = [torch.empty(part.shape) for part in parts]
-    for target, part in zip(scaled, parts, strict=True):
-        done = 0
-        for piece in _pieces(part, raw.largest):
-            target[done : done + len(piece)] = torch.from_numpy((piece - mean) / spread)
-            done += len(piece)
+        raise InputError(f"all pixels of the {len(chosen)} samples of {study.dataset} trained on are equal", "dataset")
+    return scale(parts, kept, raw.largest, study.input_scaling == "standardize")
+
+
+def _scaled_bytes(parts: Arrays, kept: slice | np.ndarray, largest: float, standardize: bool) -> tuple[Tensor, Tensor]:
+    import torch
+
+    images, test_images = (torch.from_numpy(part).float() / largest for part in parts)
+    if standardize:
+        mean, spread = images[kept].mean(dtype=torch.float64).item(), images[kept].double().std(correction=0).item()
+        for part in (images, test_images):
+            part.sub_(mean).div_(spread)
+    return images, test_images
+
+
+def _scaled_numbers(
+    parts: Arrays, kept: slice | np.ndarray, largest: float, standardize: bool
+) -> tuple[Tensor, Tensor]:
+    """Numbers may lie far from 0, where single precision is too coarse until their mean is subtracted."""
+    import torch
+
+    mean, spread = moments(parts[0][kept], largest) if standardize else (0.0, 1.0)
+    if spread == 0:
+        raise InputError("the pixels trained on are too close to each other to be told apart", "dataset")
+    scaled = [
+        torch.cat([torch.from_numpy((piece - mean) / spread).float() for piece in _pieces(part, largest)])
+        for part in parts
+    ]
     return scaled[0], scaled[1]
 
 
-def _moments(images: np.ndarray, largest: float) -> tuple[float, float]:
+def moments(images: np.ndarray, largest: float) -> tuple[float, float]:
     """Mean and standard deviation of all pixels divided by `largest`."""
     mean = sum(piece.sum() for piece in _pieces(images, largest)) / images.size
     return mean, (sum(np.square(piece - mean).sum() for piece in _pieces(images, largest)) / images.size) ** 0.5

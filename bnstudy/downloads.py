@@ -28,7 +28,7 @@ from bnstudy.errors import InputError
 CHECKSUMS = "SHA256SUMS"
 ARCHIVES = (".gz", ".zip")
 DOWNLOAD_TIMEOUT = 30.0  # seconds without an answer
-TYPES = {8: np.dtype(np.uint8), 12: np.dtype(">i4")}  # by their number in the format
+TYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 12: np.dtype(">i4")}  # by their number in the format
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,30 @@
 """Data of the user's as data sets: NumPy arrays, ``.npz`` files and folders of images.
 
 Each function registers a name, which ``--dataset`` and study files then know; a module named with ``--plugin`` is the
-place to call it.
+place to call it. What is surely a mistake is refused, what may be one is told when a study loads the data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bnstudy.data import Raw
+from bnstudy import pictures
+from bnstudy.data import Raw, moments
 from bnstudy.errors import InputError
 from bnstudy.registry import datasets
 
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
+FULL = 255.0
+DARKEST = 25  # 8-bit pictures get brighter than that; what does not are masks, counts or pictures of fewer bits
+MOST_APART = 20.0  # times that one part's pixels may reach further than the other's
+MOST_SHIFTED, MOST_STRETCHED = 1.0, 2.0  # beyond which the parts' means and deviations are told
+LOOKED_AT = 2000  # samples of a part that are compared, at most
+MOST_LISTED = 5
 
 
 def register_arrays(
@@ -27,43 +35,39 @@ def register_arrays(
     test_labels: ArrayLike,
     label: str | None = None,
 ) -> None:
-    """Make a data set of arrays.
+    """Make a data set of arrays, which are copied.
 
     Parameters
     ----------
     name : str
         What ``--dataset`` calls it.
     train_images, test_images : array, shape (n, height, width) or (n, channels, height, width)
-        Whole numbers from 0 to 255, or any finite numbers; they are scaled as the study says.
+        Real finite numbers, in both parts of one kind and range; they are scaled as the study says.
     train_labels, test_labels : array of int, shape (n,)
-        Classes, counted from 0.
+        Classes: whole numbers from 0, which are numbered anew, in their order, if some are left out.
     label : str, optional
         What figures call it.
 
     Raises
     ------
     InputError
-        Shapes do not fit each other, or labels are no classes.
+        The arrays are not fit to be trained on; the message says why.
     """
     raw = _raw(name, train_images, train_labels, test_images, test_labels)
-    classes = int(max(raw.train_labels.max(), raw.test_labels.max())) + 1
-    _register(
-        name, label, (len(raw.train_labels), len(raw.test_labels)), raw.train_images.shape[1:], classes, lambda: raw
-    )
+    _register(name, label, raw, lambda: raw)
 
 
 def register_npz(name: str, path: str | Path, label: str | None = None) -> None:
-    """Make a data set of an ``.npz`` file with ``train_images``, ``train_labels``, ``test_images``, ``test_labels``."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [part for part in PARTS if part not in file]
-            if missing:
-                raise InputError(f"{path}: holds no {missing[0]}; it needs {', '.join(PARTS)}")
-            arrays = [file[part] for part in PARTS]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as .npz: {str(error).splitlines()[0]}") from None
-    train_images, train_labels, test_images, test_labels = arrays
-    register_arrays(name, train_images, train_labels, test_images, test_labels, label)
+    """Make a data set of an ``.npz`` file with ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
+
+    The file is read again when a study loads it. See :func:`register_arrays` for what it may hold.
+    """
+    place = Path(path).absolute()
+
+    def read() -> Raw:
+        return _raw(name, *_arrays(place))
+
+    _register(name, label, read(), read)
 
 
 def register_image_folder(
@@ -76,7 +80,8 @@ def register_image_folder(
     name : str
         What ``--dataset`` calls it.
     folder : path
-        Where ``train`` and ``test`` lie; the classes are the names of their folders, in alphabetical order.
+        Where ``train`` and ``test`` lie; the classes are the names of their folders, in alphabetical order. Every
+        format that Pillow reads counts; grey pictures of 16 bits and of floating point keep their depth.
     size : tuple of int
         Height and width that every image is resized to.
     channels : int
@@ -87,96 +92,242 @@ def register_image_folder(
     Raises
     ------
     InputError
-        A part is missing or holds no images, or the parts differ in their classes.
+        A part is missing or holds no images, or the test part has classes of its own.
     """
-    root = Path(folder)
-    kinds = {part: _classes(root / part) for part in ("train", "test")}
-    if kinds["train"] != kinds["test"]:
-        raise InputError(f"{root}: train and test differ in their classes, the names of their folders")
+    if channels not in (1, 3):
+        raise InputError(f"{name}: channels must be 3 for colours or 1 for grey, not {channels!r}")
+    if not (
+        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int | np.integer) and n > 0 for n in size)
+    ):
+        raise InputError(f"{name}: size must be a height and a width, such as (32, 32), not {size!r}")
+    root, shape = Path(folder).absolute(), (int(size[0]), int(size[1]))
+    listed, kinds, others = _listed(root)
 
     def read() -> Raw:
-        arrays = [array for part in ("train", "test") for array in _images(root / part, kinds[part], size, channels)]
-        return _raw(name, *arrays)
+        listed, kinds, others = _listed(root)
+        paths = [path for part in listed for path, _ in part]
+        images, notes = pictures.read(paths, shape, channels)
+        numbers = np.array([kinds.index(kind) for part in listed for _, kind in part])
+        if others:
+            notes.insert(0, f"{len(others)} files in its class folders are no pictures (such as {others[0]})")
+        n = len(listed[0])
+        return _raw(name, images[:n], numbers[:n], images[n:], numbers[n:], tuple(kinds), tuple(notes))
 
-    counts = tuple(sum(len(_files(root / part / kind)) for kind in kinds[part]) for part in ("train", "test"))
-    _register(name, label, (counts[0], counts[1]), (channels, *size), len(kinds["train"]), read)
+    note = f"{len(others)} files in its class folders are no pictures" if others else ""
+    _register_as(
+        name, label, read, note, train_size=len(listed[0]), test_size=len(listed[1]), shape=(channels, *shape),
+        classes=len(kinds), label_names=tuple(kinds),
+    )  # fmt: skip
 
 
-def _register(
-    name: str,
-    label: str | None,
-    counts: tuple[int, int],
-    shape: tuple[int, ...],
-    classes: int,
-    read: Callable[[], Raw],
-) -> None:
-    @datasets.register(
-        name, label=label or name, train_size=counts[0], test_size=counts[1], shape=tuple(shape), classes=classes
-    )
+def _listed(root: Path) -> tuple[list[list[tuple[Path, str]]], list[str], list[Path]]:
+    """The pictures of each part with the names of their classes, all classes, and files that are no pictures."""
+    kinds = {part: pictures.classes(root / part) for part in ("train", "test")}
+    if stray := [kind for kind in kinds["test"] if kind not in kinds["train"]]:
+        raise InputError(
+            f"{root}: train and test differ in their classes, the names of their folders: only test has {stray[0]!r}"
+        )
+    listed: list[list[tuple[Path, str]]] = []
+    others: list[Path] = []
+    for part, names in kinds.items():
+        found = [(pictures.listed(root / part / kind), kind) for kind in names]
+        listed.append([(path, kind) for (paths, _), kind in found for path in paths])
+        others += [path for (_, rest), _ in found for path in rest]
+    return listed, kinds["train"], others
+
+
+# ------------------------------------------------------------------ registration
+
+
+def _register(name: str, label: str | None, raw: Raw, read: Callable[[], Raw]) -> None:
+    """Register what was read once, to be read again by `read`."""
+    _register_as(name, label, read, "; ".join(raw.notes), digest=raw.digest, **_facts(raw))
+
+
+def _register_as(name: str, label: str | None, read: Callable[[], Raw], note: str, **about: Any) -> None:
     def dataset(folder: Path, quiet: bool) -> Raw:
-        """Data of the user's."""
-        return read()
+        raw = read()
+        for fact, now in _facts(raw).items():
+            if now != about[fact]:
+                raise InputError(
+                    f"{name} is no longer what was registered (its {fact.replace('_', ' ')} was {about[fact]} and is "
+                    f"{now}); run again, so that it is registered as it is now", "dataset"
+                )  # fmt: skip
+        return raw
+
+    dataset.__doc__ = f"Data of the user's{': ' if note else ''}{note}."
+    datasets.register(name, label=label or name, note=note, **about)(dataset)
+
+
+def _facts(raw: Raw) -> dict[str, Any]:
+    return {
+        "train_size": len(raw.train_labels),
+        "test_size": len(raw.test_labels),
+        "shape": raw.train_images.shape[1:],
+        "classes": len(raw.label_names),
+        "label_names": raw.label_names,
+    }
+
+
+def _arrays(path: Path) -> list[Any]:
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: cannot be read as .npz: there is no such file")
+        with np.load(path, allow_pickle=False) as file:
+            missing = [part for part in PARTS if part not in file]
+            if missing:
+                raise InputError(f"{path}: holds no {missing[0]}; it needs {', '.join(PARTS)}")
+            return [file[part] for part in PARTS]
+    except InputError:
+        raise
+    except Exception as error:  # damaged archives raise all sorts
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: cannot be read as .npz: {reason}") from None
+
+
+# ------------------------------------------------------------------ what is fit to be trained on
 
 
 def _raw(
-    name: str, train_images: ArrayLike, train_labels: ArrayLike, test_images: ArrayLike, test_labels: ArrayLike
+    name: str,
+    train_images: Any,
+    train_labels: Any,
+    test_images: Any,
+    test_labels: Any,
+    kinds: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Raw:
-    train, test = _pictures(name, "train_images", train_images), _pictures(name, "test_images", test_images)
+    """A data set of arrays; `kinds` are the names of its labels, where these are numbers of ours already."""
+    train, test = _pixels(name, "train_images", train_images), _pixels(name, "test_images", test_images)
     if train.shape[1:] != test.shape[1:]:
         raise InputError(f"{name}: train and test images differ in shape: {train.shape[1:]} and {test.shape[1:]}")
-    labels = [
+    _check_ranges(name, train, test)
+    numbers = (
         _labels(name, "train_labels", train_labels, len(train)),
         _labels(name, "test_labels", test_labels, len(test)),
-    ]
-    largest = 255.0 if train.dtype == np.uint8 else float(np.abs(train).max()) or 1.0
-    return Raw(train, labels[0], test, labels[1], largest)
+    )
+    known = _known(name, *numbers)
+    labels = [np.searchsorted(known, part).astype(np.int64) for part in numbers]
+    told = [*notes, *_notes(known, numbers[1], kinds), *_differences(train, test)]
+    names = kinds or tuple(known.tolist())
+    return Raw(train, labels[0], test, labels[1], _largest(train, test), names, tuple(told))
 
 
-def _pictures(name: str, what: str, images: ArrayLike) -> NDArray[np.float32] | NDArray[np.uint8]:
-    found = np.asarray(images)
-    found = found[:, None] if found.ndim == 3 else found
-    if found.ndim != 4 or 0 in found.shape:
+def _pixels(name: str, what: str, images: Any) -> NDArray[np.generic]:
+    """A copy of images, (n, channels, height, width), in this machine's order of bytes."""
+    found = _array(name, what, images)
+    if found.dtype.kind not in "buif":
+        raise InputError(f"{name}: {what} must hold real numbers, not {found.dtype}")
+    if found.ndim == 4 and _has_channels_last(*found.shape[1:]):
+        raise InputError(
+            f"{name}: {what} of shape {found.shape} has its channels last; give {what}.transpose(0, 3, 1, 2)"
+        )
+    shaped = found[:, None] if found.ndim == 3 else found
+    if shaped.ndim != 4 or 0 in shaped.shape:
         raise InputError(
             f"{name}: {what} must be (n, height, width) or (n, channels, height, width), not {found.shape}"
         )
-    if found.dtype != np.uint8:
-        found = found.astype(np.float32)
-        if not np.isfinite(found).all():
-            raise InputError(f"{name}: {what} holds numbers that are not finite")
-    return np.ascontiguousarray(found)
+    wide = shaped.dtype.kind == "f" and shaped.dtype.itemsize > 8
+    with np.errstate(over="ignore"):  # told below
+        copied = np.array(shaped, np.float64 if wide else shaped.dtype.newbyteorder("="), order="C")
+    if not np.isfinite(copied).all():
+        raise InputError(f"{name}: {what} holds numbers that are not finite")
+    return copied
 
 
-def _labels(name: str, what: str, labels: ArrayLike, count: int) -> NDArray[np.int64]:
-    found = np.asarray(labels)
-    if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer) or found.min() < 0:
-        raise InputError(f"{name}: {what} must be {count} whole numbers from 0, one an image")
+def _array(name: str, what: str, values: Any) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(f"{name}: {what} is masked in part; fill in what is missing, or leave those samples out")
+    try:
+        if hasattr(values, "detach"):  # a tensor of torch's, which NumPy takes neither from a GPU nor with a gradient
+            values = values.detach().cpu()
+            values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+        return np.asarray(values)
+    except Exception as error:  # whatever an object says when it is asked for its numbers
+        raise InputError(f"{name}: {what} is no array: {str(error).splitlines()[0]}") from None
+
+
+def _has_channels_last(first: int, second: int, last: int) -> bool:
+    return (last in (3, 4) and first > 4) or (last == 1 and first == second > 1)
+
+
+def _labels(name: str, what: str, labels: Any, count: int) -> NDArray[np.int64]:
+    found = _array(name, what, labels)
+    wanted = f"{name}: {what} must be {count} whole numbers from 0, one an image"
+    if found.ndim == 2 and len(found) == count:
+        advice = f"{what}.ravel()" if found.shape[1] == 1 else f"{what}.argmax(1), if it has a column a class"
+        raise InputError(f"{wanted}, not of shape {found.shape}; give {advice}")
+    if found.shape != (count,):
+        raise InputError(f"{wanted}, not of shape {found.shape}")
+    if found.dtype.kind in "bf":
+        raise InputError(f"{wanted}, not {found.dtype}; give {what}.astype(int), if they are classes")
+    if found.dtype.kind not in "iu":
+        raise InputError(f"{wanted}, not {found.dtype}; number them, as np.unique does with return_inverse=True")
+    lowest, highest = int(found.min()), int(found.max())
+    if lowest < 0 or highest > np.iinfo(np.int64).max:
+        raise InputError(f"{wanted}, not {lowest if lowest < 0 else highest}")
     return found.astype(np.int64)
 
 
-def _classes(folder: Path) -> list[str]:
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not found or not all(_files(folder / kind) for kind in found):
-        raise InputError(f"{folder}: no folder of images for each class")
-    return found
+def _known(name: str, train: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The classes, in order; InputError if they cannot be learnt."""
+    known = np.unique(train)
+    if len(known) < 2:
+        raise InputError(f"{name}: train_labels hold one class alone, {known[0]}; there is nothing to tell apart")
+    if len(stray := np.setdiff1d(test, known)):
+        raise InputError(f"{name}: test_labels hold {_some(stray)}, which no training sample has; nothing can learn it")
+    return known
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
+def _check_ranges(name: str, train: NDArray[np.generic], test: NDArray[np.generic]) -> None:
+    """InputError if the parts cannot be on one scale, or hold nothing."""
+    if (train.dtype.kind == "f") != (test.dtype.kind == "f"):
+        raise InputError(
+            f"{name}: train_images are {train.dtype} and test_images {test.dtype}; give both in one type and range"
+        )
+    if train.min() == train.max():
+        raise InputError(f"{name}: all pixels of train_images are equal")
+    reaches = _reach(train), _reach(test)
+    if max(reaches) > MOST_APART * min(reaches):
+        raise InputError(
+            f"{name}: train_images reach {reaches[0]:.6g} and test_images {reaches[1]:.6g}; give both in one range"
+        )
 
 
-def _images(
-    folder: Path, kinds: list[str], size: tuple[int, int], channels: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from PIL import Image
+def _reach(images: NDArray[Any]) -> float:
+    return max(abs(float(images.min())), abs(float(images.max())))
 
-    pictures, labels = [], []
-    for number, kind in enumerate(kinds):
-        for path in _files(folder / kind):
-            try:
-                with Image.open(path) as image:
-                    shown = image.convert("L" if channels == 1 else "RGB").resize((size[1], size[0]))
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read as an image: {error}") from None
-            pictures.append(np.asarray(shown, np.uint8).reshape(*size, channels).transpose(2, 0, 1))
-            labels.append(number)
-    return np.stack(pictures), np.array(labels, np.int64)
+
+def _largest(train: NDArray[Any], test: NDArray[Any]) -> float:
+    """What pixels are divided by, the same for both parts."""
+    is_8_bit = train.dtype == test.dtype == np.uint8 and train.max() > DARKEST
+    return FULL if is_8_bit else _reach(train)
+
+
+def _notes(known: NDArray[np.int64], test: NDArray[np.int64], kinds: tuple[str, ...]) -> list[str]:
+    """What the user should know of the labels."""
+    notes = []
+    if not np.array_equal(known, np.arange(len(known))):
+        notes.append(f"labels {_some(known)} are numbered 0 to {len(known) - 1}")
+    if len(missing := np.setdiff1d(known, test)):
+        named = ", ".join(kinds[i] for i in missing[:MOST_LISTED]) if kinds else _some(missing)
+        notes.append(f"{len(missing)} of {len(known)} classes are not in the test part: {named}")
+    return notes
+
+
+def _some(labels: NDArray[np.int64]) -> str:
+    if len(labels) <= MOST_LISTED:
+        return ", ".join(map(str, labels))
+    return f"{', '.join(map(str, labels[: MOST_LISTED - 1]))}, … {labels[-1]}"
+
+
+def _differences(train: NDArray[np.generic], test: NDArray[np.generic]) -> list[str]:
+    """What is suspicious between the parts; a shift may be meant."""
+    unit = _reach(train)
+    (mean, spread), (other, its) = (moments(part[:: -(-len(part) // LOOKED_AT)], unit) for part in (train, test))
+    if abs(other - mean) <= MOST_SHIFTED * spread and spread / MOST_STRETCHED <= its <= spread * MOST_STRETCHED:
+        return []
+    return [
+        f"test images differ from training images (mean {other * unit:.3g} and {mean * unit:.3g}, deviation "
+        f"{its * unit:.3g} and {spread * unit:.3g}); are both scaled alike?"
+    ]
