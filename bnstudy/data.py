@@ -226,10 +226,14 @@ def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
         ("test", raw.test_images, raw.test_labels),
     ):
         expected = (about[f"{part}_size"], *about["shape"])
-        in_range = len(labels) > 0 and labels.min() >= 0 and labels.max() < about["classes"]
-        if images.shape != expected or len(labels) != expected[0] or not in_range:
-            raise InputError(
-                f"{folder}: the {part} part of {name} is damaged (shape {images.shape}, expected {expected}); "
-                "delete its files, so that they are fetched again",
-                "data_dir",
-            )
+        if images.shape != expected or labels.shape != expected[:1]:
+            found = f"shape {images.shape} and {len(labels)} labels, expected {expected}"
+        elif labels.min() < 0 or labels.max() >= about["classes"]:
+            found = f"labels {labels.min()} to {labels.max()}, expected 0 to {about['classes'] - 1}"
+        else:
+            continue
+        raise InputError(
+            f"{folder}: the {part} part of {name} is damaged ({found}); delete its files, so that they are fetched "
+            "again",
+            "data_dir",
+        )

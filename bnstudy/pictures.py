@@ -80,6 +80,7 @@ def _read(path: Path, size: tuple[int, int], channels: int) -> tuple[NDArray[np.
 
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 remarks = list(_remarks(image))
