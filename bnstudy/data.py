@@ -178,7 +178,11 @@ def _scaled(study: Study, raw: Raw, kept: slice | np.ndarray) -> tuple[Tensor, T
     chosen = raw.train_images[kept]
     if chosen.min() == chosen.max():
         raise InputError(f"all pixels of the {len(chosen)} samples of {study.dataset} trained on are equal", "dataset")
-    return scale(parts, kept, raw.largest, study.input_scaling == "standardize")
+    scaled = scale(parts, kept, raw.largest, study.input_scaling == "standardize")
+    trained_on = scaled[0][kept]
+    if not trained_on.min() < trained_on.max():
+        raise InputError(f"the pixels of {study.dataset} are too close to each other for single precision", "dataset")
+    return scaled
 
 
 def _scaled_bytes(parts: Arrays, kept: slice | np.ndarray, largest: float, standardize: bool) -> tuple[Tensor, Tensor]:
@@ -199,10 +203,8 @@ def _scaled_numbers(
     import torch
 
     mean, spread = moments(parts[0][kept], largest) if standardize else (0.0, 1.0)
-    if spread == 0:
-        raise InputError("the pixels trained on are too close to each other to be told apart", "dataset")
     scaled = [
-        torch.cat([torch.from_numpy((piece - mean) / spread).float() for piece in _pieces(part, largest)])
+        torch.cat([torch.from_numpy((piece - mean) / (spread or 1.0)).float() for piece in _pieces(part, largest)])
         for part in parts
     ]
     return scaled[0], scaled[1]

@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return plain if len(plain) <= LONGEST else f"{plain[:half]} […] {plain[-half:]}"
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line: its kind, where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 class InputError(BnstudyError, ValueError):
     """Bad input: an option, a key of a study file, a file or a folder.
 

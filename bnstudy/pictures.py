@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstudy.errors import InputError
+from bnstudy.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,8 +93,7 @@ def _read(path: Path, size: tuple[int, int], channels: int) -> tuple[NDArray[np.
     except InputError:
         raise
     except Exception as error:  # Pillow raises all sorts at damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as an image: {reason}") from None
+        raise InputError(f"{path}: cannot be read as an image: {first_line(error)}") from None
     return values, depth, remarks
 
 

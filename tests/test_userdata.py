@@ -153,6 +153,12 @@ def test_read_only_maps_and_changes_afterwards(tmp_path):
 
 # ------------------------------------------------------------------ refused
 
+
+class Silent:
+    def __array__(self, *_: object) -> np.ndarray:
+        raise RuntimeError
+
+
 REFUSED = {
     "one axis too few": (own(train_images=np.zeros((12, 8))), r"must be \(n, height, width\)"),
     "one axis too many": (own(train_images=np.zeros((12, 1, 1, 8, 6))), r"must be \(n, height, width\)"),
@@ -169,6 +175,7 @@ REFUSED = {
     "text": (images(lambda x: x.astype(str)), "must hold real numbers, not <U"),
     "times": (images(lambda x: x.astype("m8[s]")), "must hold real numbers, not timedelta"),
     "records": (images(lambda x: x.astype([("a", "f4")])), "must hold real numbers"),
+    "an object that is none": (own(train_images=Silent()), "train_images is no array: RuntimeError"),
     "ragged": (own(train_images=[[[1, 2]], [[1]]]), "train_images is no array"),
     "sparse": (images(lambda x: torch.from_numpy(x).to_sparse()), "train_images is no array"),
     "missing": (images(lambda x: np.ma.masked_equal(x, 7)), "masked in part"),
@@ -215,6 +222,13 @@ def test_pixels_that_are_equal_where_one_trains_are_refused():
     for scaling in ("unit", "standardize"):
         with pytest.raises(InputError, match="all pixels of the 2 samples of own trained on are equal"):
             load(scaling, train_size=2)
+
+
+def test_pixels_that_single_precision_makes_equal_are_refused():
+    userdata.register_arrays("own", **images(lambda x: 1 + x * 1e-15))
+    assert load("standardize").train[0].std() > 0.9
+    with pytest.raises(InputError, match="too close to each other for single precision"):
+        load("unit")
 
 
 # ------------------------------------------------------------------ told
