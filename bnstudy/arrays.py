@@ -141,7 +141,7 @@ def _notes(known: NDArray[np.int64], test: NDArray[np.int64], kinds: tuple[str, 
         notes.append(f"labels {_some(known)} are numbered 0 to {len(known) - 1}")
     if len(missing := np.setdiff1d(known, test)):
         named = ", ".join(kinds[i] for i in missing[:MOST_LISTED]) if kinds else _some(missing)
-        notes.append(f"{len(missing)} of {len(known)} classes are not in the test part: {named}")
+        notes.append(f"classes that the test part lacks: {named} ({len(missing)} of {len(known)})")
     return notes
 
 

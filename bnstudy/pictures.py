@@ -55,7 +55,7 @@ def read(paths: Sequence[Path], size: tuple[int, int], channels: int) -> tuple[N
             raise InputError(f"{path}: {depth}, where {paths[0]} has {depths[0]}; a data set has one depth")
         for remark in remarks:
             told.setdefault(remark, []).append(path)
-    notes = [f"{len(where)} of its pictures {remark} (such as {where[0]})" for remark, where in told.items()]
+    notes = [f"pictures {remark}: {len(where)} (such as {where[0]})" for remark, where in told.items()]
     return np.stack(found), notes
 
 
@@ -99,11 +99,11 @@ def _read(path: Path, size: tuple[int, int], channels: int) -> tuple[NDArray[np.
 
 def _remarks(image: Image) -> Iterator[str]:
     if getattr(image, "is_animated", False):
-        yield "have several frames, of which the first is taken"
+        yield "with several frames, of which the first is taken"
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
         if lowest < 255:  # type: ignore[operator]
-            yield "are transparent in part, which is left out"
+            yield "transparent in part, which is left out"
 
 
 def _depth(image: Image) -> str | None:

@@ -104,11 +104,11 @@ def register_image_folder(
         images, notes = pictures.read(paths, shape, channels)
         numbers = np.array([kinds.index(kind) for part in listed for _, kind in part])
         if others:
-            notes.insert(0, f"{len(others)} files in its class folders are no pictures (such as {others[0]})")
+            notes.insert(0, f"files in its class folders that are no pictures: {len(others)} (such as {others[0]})")
         n = len(listed[0])
         return raw_of(name, images[:n], numbers[:n], images[n:], numbers[n:], tuple(kinds), tuple(notes))
 
-    note = f"{len(others)} files in its class folders are no pictures" if others else ""
+    note = f"files in its class folders that are no pictures: {len(others)}" if others else ""
     _register_as(
         name, label, read, note, train_size=len(listed[0]), test_size=len(listed[1]), shape=(channels, *shape),
         classes=len(kinds), label_names=tuple(kinds),
