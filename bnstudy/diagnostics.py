@@ -33,7 +33,7 @@ class Diagnostics:
 
 @torch.no_grad()
 def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Give a network parameters and buffers by name, in place; also those that are not stored, or have another shape."""
+    """Give a network parameters and buffers by name, also those that are not stored or have another shape."""
     for name, parameter in network.named_parameters():
         parameter.data = state[name].detach().clone()
     for name, _ in [*network.named_buffers()]:
@@ -44,8 +44,8 @@ def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
 class Recorder:
     """Looks at every run of an ensemble on one batch: the first of its first epoch, at every moment the same.
 
-    It works on a plain network of its own, so that training does not notice; what a network remembers besides parameters
-    and buffers is not there. A run whose loss there is not finite leaves NaN.
+    It works on a plain network of its own, so that training does not notice; what a network remembers besides
+    parameters and buffers is not there. A run whose loss there is not finite leaves NaN.
     """
 
     def __init__(self, study: Study, ensemble: Ensemble, data: Data) -> None:

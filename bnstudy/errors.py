@@ -38,6 +38,11 @@ def raised_at(error: BaseException) -> str:
     return f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line: its kind, where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 class InputError(BnstudyError, ValueError):
     """Bad input: an option, a key of a study file, a file or a folder.
 

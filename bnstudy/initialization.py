@@ -93,7 +93,9 @@ def slots(module: nn.Module) -> Iterator[Slot]:
         found: list[Slot] = []
         if isinstance(child, _kinds()):
             bias = child.bias if isinstance(child.bias, torch.Tensor) else None
-            found = [Slot(name, child, child.weight, bias)]
+            weight = child.weight
+            assert isinstance(weight, torch.Tensor)
+            found = [Slot(name, child, weight, bias)]
         elif isinstance(child, nn.RNNBase | nn.RNNCellBase):
             keys = [key for key in own if key.startswith("weight_")]
             found = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
@@ -138,8 +140,8 @@ def initialize(
 ) -> None:
     """Fill every weight of `module` with a plain fan-in, in place.
 
-    Weights come from `level`; their biases are zero unless the initializer sets them. With ``scope="hidden"`` the output
-    layer keeps PyTorch's default. All else (a norm's scale and shift, other layers' parameters, buffers) stays as the
+    Weights come from `level`; their biases are zero unless the initializer sets them. With ``scope="hidden"`` the
+    output layer keeps PyTorch's default. All else (a norm's scale and shift, other layers' parameters, buffers) stays as the
     network made it: :func:`untouched` names it.
 
     Parameters
@@ -175,10 +177,8 @@ def initialize(
             except InputError as error:
                 raise InputError(f"{level.label!r} and layer {slot.name!r}: {error.problem}", "inits") from None
             except Exception as error:
-                raise InputError(
-                    f"{level.label!r} fails on layer {slot.name!r} of shape {tuple(slot.weight.shape)}: {reason_of(error)}",
-                    "inits",
-                ) from error
+                where = f"layer {slot.name!r} of shape {tuple(slot.weight.shape)}"
+                raise InputError(f"{level.label!r} fails on {where}: {reason_of(error)}", "inits") from error
         if entry.about.get("needs_batch") and batch is not None:
             last = {} if scope == "all" else {output}
             layers = weight_layers(module)

@@ -50,7 +50,7 @@ class Blocks:
             Dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images.
         """
         level = norms.level(self.norm)
-        entry, place = norms[level.family], norms[level.family].about.get("place", "before")
+        place = norms[level.family].about.get("place", "before")
         slot = Slot(layer, layer.weight.shape[0], spatial, self.norm_eps, self.norm_momentum)
         made = None if place == "branch" else self._norm(slot)
         norm, activation = (f"norm{number}", made), (f"activation{number}", activations[self.activation].function())
@@ -69,8 +69,8 @@ class Blocks:
     def swap_norms(self, network: nn.Module, ends: Collection[str] = ()) -> nn.Module:
         """Put the arm's norm in place of every batch norm of a network; the layers keep their names.
 
-        The arm ``batch`` keeps them as they are; ``none`` leaves nothing in their place. Another norm takes over a batch
-        norm's eps, whether it scales and shifts, and with what values that begins. A study's `norm_eps` and
+        The arm ``batch`` keeps them as they are; ``none`` leaves nothing in their place. Another norm takes over a
+        batch norm's eps, whether it scales and shifts, and with what values that begins. A study's `norm_eps` and
         `norm_momentum`, where they are not the usual ones, count before the network's own. Of an arm that ends residual
         branches only the batch norms called as in `ends` are replaced, ``{"bn2"}`` for instance, and the others left
         out.
@@ -128,8 +128,7 @@ class Blocks:
         if level.family == "batch":
             return child
         if lazy and level.family != "none":
-            raise InputError(f"layer {name!r} is lazy: say how many channels it has, for {self.norm!r} to take its place",
-                             "models")  # fmt: skip
+            raise InputError(f"layer {name!r} is lazy: say its channels, for {self.norm!r} to take its place", "models")
         slot = Slot(
             None, child.num_features, kinds[type(child)], child.eps, child.momentum, child.affine,
             child.track_running_stats,

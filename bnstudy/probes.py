@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy import initialization, landscape, models, provenance, registry, signals, streams
-from bnstudy.building import check, told_untouched, traits_of
+from bnstudy.assembly import check, told_untouched, traits_of
 from bnstudy.data import Data
 from bnstudy.schema import OUTPUT
 from bnstudy.study import Study

@@ -228,7 +228,7 @@ class ModelRegistry(Registry):
         return Level(entry.name, None, widths, activation)
 
 
-datasets = Registry("dataset", "bnstudy.data")
+datasets = Registry("dataset", "bnstudy.datasets")
 models = ModelRegistry("model", "bnstudy.models")
 activations = Registry("activation", "bnstudy.models")
 norms = Registry("norm", "bnstudy.norms")

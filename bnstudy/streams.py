@@ -39,13 +39,13 @@ def batch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
 def kept() -> Iterator[None]:
     """Leave the global generators as they were before the block."""
     states = [generator.get_state() for generator in global_generators()]
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         yield
     finally:
         for generator, state in zip(global_generators(), states, strict=False):
             generator.set_state(state)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
         random.setstate(python_state)
 
 
@@ -54,7 +54,7 @@ def turn(*name: str | int) -> None:
     seed = seed_of(*name)
     for generator in global_generators():
         generator.manual_seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)
+    np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002
     random.seed(seed)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy import initialization, models, registry, schema, streams
-from bnstudy.building import build_replicas
+from bnstudy.assembly import build_replicas
 from bnstudy.data import Data
 from bnstudy.diagnostics import Diagnostics, Recorder
 from bnstudy.epochs import Trainer, batches, evaluate, weight_norm

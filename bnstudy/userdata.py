@@ -1,19 +1,22 @@
 """Data of the user's as data sets: NumPy arrays, ``.npz`` files and folders of images.
 
 Each function registers a name, which ``--dataset`` and study files then know; a module named with ``--plugin`` is the
-place to call it.
+place to call it. What is surely a mistake is refused, what may be one is told when a study loads the data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bnstudy import pictures
+from bnstudy.arrays import raw_of
 from bnstudy.data import Raw
-from bnstudy.errors import InputError
+from bnstudy.errors import InputError, first_line
 from bnstudy.registry import datasets
 
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -27,43 +30,39 @@ def register_arrays(
     test_labels: ArrayLike,
     label: str | None = None,
 ) -> None:
-    """Make a data set of arrays.
+    """Make a data set of arrays, which are copied.
 
     Parameters
     ----------
     name : str
         What ``--dataset`` calls it.
     train_images, test_images : array, shape (n, height, width) or (n, channels, height, width)
-        Whole numbers from 0 to 255, or any finite numbers; they are scaled as the study says.
+        Real finite numbers, in both parts of one kind and range; they are scaled as the study says.
     train_labels, test_labels : array of int, shape (n,)
-        Classes, counted from 0.
+        Classes: whole numbers from 0, which are numbered anew, in their order, if some are left out.
     label : str, optional
         What figures call it.
 
     Raises
     ------
     InputError
-        Shapes do not fit each other, or labels are no classes.
+        The arrays are not fit to be trained on; the message says why.
     """
-    raw = _raw(name, train_images, train_labels, test_images, test_labels)
-    classes = int(max(raw.train_labels.max(), raw.test_labels.max())) + 1
-    _register(
-        name, label, (len(raw.train_labels), len(raw.test_labels)), raw.train_images.shape[1:], classes, lambda: raw
-    )
+    raw = raw_of(name, train_images, train_labels, test_images, test_labels)
+    _register(name, label, raw, lambda: raw)
 
 
 def register_npz(name: str, path: str | Path, label: str | None = None) -> None:
-    """Make a data set of an ``.npz`` file with ``train_images``, ``train_labels``, ``test_images``, ``test_labels``."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [part for part in PARTS if part not in file]
-            if missing:
-                raise InputError(f"{path}: holds no {missing[0]}; it needs {', '.join(PARTS)}")
-            arrays = [file[part] for part in PARTS]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as .npz: {str(error).splitlines()[0]}") from None
-    train_images, train_labels, test_images, test_labels = arrays
-    register_arrays(name, train_images, train_labels, test_images, test_labels, label)
+    """Make a data set of an ``.npz`` file with ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
+
+    The file is read again when a study loads it. See :func:`register_arrays` for what it may hold.
+    """
+    place = Path(path).absolute()
+
+    def read() -> Raw:
+        return raw_of(name, *_arrays(place))
+
+    _register(name, label, read(), read)
 
 
 def register_image_folder(
@@ -76,7 +75,8 @@ def register_image_folder(
     name : str
         What ``--dataset`` calls it.
     folder : path
-        Where ``train`` and ``test`` lie; the classes are the names of their folders, in alphabetical order.
+        Where ``train`` and ``test`` lie; the classes are the names of their folders, in alphabetical order. Every
+        format that Pillow reads counts; grey pictures of 16 bits and of floating point keep their depth.
     size : tuple of int
         Height and width that every image is resized to.
     channels : int
@@ -87,96 +87,93 @@ def register_image_folder(
     Raises
     ------
     InputError
-        A part is missing or holds no images, or the parts differ in their classes.
+        A part is missing or holds no images, or the test part has classes of its own.
     """
-    root = Path(folder)
-    kinds = {part: _classes(root / part) for part in ("train", "test")}
-    if kinds["train"] != kinds["test"]:
-        raise InputError(f"{root}: train and test differ in their classes, the names of their folders")
+    if channels not in (1, 3):
+        raise InputError(f"{name}: channels must be 3 for colours or 1 for grey, not {channels!r}")
+    if not (
+        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int | np.integer) and n > 0 for n in size)
+    ):
+        raise InputError(f"{name}: size must be a height and a width, such as (32, 32), not {size!r}")
+    root, shape = Path(folder).absolute(), (int(size[0]), int(size[1]))
+    listed, kinds, others = _listed(root)
 
     def read() -> Raw:
-        arrays = [array for part in ("train", "test") for array in _images(root / part, kinds[part], size, channels)]
-        return _raw(name, *arrays)
+        listed, kinds, others = _listed(root)
+        paths = [path for part in listed for path, _ in part]
+        images, notes = pictures.read(paths, shape, channels)
+        numbers = np.array([kinds.index(kind) for part in listed for _, kind in part])
+        if others:
+            notes.insert(0, f"files in its class folders that are no pictures: {len(others)} (such as {others[0]})")
+        n = len(listed[0])
+        return raw_of(name, images[:n], numbers[:n], images[n:], numbers[n:], tuple(kinds), tuple(notes))
 
-    counts = tuple(sum(len(_files(root / part / kind)) for kind in kinds[part]) for part in ("train", "test"))
-    _register(name, label, (counts[0], counts[1]), (channels, *size), len(kinds["train"]), read)
-
-
-def _register(
-    name: str,
-    label: str | None,
-    counts: tuple[int, int],
-    shape: tuple[int, ...],
-    classes: int,
-    read: Callable[[], Raw],
-) -> None:
-    @datasets.register(
-        name, label=label or name, train_size=counts[0], test_size=counts[1], shape=tuple(shape), classes=classes
-    )
-    def dataset(folder: Path, quiet: bool) -> Raw:
-        """Data of the user's."""
-        return read()
+    note = f"files in its class folders that are no pictures: {len(others)}" if others else ""
+    _register_as(
+        name, label, read, note, train_size=len(listed[0]), test_size=len(listed[1]), shape=(channels, *shape),
+        classes=len(kinds), label_names=tuple(kinds),
+    )  # fmt: skip
 
 
-def _raw(
-    name: str, train_images: ArrayLike, train_labels: ArrayLike, test_images: ArrayLike, test_labels: ArrayLike
-) -> Raw:
-    train, test = _pictures(name, "train_images", train_images), _pictures(name, "test_images", test_images)
-    if train.shape[1:] != test.shape[1:]:
-        raise InputError(f"{name}: train and test images differ in shape: {train.shape[1:]} and {test.shape[1:]}")
-    labels = [
-        _labels(name, "train_labels", train_labels, len(train)),
-        _labels(name, "test_labels", test_labels, len(test)),
-    ]
-    largest = 255.0 if train.dtype == np.uint8 else float(np.abs(train).max()) or 1.0
-    return Raw(train, labels[0], test, labels[1], largest)
-
-
-def _pictures(name: str, what: str, images: ArrayLike) -> NDArray[np.float32] | NDArray[np.uint8]:
-    found = np.asarray(images)
-    found = found[:, None] if found.ndim == 3 else found
-    if found.ndim != 4 or 0 in found.shape:
+def _listed(root: Path) -> tuple[list[list[tuple[Path, str]]], list[str], list[Path]]:
+    """The pictures of each part with the names of their classes, all classes, and files that are no pictures."""
+    kinds = {part: pictures.classes(root / part) for part in ("train", "test")}
+    if stray := [kind for kind in kinds["test"] if kind not in kinds["train"]]:
         raise InputError(
-            f"{name}: {what} must be (n, height, width) or (n, channels, height, width), not {found.shape}"
+            f"{root}: train and test differ in their classes, the names of their folders: only test has {stray[0]!r}"
         )
-    if found.dtype != np.uint8:
-        found = found.astype(np.float32)
-        if not np.isfinite(found).all():
-            raise InputError(f"{name}: {what} holds numbers that are not finite")
-    return np.ascontiguousarray(found)
+    listed: list[list[tuple[Path, str]]] = []
+    others: list[Path] = []
+    for part, names in kinds.items():
+        found = [(pictures.listed(root / part / kind), kind) for kind in names]
+        listed.append([(path, kind) for (paths, _), kind in found for path in paths])
+        others += [path for (_, rest), _ in found for path in rest]
+    return listed, kinds["train"], others
 
 
-def _labels(name: str, what: str, labels: ArrayLike, count: int) -> NDArray[np.int64]:
-    found = np.asarray(labels)
-    if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer) or found.min() < 0:
-        raise InputError(f"{name}: {what} must be {count} whole numbers from 0, one an image")
-    return found.astype(np.int64)
+# ------------------------------------------------------------------ registration
 
 
-def _classes(folder: Path) -> list[str]:
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not found or not all(_files(folder / kind) for kind in found):
-        raise InputError(f"{folder}: no folder of images for each class")
-    return found
+def _register(name: str, label: str | None, raw: Raw, read: Callable[[], Raw]) -> None:
+    """Register what was read once, to be read again by `read`."""
+    _register_as(name, label, read, "; ".join(raw.notes), digest=raw.digest, **_facts(raw))
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"))
+def _register_as(name: str, label: str | None, read: Callable[[], Raw], note: str, **about: Any) -> None:
+    def dataset(folder: Path, quiet: bool) -> Raw:
+        raw = read()
+        for fact, now in _facts(raw).items():
+            if now != about[fact]:
+                raise InputError(
+                    f"{name} is no longer what was registered (its {fact.replace('_', ' ')} was {about[fact]} and is "
+                    f"{now}); run again, so that it is registered as it is now", "dataset"
+                )  # fmt: skip
+        return raw
+
+    dataset.__doc__ = f"Data of the user's{': ' if note else ''}{note}."
+    datasets.register(name, label=label or name, note=note, **about)(dataset)
 
 
-def _images(
-    folder: Path, kinds: list[str], size: tuple[int, int], channels: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from PIL import Image
+def _facts(raw: Raw) -> dict[str, Any]:
+    return {
+        "train_size": len(raw.train_labels),
+        "test_size": len(raw.test_labels),
+        "shape": raw.train_images.shape[1:],
+        "classes": len(raw.label_names),
+        "label_names": raw.label_names,
+    }
 
-    pictures, labels = [], []
-    for number, kind in enumerate(kinds):
-        for path in _files(folder / kind):
-            try:
-                with Image.open(path) as image:
-                    shown = image.convert("L" if channels == 1 else "RGB").resize((size[1], size[0]))
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read as an image: {error}") from None
-            pictures.append(np.asarray(shown, np.uint8).reshape(*size, channels).transpose(2, 0, 1))
-            labels.append(number)
-    return np.stack(pictures), np.array(labels, np.int64)
+
+def _arrays(path: Path) -> list[Any]:
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: cannot be read as .npz: there is no such file")
+        with np.load(path, allow_pickle=False) as file:
+            missing = [part for part in PARTS if part not in file]
+            if missing:
+                raise InputError(f"{path}: holds no {missing[0]}; it needs {', '.join(PARTS)}")
+            return [file[part] for part in PARTS]
+    except InputError:
+        raise
+    except Exception as error:  # damaged archives raise all sorts
+        raise InputError(f"{path}: cannot be read as .npz: {first_line(error)}") from None

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnstudy import data
+from bnstudy import data, datasets, downloads, execution, registry, sharing
 from bnstudy.errors import InputError
 from bnstudy.study import Study
 
-FILES = list(data.MNIST_MD5)
+FILES = list(datasets.MNIST_MD5)
 
 
 def load(folder=None, **settings):
@@ -118,7 +118,7 @@ def mirror(tmp_path, monkeypatch, rng):
     monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
     monkeypatch.setattr(MNIST, "resources", resources)
     for name, digest in sums.items():
-        monkeypatch.setitem(data.MNIST_MD5, name, digest)
+        monkeypatch.setitem(datasets.MNIST_MD5, name, digest)
     yield served
     server.shutdown()
     server.server_close()
@@ -154,3 +154,139 @@ def test_no_network(mirror, tmp_path, monkeypatch):
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
     assert_cannot_download(tmp_path / "cache")
+
+
+# ------------------------------------------------------------------ what is read is what was checked
+
+
+def read(folder: Path) -> str:
+    return registry.datasets["mnist"].function(folder, True).digest
+
+
+def test_an_old_copy_or_an_archive_beside_the_files_is_not_read(mirror, tmp_path):
+    first = read(tmp_path)
+    old = tmp_path / "MNIST" / "processed"
+    old.mkdir()
+    for name, n in (("training.pt", 60_000), ("test.pt", 10_000)):
+        torch.save((torch.ones(n, 28, 28, dtype=torch.uint8), torch.zeros(n, dtype=torch.long)), old / name)
+    for name in FILES:
+        (tmp_path / "MNIST" / "raw" / f"{name}.gz").write_bytes(gzip.compress(b"something else"))
+    assert read(tmp_path) == first
+
+
+def test_links_are_followed_and_what_is_decoded_was_checked(mirror, tmp_path, monkeypatch):
+    first = read(tmp_path)
+    labels = tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    moved = labels.rename(tmp_path / "labels")
+    labels.symlink_to(moved)
+    assert read(tmp_path) == first
+    examine = downloads.Source._check
+
+    def check_and_swap(self, file, path, content, sums) -> None:
+        examine(self, file, path, content, sums)
+        if path == labels:
+            moved.write_bytes(content[:-1] + b"\1")
+
+    monkeypatch.setattr(downloads.Source, "_check", check_and_swap)
+    assert read(tmp_path) == first
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="its checksum is not that"):
+        read(tmp_path)
+
+
+def test_a_file_that_was_deleted_is_fetched_again(mirror, tmp_path):
+    first = read(tmp_path)
+    (tmp_path / "MNIST" / "raw" / FILES[2]).unlink()
+    assert read(tmp_path) == first
+
+
+def test_checksums_that_leave_a_file_out_are_refused(mirror, tmp_path):
+    read(tmp_path)
+    (tmp_path / "MNIST" / downloads.CHECKSUMS).write_text("nonsense\n")
+    with pytest.raises(InputError, match=r"SHA256SUMS: says nothing of raw/train-images-idx3-ubyte; delete .*MNIST,"):
+        data.check("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 4), (7,), (6, 8)])
+def test_files_are_decoded_as_torchvision_does(tmp_path, rng, shape):
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
+
+    file = downloads.Idx("x", shape, 12 if len(shape) == 2 else 8)
+    values = rng.integers(0, 200, shape)
+    (tmp_path / "x").write_bytes(file.header + values.astype(downloads.TYPES[file.type]).tobytes())
+    content = (tmp_path / "x").read_bytes()
+    assert len(content) == file.size
+    np.testing.assert_array_equal(file.decode(content), values)
+    np.testing.assert_array_equal(file.decode(content), read_sn3_pascalvincent_tensor(str(tmp_path / "x")))
+
+
+def empty(folder: Path, *written: downloads.Idx) -> None:
+    folder.mkdir(parents=True)
+    for file in written:
+        with (folder / file.name).open("wb") as opened:
+            opened.write(file.header)
+            opened.truncate(file.size)
+
+
+def poke(path: Path, where: int, value: bytes) -> None:
+    with path.open("rb+") as file:
+        file.seek(where)
+        file.write(value)
+
+
+def test_qmnist_takes_the_class_from_its_long_labels(tmp_path):
+    raw = tmp_path / "QMNIST" / "raw"
+    kinds = [((60_000, 28, 28), 8, "images-idx3-ubyte"), ((60_000, 8), 12, "labels-idx2-int")]
+    empty(raw, *(downloads.Idx(f"qmnist-{part}-{name}", shape, kind)
+                 for part in ("train", "test") for shape, kind, name in kinds))  # fmt: skip
+    poke(raw / "qmnist-test-labels-idx2-int", 12 + 32 * 5, struct.pack(">2i", 7, 3))
+    poke(raw / "qmnist-test-images-idx3-ubyte", 16 + 2 * 784 + 28 + 3, b"\x09")
+    found = registry.datasets["qmnist"].function(tmp_path, True)
+    assert found.test_labels[4:7].tolist() == [0, 7, 0]
+    assert found.test_images[2, 0, 1, 3] == 9
+    assert found.train_images.shape == (60_000, 1, 28, 28)
+
+
+def test_emnist_is_turned_upright_and_its_letters_count_from_0(tmp_path):
+    raw = tmp_path / "EMNIST" / "raw"
+    counts = {"train": 124_800, "test": 20_800}
+    for part, n in counts.items():
+        names = [(f"emnist-letters-{part}-images-idx3-ubyte", (n, 28, 28)),
+                 (f"emnist-letters-{part}-labels-idx1-ubyte", (n,))]  # fmt: skip
+        empty(raw / part, *(downloads.Idx(*name) for name in names))
+        for name, _ in names:
+            (raw / part / name).rename(raw / name)
+    poke(raw / "emnist-letters-test-labels-idx1-ubyte", 8, b"\x1a")
+    poke(raw / "emnist-letters-test-images-idx3-ubyte", 16 + 28 + 3, b"\x09")
+    found = registry.datasets["emnist-letters"].function(tmp_path, True)
+    assert found.test_labels[0] == 25
+    assert found.test_images[0, 0, 3, 1] == 9
+
+
+# ------------------------------------------------------------------ layout
+
+
+def strides(shape) -> tuple[int, ...]:
+    return tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"train_size": 300, "validation_size": 30}, {"input_scaling": "unit"}])
+def test_tensors_lie_row_by_row_whether_shared_or_not(settings):
+    loaded = load(**settings)
+    with sharing.share(loaded) as shared:
+        opened = shared.open()
+        for found in (loaded, opened):
+            for pair in (found.train, found.test, found.validation or ()):
+                for tensor in pair:
+                    assert tensor.stride() == strides(tensor.shape)
+
+
+def test_the_numbers_do_not_depend_on_jobs_without_a_kernel(tmp_path):
+    settings = {"dataset": "digits", "models": "cnn", "norms": "none,batch", "seeds": 2, "epochs": 1,
+                "channels": "8,16", "inits": "scaled-normal:3"}  # fmt: skip
+    found = [
+        execution.run(Study.make(settings), tmp_path / str(jobs), device="cpu", jobs=jobs, compiled=False)
+        for jobs in (1, 2)
+    ]
+    for name in ("train_loss", "test_loss", "test_accuracy", "weight_norm"):
+        np.testing.assert_array_equal(found[0][name], found[1][name])

@@ -1,4 +1,4 @@
-"""The initialization of whole networks: what is reached in any layer, what stays as it was made, and where draws are."""
+"""The initialization of whole networks: what is reached, what stays as it was made, and where draws come from."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from bnstudy import building, data, initialization, models, registry, streams
+from bnstudy import assembly, initialization, models, registry, streams
 from bnstudy.errors import InputError
-from bnstudy.registry import Level, initializers
+from bnstudy.registry import initializers
 from bnstudy.study import Study
 from torch import nn
 from torch.nn.utils import parametrizations, prune
@@ -102,7 +102,7 @@ def test_a_norms_scale_begins_as_the_network_made_it():
 def test_the_output_layer_is_the_one_that_acts_last(label, digits, register):
     register(registry.models, "odd")(NETWORKS["output-listed-first"])
     study = Study.make({"dataset": "digits", "models": "odd", "norms": "none", "inits": label, "seeds": 1})
-    net = building.build_replicas(study, tuple(study.runs()), digits, "cpu", reference=True).networks[0]
+    net = assembly.build_replicas(study, tuple(study.runs()), digits, "cpu", reference=True).networks[0]
     if label == "zero-hidden":
         assert (net.hidden.weight == 0).all()
         assert (net.out.weight != 0).any()
@@ -125,19 +125,19 @@ def test_an_initializer_that_draws_from_elsewhere_is_refused(draw, digits, regis
     register(registry.initializers, "elsewhere")(lambda layer, value=None: (layer.weight.fill_(0.1), draw(layer)))
     study = Study.make({"dataset": "digits", "models": "mlp", "inits": "elsewhere"})
     with pytest.raises(InputError, match="'elsewhere' gives other weights each time"):
-        building.check(study, digits)
+        assembly.check(study, digits)
 
 
 def test_an_initializer_that_draws_from_its_layer_is_not(digits, register):
     register(registry.initializers, "here")(lambda layer, value=None: layer.weight.normal_(generator=layer.generator))
-    assert building.check(Study.make({"dataset": "digits", "models": "mlp", "inits": "here"}), digits)
+    assert assembly.check(Study.make({"dataset": "digits", "models": "mlp", "inits": "here"}), digits)
 
 
 @pytest.mark.parametrize("wrong", [lambda layer, value=None: layer.weights, lambda layer, value=None: 1 / 0])
 def test_an_initializer_that_fails_is_told_with_its_layer(wrong, digits, register):
     register(registry.initializers, "wrong")(wrong)
     with pytest.raises(InputError, match="'wrong' fails on layer 'linear1' of shape \\(256, 64\\)"):
-        building.check(Study.make({"dataset": "digits", "models": "mlp", "inits": "wrong"}), digits)
+        assembly.check(Study.make({"dataset": "digits", "models": "mlp", "inits": "wrong"}), digits)
 
 
 def test_delta_orthogonal_needs_a_centre(digits, register):
@@ -147,7 +147,7 @@ def test_delta_orthogonal_needs_a_centre(digits, register):
     register(registry.models, "even")(even)
     study = Study.make({"dataset": "digits", "models": "even", "norms": "none", "inits": "delta-orthogonal"})
     with pytest.raises(InputError, match="a kernel of 2×2 has no centre; it needs odd sides"):
-        building.check(study, digits)
+        assembly.check(study, digits)
 
 
 def test_both_arms_share_the_first_values_of_what_no_initializer_sets(register):
@@ -195,7 +195,7 @@ def test_both_arms_share_their_masks(digits, register):
     for run in study.runs():
         arm = run.norm
         masks[arm] = []
-        replicas = building.build_replicas(study, (run,), digits, "cpu", reference=True)
+        replicas = assembly.build_replicas(study, (run,), digits, "cpu", reference=True)
         masks[arm].clear()  # of the look at it beforehand
         replicas.train()
         for step in range(3):
@@ -242,11 +242,13 @@ SHARED = nn.Linear(64, 10)
 WRONG = {
     "no module": (lambda: None, "gives a NoneType"),
     "raising": (lambda: 1 / 0, r"cannot be built: ZeroDivisionError: division by zero \(line \d+ of .*test_init"),
-    "one output a picture": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Flatten(0)), r"it gives \(1000,\)"),
+    "one output a picture": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.Flatten(0)),
+                             r"it gives \(1000,\)"),
     "feature maps": (lambda: nn.Conv2d(1, 10, 8), r"it gives \(100, 10, 1, 1\) for 100 samples"),
     "a tuple": (lambda: nn.Sequential(nn.Flatten(), nn.LSTM(64, 10)), "it gives tuple"),
     "too few outputs": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 9)), "it has 9 outputs"),
-    "wrong sizes": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(63, 10)), "fails on a batch of 100 samples: RuntimeError"),
+    "wrong sizes": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(63, 10)),
+                    "fails on a batch of 100 samples: RuntimeError"),
     "nothing to train": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).requires_grad_(False), "no parameter"),
     "sizes of its own": (lambda: nn.Sequential(nn.Unflatten(0, (20, 5)), nn.Flatten(0, 1), nn.Flatten(),
                                                nn.Linear(64, 10)), "fails on a batch of 37 samples"),
@@ -261,7 +263,7 @@ def test_a_network_that_cannot_be_trained_or_repeated_is_told_in_a_line(name, di
     make, wanted = WRONG[name]
     register(registry.models, "wrong")(lambda inputs, classes, blocks: make())
     with pytest.raises(InputError, match=wanted) as caught:
-        building.check(Study.make({"dataset": "digits", "models": "wrong", "norms": "none"}), digits)
+        assembly.check(Study.make({"dataset": "digits", "models": "wrong", "norms": "none"}), digits)
     assert "'wrong'" in str(caught.value)
 
 
@@ -273,4 +275,4 @@ def test_a_network_whose_layers_change_with_the_seed_is_refused(digits, register
     register(registry.models, "net")(net)
     study = Study.make({"dataset": "digits", "models": "net", "norms": "none", "seeds": 5})
     with pytest.raises(InputError, match="networks of different layers"):
-        building.build_replicas(study, tuple(study.runs()), digits, "cpu")
+        assembly.build_replicas(study, tuple(study.runs()), digits, "cpu")

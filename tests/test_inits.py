@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from bnstudy import initialization, inits, models, registry, streams
+from bnstudy import initialization, inits, models, streams
 from bnstudy.registry import initializers
 from bnstudy.study import Study, default_role
 from scipy import stats

@@ -1,26 +1,67 @@
-"""The kernel: built where there is a compiler, kept, and done without where there is none."""
+"""The kernel: built where there is a compiler, sealed, kept, and done without where there is none."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from bnstudy import models
-from bnstudy.replicas import Folded, kernel, replicate
+from bnstudy.cli import checks
+from bnstudy.replicas import Folded, building, kernel, replicate
 from bnstudy.study import Study
+
+from tests.conftest import ROOT
+
+CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
+needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
+# A compiler takes seconds for the whole of it; these tests are about what becomes of the library.
+SMALL = 'extern "C" {{ long lanes_float32() {{ return {lanes}; }} long lanes_float64() {{ return 4; }} }}\n'
+START = (
+    "import sys; from pathlib import Path; from bnstudy.replicas import building, kernel; "
+    "building.SOURCE = Path(sys.argv[1]); building.cache_folder = lambda: Path(sys.argv[2]); import torch; "
+    "found = kernel.attempt(); print(found if isinstance(found, str) else (found.lanes(torch.float32), found.kept))"
+)
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache, as on a new machine."""
-    monkeypatch.setattr(kernel.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
-    monkeypatch.setattr(kernel, "FLAGS", [flag if flag != "-O3" else "-O0" for flag in kernel.FLAGS])  # sooner built
-    kernel.load.cache_clear()
-    yield tmp_path / "bnstudy" / "kernels"
-    kernel.load.cache_clear()
+    """An empty cache, as on a new machine, and a source that is soon built."""
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(building, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
+    monkeypatch.setattr(building, "SOURCE", tmp_path / "small.cpp")
+    building.SOURCE.write_text(SMALL.format(lanes=8))
+    kernel.attempt.cache_clear()
+    yield building.cache_folder()
+    kernel.attempt.cache_clear()
+
+
+def again() -> kernel.Kernel | None:
+    """As in another process; for what cannot crash this one."""
+    kernel.attempt.cache_clear()
+    return kernel.load()
+
+
+def elsewhere(cache: Path) -> str:
+    """What a process of its own finds."""
+    command = [sys.executable, "-c", START, str(building.SOURCE), str(cache)]
+    found = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    return found.stdout.strip()
+
+
+def library_in(cache: Path) -> Path:
+    (found,) = cache.glob("*.so")
+    return found
 
 
 def compiler(folder: Path, script: str) -> str:
@@ -30,53 +71,177 @@ def compiler(folder: Path, script: str) -> str:
     return str(path)
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
-def test_built_once_and_found_again(cache):
+@needs_compiler
+def test_the_kernel_itself_is_found_by_every_type_it_has():
     built = kernel.load()
     assert built is not None
     assert built.lanes(torch.float32) == 2 * built.lanes(torch.float64) > 0
     assert built.lanes(torch.float16) == 0
-    (library,) = cache.iterdir()
+
+
+@needs_compiler
+def test_built_once_and_found_again(cache):
+    assert again().kept
+    library = library_in(cache)
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
     when = library.stat().st_mtime_ns
-    kernel.load.cache_clear()
-    assert kernel.load() is not None
-    assert [path.stat().st_mtime_ns for path in cache.iterdir()] == [when]
+    assert again().kept
+    assert library_in(cache).stat().st_mtime_ns == when
+    assert sorted(path.name for path in cache.iterdir()) == [building.LOCK, library.name]
 
 
 @pytest.mark.parametrize(
-    "script",
-    ["exit 1", "echo v; exit 1", 'case "$1" in --version) echo v;; *) exit 3;; esac', "echo v"],
-    ids=["fails", "fails with a version", "cannot build", "builds nothing"],
+    ("script", "told"),
+    [
+        ("exit 1", "cannot build it: it ends with 1"),
+        ("echo v; exit 1", "cannot build it: it ends with 1"),
+        ('case "$1" in --version) echo v;; *) echo "a.cpp: error: no room" >&2; exit 3;; esac', "error: no room"),
+        ("echo v", "it writes nothing"),
+        ("printf '\\377'", "it writes nothing"),
+        ('for last; do :; done; case "$1" in --version) echo v;; *) echo no > "$last";; esac', "cannot be loaded"),
+    ],
+    ids=["fails", "fails with a version", "cannot build", "builds nothing", "no text", "builds something else"],
 )
-def test_a_compiler_that_does_not_work_is_done_without(cache, tmp_path, monkeypatch, script):
+def test_a_compiler_that_does_not_work_is_done_without_and_told(cache, tmp_path, monkeypatch, script, told):
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
-    assert kernel.load() is None
-    assert not [path for path in cache.iterdir() if path.suffix != ".so"]
+    assert again() is None
+    assert not list(cache.glob(f"{building.BUILDS}*"))
+    assert told in checks._kernel()
+
+
+@needs_compiler
+def test_a_library_without_what_is_needed_is_no_kernel(cache):
+    building.SOURCE.write_text("int nothing;\n")
+    assert again() is None
+    assert "something else" in checks._kernel()
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("command", "flags"), [("{} -pipe", " -pipe"), ("env {}", ""), ("'{}' -g0  -pipe", " -g0 -pipe")]
+)
+def test_a_compiler_with_arguments_is_read_as_a_shell_reads_it(cache, monkeypatch, command, flags):
+    monkeypatch.setenv("CXX", command.format(CXX))
+    found = again()
+    assert found is not None
+    plain = subprocess.run([CXX, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    assert found.compiler == plain.strip() + flags
+
+
+@needs_compiler
+def test_a_compiler_in_a_folder_with_spaces(cache, tmp_path, monkeypatch):
+    folder = tmp_path / "my tools"
+    folder.mkdir()
+    monkeypatch.setenv("CXX", compiler(folder, f'exec {CXX} "$@"'))
+    assert again() is not None
+
+
+@pytest.mark.parametrize(
+    ("cxx", "told"),
+    [("no-such-c++ -pipe", "'no-such-c++', which is not found"), ("c++ 'x", "cannot be read (no closing quotation)")],
+)
+def test_a_compiler_that_is_not_there_is_told(cache, monkeypatch, cxx, told):
+    monkeypatch.setenv("CXX", cxx)
+    assert again() is None
+    assert told in checks._kernel()
 
 
 def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch):
-    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
-    assert kernel.load() is None
+    assert again() is None
+    assert "no C++ compiler found" in checks._kernel()
     network = models.build("cnn", "batch", Study.make({"dataset": "digits"}), (1, 8, 8), 10)
     assert type(replicate([network], torch.zeros(4, 1, 8, 8))) is Folded
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
-def test_a_damaged_library_in_the_cache_is_built_again(cache):
-    assert kernel.load() is not None
-    (library,) = cache.iterdir()
+# ------------------------------------------------------------------ the cache
+
+
+def in_place(library: Path, content: bytes) -> None:
+    library.write_bytes(content)
+
+
+DAMAGES = {
+    "cut": lambda path: in_place(path, path.read_bytes()[: path.stat().st_size // 2]),
+    "empty": lambda path: in_place(path, b""),
+    "overwritten": lambda path: in_place(path, path.read_bytes()[:4096] + b"\xff" * 4096 + path.read_bytes()[8192:]),
+    "one bit": lambda path: in_place(path, path.read_bytes()[:-100] + b"\x01" + path.read_bytes()[-99:]),
+    "longer": lambda path: in_place(path, path.read_bytes() + b"x"),
+    "no seal": lambda path: in_place(path, path.read_bytes()[: -building.SEAL]),
+    "text": lambda path: in_place(path, b"not a library"),
+    "link": lambda path: path.symlink_to(path.rename(path.with_name("elsewhere"))),
+    "link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "not readable": lambda path: path.chmod(0),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_not_what_was_built_is_built_again(cache, damage):
+    assert again() is not None
+    library = library_in(cache)
+    content = library.read_bytes()
+    DAMAGES[damage](library)
+    assert damage == "not readable" or not building.is_sealed(library)
+    building.build(building.find_compiler(), library)
+    assert building.is_sealed(library)
+    assert not library.is_symlink()
+    assert len(library.read_bytes()) == len(content)
+
+
+@needs_compiler
+def test_a_damaged_library_ends_no_process(cache):
+    assert elsewhere(cache) == "(8, True)"
+    DAMAGES["cut"](library_in(cache))
+    assert elsewhere(cache) == "(8, True)"
+
+
+@needs_compiler
+def test_a_folder_in_the_librarys_place_is_left_alone(cache):
+    assert again() is not None
+    library = library_in(cache)
     library.unlink()
-    library.write_bytes(b"not a library")
-    kernel.load.cache_clear()
-    assert kernel.load() is not None
+    (library / "mine").mkdir(parents=True)
+    found = again()
+    assert found is not None
+    assert not found.kept
+    assert (library / "mine").is_dir()
+    assert "cannot be used" in checks._kernel()
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_cache_that_cannot_be_written_is_done_without(cache):
-    cache.parent.mkdir(parents=True)
-    cache.parent.chmod(0o500)
-    assert kernel.load() is not None
-    assert not cache.exists()
+@needs_compiler
+def test_a_good_library_is_used_wherever_nothing_can_be_written(cache, monkeypatch):
+    assert again() is not None
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(building, "build", refused)
+    assert again().kept
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_is_done_without(cache, tmp_path):
+    (tmp_path / "bnstudy").write_text("a file in the folder's place")
+    assert again().kept is False
+
+
+@needs_compiler
+def test_a_build_that_is_killed_leaves_nothing_behind(cache, tmp_path, monkeypatch):
+    script = f"""case "$1" in --version) exec {CXX} --version;; esac
+        if [ -e '{tmp_path}/slow' ]; then touch "$TMPDIR/cc.o"; touch '{tmp_path}/begun'; sleep 30; fi
+        exec {CXX} "$@" """
+    monkeypatch.setenv("CXX", compiler(tmp_path, script))
+    (tmp_path / "slow").touch()
+    command = [sys.executable, "-c", START, str(building.SOURCE), str(cache)]
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, start_new_session=True
+    ) as killed:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.02)
+        os.killpg(killed.pid, signal.SIGKILL)
+    assert list(cache.glob(f"{building.BUILDS}*"))
+    (tmp_path / "slow").unlink()
+    assert again().kept
+    assert sorted(path.name for path in cache.iterdir()) == [building.LOCK, library_in(cache).name]

@@ -7,13 +7,11 @@ import re
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import models, registry, userdata
+from bnstudy import models
 from bnstudy.errors import InputError
 from bnstudy.replicas import Folded
-from bnstudy.study import Study
 from torch import nn
 
 from tests.conftest import ROOT
@@ -135,87 +133,3 @@ def test_what_cannot_be_swapped_is_refused():
         models.Blocks("batch-after").swap_norms(Net())
     with pytest.raises(InputError, match="no batch norm"):
         models.Blocks("none").swap_norms(nn.Linear(2, 2))
-
-
-# ------------------------------------------------------------------ data
-
-
-@pytest.fixture
-def forget():
-    """Names registered in a test are gone after it."""
-    before = set(registry.datasets)
-    yield
-    for name in set(registry.datasets) - before:
-        del registry.datasets._entries[name]
-
-
-def pictures(count: int, channels: int | None = None) -> np.ndarray:
-    shape = (count, 8, 6) if channels is None else (count, channels, 8, 6)
-    return np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8)
-
-
-def load(name: str):
-    from bnstudy import data
-
-    return data.load(Study.make({"dataset": name, "input_scaling": "unit", "models": "mlp", "batch_size": 4}))
-
-
-@pytest.mark.usefixtures("forget")
-def test_arrays_become_data(tmp_path):
-    train, test = pictures(12), pictures(5)
-    userdata.register_arrays("own", train, np.arange(12) % 3, test, np.arange(5) % 3)
-    loaded = load("own")
-    np.testing.assert_allclose(loaded.train[0], train[:, None] / 255, rtol=1e-6)
-    assert loaded.classes == 3
-    np.savez(tmp_path / "a.npz", train_images=train, train_labels=np.arange(12) % 3, test_images=test,
-             test_labels=np.arange(5) % 3)  # fmt: skip
-    userdata.register_npz("own2", tmp_path / "a.npz")
-    assert load("own2").digest == loaded.digest
-
-
-@pytest.mark.usefixtures("forget")
-def test_a_folder_of_images_becomes_data(tmp_path):
-    from PIL import Image
-
-    images = pictures(8, 3)
-    for i, picture in enumerate(images):
-        path = tmp_path / ("train" if i < 6 else "test") / ("cat" if i % 2 else "ape") / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.transpose(1, 2, 0)).save(path)
-    userdata.register_image_folder("animals", tmp_path, size=(8, 6))
-    loaded = load("animals")
-    np.testing.assert_allclose(loaded.train[0], images[[0, 2, 4, 1, 3, 5]] / 255, rtol=1e-6)
-    assert loaded.train[1].tolist() == [0, 0, 0, 1, 1, 1]
-    assert loaded.shape == (3, 8, 6)
-    (tmp_path / "test" / "ape" / "x.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"x\.png: cannot be read as an image"):
-        load("animals")
-
-
-@pytest.mark.parametrize(
-    ("change", "wanted"),
-    [
-        ({"train_images": np.zeros((12, 8))}, "must be \\(n, height, width\\)"),
-        ({"test_images": pictures(5, 3)}, "differ in shape"),
-        ({"train_labels": np.zeros(11, int)}, "train_labels must be 12 whole numbers"),
-        ({"train_labels": np.full(12, -1)}, "train_labels must be 12 whole numbers"),
-        ({"test_labels": np.zeros(5)}, "test_labels must be 5 whole numbers"),
-        ({"train_images": np.full((12, 8, 6), np.nan)}, "not finite"),
-    ],
-)
-def test_wrong_arrays_are_refused(change, wanted):
-    good = {"train_images": pictures(12), "train_labels": np.arange(12) % 3, "test_images": pictures(5),
-            "test_labels": np.arange(5) % 3}  # fmt: skip
-    with pytest.raises(InputError, match=wanted):
-        userdata.register_arrays("own", **{**good, **change})
-
-
-def test_wrong_files_are_refused(tmp_path):
-    (tmp_path / "a.npz").write_bytes(b"no")
-    with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
-        userdata.register_npz("own", tmp_path / "a.npz")
-    np.savez(tmp_path / "b.npz", train_images=np.zeros(3))
-    with pytest.raises(InputError, match=r"b\.npz: holds no train_labels"):
-        userdata.register_npz("own", tmp_path / "b.npz")
-    with pytest.raises(InputError, match="no folder of images"):
-        userdata.register_image_folder("own", tmp_path, size=(8, 8))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import bnstudy.replicas
 import pytest
 import torch
-from bnstudy import building, data, initialization, models, registry, streams, training
+from bnstudy import assembly, data, initialization, models, registry, streams, training
 from bnstudy.epochs import Trainer, evaluate
 from bnstudy.plan import Ensemble
 from bnstudy.replicas import kernel
@@ -129,7 +129,7 @@ def drawing(net, by_layer: bool, *name):
 def together(study: Study, loaded, dtype=torch.float64) -> tuple[str, list[dict[str, torch.Tensor]]]:
     """The form that was taken, and what :func:`alone` gives of every run of an ensemble."""
     ensemble = ensemble_of(study)
-    replicas = building.build_replicas(study, ensemble.runs, loaded, "cpu", dtype)
+    replicas = assembly.build_replicas(study, ensemble.runs, loaded, "cpu", dtype)
     step = training.optimizer_step(study, ensemble.runs, replicas, "cpu")
     trainer = Trainer(replicas, loaded.train, ensemble.seeds, ensemble.groups, study.batch_size[0], step)
     found: list[dict[str, torch.Tensor]] = [{} for _ in ensemble.runs]
@@ -179,7 +179,7 @@ def test_every_slower_form_that_accepts_a_network_trains_it_so_too(name, digits,
 
 def test_the_forms_are_what_they_are_known_to_be(digits):
     """A change here is a change of what somebody's study is computed with."""
-    taken = {name: building.build_replicas(study_of(name), ensemble_of(study_of(name)).runs, digits, "cpu").name
+    taken = {name: assembly.build_replicas(study_of(name), ensemble_of(study_of(name)).runs, digits, "cpu").name
              for name in TAKEN}  # fmt: skip
     assert taken == TAKEN
 

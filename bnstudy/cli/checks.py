@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bnstudy import provenance
+from bnstudy.errors import one_line
 
 
 def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
@@ -40,14 +41,13 @@ def _torch() -> Iterator[tuple[str, str]]:
 
 
 def _kernel() -> str:
-    from bnstudy.replicas import kernel
+    from bnstudy.replicas import building, kernel
 
-    if kernel.find_compiler() is None:
-        return "none: no C++ compiler found; convolutions take PyTorch's code, which is slower for small networks"
-    found = kernel.load()
-    if found is None:
-        return f"none: {kernel.find_compiler()} cannot build it; convolutions take PyTorch's code, which is slower"
-    return f"lanes, built by {found.compiler}"
+    found = kernel.attempt()
+    if isinstance(found, str):
+        return f"none: {one_line(found)}; convolutions take PyTorch's code, which is slower for small networks"
+    again = "" if found.kept else f"; each process builds it again, since {building.cache_folder()} cannot be used"
+    return f"lanes, built by {found.compiler}{again}"
 
 
 def _data(data_dir: str | None) -> Iterator[tuple[str, str]]:

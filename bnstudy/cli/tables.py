@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnstudy import registry
+
 if TYPE_CHECKING:
     from bnstudy.analysis.table import Table
     from bnstudy.plan import Ensemble
@@ -19,6 +21,8 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     yield "study", f"{study.name} ({study.digest[:12]})"
     yield "folder", str(folder)
     yield "data", f"{study.dataset}, {study.n_train} training samples"
+    if note := registry.datasets[study.dataset].about.get("note"):
+        yield "", note
     yield "models", ", ".join(study.models)
     yield "norms", ", ".join(study.norms)
     yield "inits", ", ".join(f"{label} ({study.roles[label]})" for label in study.inits)

@@ -89,7 +89,7 @@ class Replicas(ABC):
         """All replicas, by whose parameters lie together."""
         return (Part(slice(0, self.size), tuple(p for p in self.parameters.values() if p.requires_grad)),)
 
-    def at(self, *moment: str | int) -> None:
+    def at(self, *moment: str | int) -> None:  # noqa: B027 (most forms need not know)
         """Say when the next call happens: what draws random numbers draws from the streams of that moment."""
 
     def learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -106,7 +106,7 @@ class Replicas(ABC):
         losses.mean(1).sum().backward()
         return losses.detach(), correct
 
-    def stepped(self) -> None:
+    def stepped(self) -> None:  # noqa: B027
         """The optimizer has moved the leaves."""
 
     def _each(self, labels: Tensor, groups: Sequence[int] | None) -> Tensor:

@@ -109,7 +109,7 @@ def _apart(form: Form, networks: Sequence[nn.Module], trial: Trial) -> float:
 
 
 def distance(found: Found, wanted: Found) -> float:
-    """The largest distance of one replica's tensors, over the norm of the wanted one; infinite if there is no telling."""
+    """The largest distance of a replica's tensor from the wanted one, over its norm; infinite if it has no number."""
     if found.keys() != wanted.keys():
         return math.inf
     sizes = {name: _norms(value) for name, value in wanted.items()}

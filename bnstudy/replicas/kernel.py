@@ -8,24 +8,17 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
 from ctypes import c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from torch import Tensor
 
-SOURCE = Path(__file__).with_name("lanes.cpp")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")  # no -ffast-math: NaN must stay NaN
-BUILD_SECONDS = 120
+from bnstudy.replicas import building
+from bnstudy.replicas.building import NoKernelError
+
 TYPES = (torch.float32, torch.float64)
 
 
@@ -55,92 +48,62 @@ class Kernel:
     ----------
     library : ctypes.CDLL
     compiler : str
-        What built it, as it names itself.
+        What built it, as it names itself, with the flags that ``$CXX`` gives it.
+    kept : bool
+        Whether the next process finds it in the cache, or has to build it again.
     """
 
     library: ctypes.CDLL
     compiler: str
+    kept: bool
 
     def lanes(self, dtype: torch.dtype) -> int:
         """Replicas in one register, a pack; 0 if there is no kernel for the type."""
         return int(getattr(self.library, f"lanes_{_name(dtype)}")()) if dtype in TYPES else 0
 
 
-@functools.cache
 def load() -> Kernel | None:
     """The kernel, built if need be; None where it cannot be had."""
-    compiler = find_compiler()
-    if compiler is None:
-        return None
+    found = attempt()
+    return found if isinstance(found, Kernel) else None
+
+
+@functools.cache
+def attempt() -> Kernel | str:
+    """The kernel, built if need be, or why it cannot be had."""
     try:
-        version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=30).stdout
-        path = _path(version)
-        if not path.exists():
-            _build(compiler, path)
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:  # damaged in the cache
-            _build(compiler, path)
-            library = ctypes.CDLL(str(path))
-        return Kernel(library, version.partition("\n")[0].strip())
-    except (OSError, subprocess.SubprocessError):
-        return None
+        compiler = building.find_compiler()
+        version = building.version_of(compiler)
+        library, kept = _library(compiler, building.name_of(compiler, version))
+    except NoKernelError as error:
+        return str(error)
+    except OSError as error:
+        return f"no folder to build it in ({error})"
+    if not all(hasattr(library, f"lanes_{_name(dtype)}") for dtype in TYPES):
+        return f"what {compiler[0]} built is something else"
+    flags = [argument for argument in compiler[1:] if argument.startswith("-")]
+    return Kernel(library, " ".join([version.partition("\n")[0].strip(), *flags]), kept)
 
 
 def source_digest() -> str:
     """Which source this is: another may sum in another order, and change the last digits."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(building.SOURCE.read_bytes()).hexdigest()[:8]
 
 
-def find_compiler() -> str | None:
-    """The C++ compiler: ``$CXX`` if set, else the first of c++, g++, clang++ on the path."""
-    if sys.platform == "win32":
-        return None
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
-    return next((found for name in names if (found := shutil.which(name))), None)
-
-
-def _path(version: str) -> Path:
-    """Where the library lies. Its name holds all that goes into it, the processor's abilities included."""
-    identity = "\0".join([SOURCE.read_text(encoding="utf-8"), version, *FLAGS, *_processor()])
-    return _cache_folder() / f"lanes-{hashlib.sha256(identity.encode()).hexdigest()[:20]}.so"
-
-
-def _build(compiler: str, path: Path) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(handle)
+def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:
+    """The library, and whether it is kept; where the cache cannot be used, one for this process alone."""
+    path = building.cache_folder() / name
     try:
-        command = [compiler, *FLAGS, str(SOURCE), "-o", temporary]
-        subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
-        os.replace(temporary, path)  # two processes may build at once; either result will do
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _cache_folder() -> Path:
-    """The user's cache, or a folder for this process alone where that cannot be written."""
-    folder = Path(platformdirs.user_cache_dir("bnstudy")) / "kernels"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(_private_folder().name)
-
-
-@functools.cache
-def _private_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="bnstudy-")
-
-
-def _processor() -> list[str]:
-    """What ``-march=native`` depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})
-    except OSError:
-        return [platform.machine(), platform.processor(), platform.version()]
+        if not building.is_sealed(path):
+            building.build(compiler, path)
+        return ctypes.CDLL(str(path)), True
+    except OSError:  # not to be written, or nothing is to be run from there
+        path = Path(building.private_folder().name) / name
+        building.build(compiler, path)
+        try:
+            return ctypes.CDLL(str(path)), False
+        except OSError as error:
+            raise NoKernelError(f"what {compiler[0]} built cannot be loaded: {error}") from None
 
 
 def call(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> None:

@@ -22,16 +22,20 @@ OVER_PLACES = "mean over places"
 
 # What a forward of the user's may do between known layers with replicas among the channels: what treats every value
 # alike or works within a channel. Others can mix replicas where no trial sees it, as a limit does that is seldom met.
-CHANNELWISE_FUNCTIONS = frozenset(
-    "relu relu_ relu6 leaky_relu elu selu celu gelu silu mish tanh sigmoid softplus softsign hardtanh hardswish "
-    "hardsigmoid add add_ __add__ __radd__ __iadd__ sub __sub__ mul mul_ __mul__ __rmul__ neg __neg__ flatten view "
-    "reshape contiguous avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d adaptive_avg_pool1d "
-    "adaptive_avg_pool2d adaptive_avg_pool3d boolean_dispatch _max_pool2d size dim __get__".split()
-) | {OVER_PLACES}
-READS = frozenset(
-    "item tolist numpy __array__ __bool__ __int__ __float__ __index__ __complex__ nonzero is_nonzero equal allclose "
-    "__contains__ unique masked_select argwhere bincount __format__ __repr__".split()
-)
+CHANNELWISE_FUNCTIONS = {
+    OVER_PLACES,
+    *("relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh", "sigmoid"),
+    *("softplus", "softsign", "hardtanh", "hardswish", "hardsigmoid", "add", "add_", "__add__", "__radd__", "__iadd__"),
+    *("sub", "__sub__", "mul", "mul_", "__mul__", "__rmul__", "neg", "__neg__", "flatten", "view", "reshape"),
+    *("contiguous", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"),
+    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "boolean_dispatch", "_max_pool2d"),
+    *("size", "dim", "__get__"),
+}
+READS = {
+    *("item", "tolist", "numpy", "__array__", "__bool__", "__int__", "__float__", "__index__", "__complex__"),
+    *("nonzero", "is_nonzero", "equal", "allclose", "__contains__", "unique", "masked_select", "argwhere", "bincount"),
+    *("__format__", "__repr__"),
+}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 PLUMBING = {"_parameters", "_modules", "_buffers", "training", *HOOKS}
 

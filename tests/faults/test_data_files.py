@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy import data
+from bnstudy import data, datasets, downloads
 from bnstudy.errors import InputError
 from bnstudy.study import Study
 
 from tests.faults.studies import damaged
 
-NAMES = tuple(data.MNIST_MD5)
+NAMES = tuple(datasets.MNIST_MD5)
 
 
 def load(folder: Path, dataset: str = "mnist") -> data.Data:
@@ -95,7 +95,7 @@ def patched(mirror, monkeypatch):
         monkeypatch.setattr(dataset, "mirrors", [mirror.address])
         monkeypatch.setattr(dataset, "resources", mirror.resources)
     for name, digest in mirror.sums.items():
-        monkeypatch.setitem(data.MNIST_MD5, name, digest)
+        monkeypatch.setitem(datasets.MNIST_MD5, name, digest)
     monkeypatch.setattr(Server, "fault", "")
     return mirror
 
@@ -134,7 +134,7 @@ def test_a_damaged_file_is_named_and_mended_by_fetching_it_again(patched, tmp_pa
 @pytest.mark.parametrize("fault", ["cut", "500", "slow"])
 def test_a_download_that_fails_leaves_nothing(patched, tmp_path, monkeypatch, dataset, fault):
     monkeypatch.setattr(Server, "fault", fault)
-    monkeypatch.setattr(data, "DOWNLOAD_TIMEOUT", 1.0)
+    monkeypatch.setattr(downloads, "DOWNLOAD_TIMEOUT", 1.0)
     folder = tmp_path / "cache"
     with pytest.raises(InputError) as caught:
         load(folder, dataset)

@@ -81,8 +81,8 @@ def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
     Raises
     ------
     InputError
-        A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a norm
-        with nothing to normalize; an initializer fails, or draws from elsewhere than its layer's generator.
+        A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a
+        norm with nothing to normalize; an initializer fails, or draws from elsewhere than its layer's generator.
     """
     untouched = {}
     for model in study.models:
@@ -119,7 +119,7 @@ def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> 
 
 
 def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
-    """What an arm's network gives for the last batch of an epoch, and in evaluation; built twice, and the same twice."""
+    """What an arm's network gives for the last batch of an epoch, and in evaluation; built twice, and twice the same."""
     parts = [part for size in study.batch_size for part in batches(len(data.train[1]), size)]
     images = data.train[0][parts[-1]]
     found = []
@@ -186,7 +186,7 @@ def _told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
 
 
 def _in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Real numbers in the precision that is asked; complex ones stay, of which ``.to`` would keep the real part alone."""
+    """Real numbers in the precision that is asked; complex ones stay, of which ``.to`` would keep the real part."""
     for tensor in (*network.parameters(), *network.buffers()):
         if tensor.is_floating_point():
             tensor.data = tensor.data.to(dtype)
