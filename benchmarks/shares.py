@@ -9,7 +9,7 @@ import warnings
 
 import torch
 from bnstudy import epochs, registry
-from bnstudy.replicas import replicate
+from bnstudy.replicas import Folded, Lanes
 from contestants import BATCH, LR, MOMENTUM, Task, network, pictures
 from torch.profiler import ProfilerActivity, profile
 
@@ -22,7 +22,9 @@ def main() -> None:
     sgd = registry.optimizers["sgd"].function
     for task in (Task(model, norm) for model in ("cnn", "mlp") for norm in ("none", "batch")):
         for compiled in (True, False) if task.model == "cnn" else (True,):
-            replicas = replicate([network(task) for _ in range(REPLICAS)], data.train[0][:4], compiled)
+            networks = [network(task) for _ in range(REPLICAS)]
+            form = Lanes if compiled and Lanes.suits(networks[0], torch.device("cpu")) else Folded
+            replicas = form(networks)
             rates = torch.full((REPLICAS,), LR, dtype=torch.float64)
             step = sgd(list(replicas.parameters.values()), rates, MOMENTUM, 0.0)
             trainer = epochs.Trainer(replicas, data.train, (0,), (0,) * REPLICAS, BATCH, step)

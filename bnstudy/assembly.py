@@ -119,7 +119,7 @@ def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> 
 
 
 def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
-    """What an arm's network gives for the last batch of an epoch, and in evaluation; built twice, and twice the same."""
+    """What an arm's network gives for the last batch of an epoch, and in evaluation; the same if built again."""
     parts = [part for size in study.batch_size for part in batches(len(data.train[1]), size)]
     images = data.train[0][parts[-1]]
     found = []
