@@ -81,7 +81,9 @@ def shown_equal(forms: Sequence[Form], networks: Sequence[nn.Module], trial: Tri
         first = next(_steps(Reference(copy.deepcopy(moved)), trial))
         if not all(bool(value.isfinite().all()) for value in first.values()):  # it would show little
             moved = [_moved(network, replica, own_size=False) for replica, network in enumerate(networks)]
-        return next((form for form in forms if _is_equal(form, moved, trial)), None)
+        return next(
+            (form for form in forms if _is_equal(form, moved, trial) and _overflows_alike(form, networks, trial)), None
+        )
     except Exception:  # a network that cannot be copied, or cannot do with double precision
         return None
 
@@ -92,6 +94,15 @@ def _is_equal(form: Form, networks: Sequence[nn.Module], trial: Trial) -> bool:
         shaken = [_shaken(network, replica) for replica, network in enumerate(networks)]
         return apart <= GROWTH * _apart(lambda _: Reference(shaken), networks, trial)
     return apart <= TOLERANCE
+
+
+def _overflows_alike(form: Form, networks: Sequence[nn.Module], trial: Trial) -> bool:
+    """Whether a form has its NaN where the reference has, in the networks' own precision and with their own weights."""
+    few = Trial(trial.steps[:1], trial.evaluation)
+    pairs = zip(*(_steps(make(copy.deepcopy(networks)), few) for make in (form, Reference)), strict=True)
+    return all(
+        torch.equal(found[name].isfinite(), value.isfinite()) for found, wanted in pairs for name, value in wanted.items()
+    )
 
 
 def _apart(form: Form, networks: Sequence[nn.Module], trial: Trial) -> float:
@@ -134,8 +145,9 @@ def _norms(values: Tensor) -> Tensor:
 def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
     """What replicas give in each step and in evaluation, by what it is, each (R, ...)."""
     replicas.train()
+    dtype = next(iter(replicas.parameters.values())).dtype
     for inputs, labels, seen in trial.steps:
-        losses, _ = replicas.learn(inputs.double(), labels, seen)
+        losses, _ = replicas.learn(inputs.to(dtype), labels, seen)
         found = {"loss": losses}
         parts = [part.leaves for part in replicas.parts]
         for j, leaves in enumerate(zip(*parts, strict=True)):
@@ -145,7 +157,7 @@ def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
         yield found | {name: b.double().view(replicas.size, -1) for name, b in replicas.buffers.items()}
     replicas.train(False)
     with torch.no_grad():
-        output = replicas(trial.evaluation[None].double())
+        output = replicas(trial.evaluation[None].to(dtype))
     yield {"output": output}
 
 

@@ -158,8 +158,8 @@ class Call:
         assert self.step.mean is not None and self.step.variance is not None  # noqa: PT018
         assert self.mean is not None and self.variance is not None  # noqa: PT018
         count = self.shape[1] * self.shape[2] * self.shape[3]
-        self.step.mean.lerp_(self.mean, norm.momentum)
-        self.step.variance.lerp_(self.variance * (count / (count - 1)), norm.momentum)
+        _move(self.step.mean, self.mean, norm.momentum)
+        _move(self.step.variance, self.variance * (count / (count - 1)), norm.momentum)
         norm.num_batches_tracked.add_(1)
 
     def backward(
@@ -181,6 +181,14 @@ class Call:
             None if d is None or p is None else _as_parameter(d, p)
             for d, p in zip(gradients, self.step.parameters, strict=True)
         ]
+
+
+def _move(running: Tensor, now: Tensor, momentum: float) -> None:
+    """Move a running statistic towards what it is now; one that is infinite stays so, where ``lerp`` makes it NaN."""
+    overflown = running + now if torch.isinf(running).any() else None
+    running.lerp_(now, momentum)
+    if overflown is not None:
+        torch.where(overflown.isinf(), overflown, running, out=running)
 
 
 def _as_parameter(values: Tensor, like: Tensor) -> Tensor:
