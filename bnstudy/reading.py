@@ -14,16 +14,15 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, schema
+from bnstudy import layout, schema
 from bnstudy.errors import DataWarning, InputError
-from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests
+from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6
@@ -57,7 +56,7 @@ def open_results(path: str | Path) -> xr.Dataset:
         raise InputError(f"{path}: no results there (no curves.nc); run the study first")
     try:
         digests = dataset_digests(path) if path.is_dir() else []
-        dataset = _own(file, digests) if digests else _foreign(file)
+        dataset = _own(file) if digests else _foreign(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
     if problem := _problem(dataset):
@@ -83,15 +82,15 @@ def open_diagnostics(folder: str | Path) -> xr.Dataset:
     """
     if not has_diagnostics(folder):
         raise InputError(f"{folder}: no diagnostics there; run the study with --diagnostics")
-    file = Path(folder) / DIAGNOSTICS
-    return _own(file, dataset_digests(file.parent, DIAGNOSTICS))
+    return _own(Path(folder) / DIAGNOSTICS)
 
 
-def _own(file: Path, digests: Sequence[str]) -> xr.Dataset:
-    """The dataset of a study folder, if it is one its manifest knows."""
-    if files.sha256(file) not in digests:
+def _own(file: Path) -> xr.Dataset:
+    """The dataset of a study folder, if it is the one its manifest knows."""
+    if not is_current(file):
         raise InputError(
-            f"{file}: damaged (its checksum is not the manifest's); run the study again, which rebuilds it"
+            f"{file}: damaged or an earlier one (its checksum is not the manifest's); run the study again, which "
+            "rebuilds it"
         )
     return xr.load_dataset(file, engine="netcdf4")
 
