@@ -23,6 +23,7 @@ import xarray as xr
 from bnstudy import layout, schema
 from bnstudy.errors import DataWarning, InputError
 from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
+from bnstudy.study import UNNAMED
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6
@@ -65,6 +66,15 @@ def open_results(path: str | Path) -> xr.Dataset:
     if not digests and written is not None and written != layout.fingerprint(dataset):
         warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
     return dataset
+
+
+def name_of(dataset: xr.Dataset, source: str | Path) -> str:
+    """What results go by: the study's name or, where it was given none, its folder's; of a file alone the file's."""
+    name = str(dataset.attrs.get("study_name", ""))
+    if name not in ("", UNNAMED):
+        return name
+    path = Path(os.path.abspath(source))
+    return path.name if path.is_dir() else path.parent.name if path.name == DATASET else path.stem
 
 
 def has_diagnostics(folder: str | Path) -> bool:

@@ -197,9 +197,12 @@ class Store:
 
     def clean(self) -> None:
         """Mend what a killed process left half-done; only under the lock."""
+        own = tuple(f".{name}." for name in manifest.OWN_FILES)
         for path in [*self.folder.iterdir(), *self.folder.glob("ensembles/.*")]:
-            if files.is_temporary(path):
-                path.unlink(missing_ok=True)
+            # The lock's holder alone writes what is the study's own; a page may be in somebody else's hands.
+            is_own = path.parent != self.folder or path.name.startswith(own)
+            if files.is_temporary(path) and (is_own or files.is_left(path)):
+                files.remove(path)
         if Study.load(self.folder / "study.toml") != self.study:  # killed while it amended the study
             files.write_text(self.folder / "study.toml", self.study.to_toml())
 

@@ -42,6 +42,7 @@ from bnstudy.values import (
 
 Role = Literal["well", "poor"]
 MAX_FILE = 1_000_000  # bytes
+UNNAMED = "study"
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +74,7 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "study"
+    name: str = UNNAMED
     title: str = ""
     question: str = ""
     predictions: tuple[str, ...] = ()

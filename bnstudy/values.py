@@ -94,7 +94,7 @@ def representable(value: float) -> float:
 def below_one(value: float) -> float:
     """A number below 1, if it is that in single precision too; ValueError if not."""
     if value > BELOW_ONE:
-        raise ValueError(f"must be {BELOW_ONE:g} or less, not {value!r}, which is 1 in single precision")
+        raise ValueError(f"must be {BELOW_ONE} or less, not {value!r}, which is 1 in single precision")
     return value
 
 

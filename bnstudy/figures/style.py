@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -138,17 +137,9 @@ def write_to(figure: Figure, path: Path) -> None:
 
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write ``path.svg`` and ``path.png``, each in place only when it is whole; no dates, no versions inside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    for ending in METADATA:
-        target = path.with_name(f"{path.name}.{ending}")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{ending}")
-        try:
-            write(figure, temporary, ending)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        written.append(target)
+    written = [path.with_name(f"{path.name}.{ending}") for ending in METADATA]
+    for target in written:
+        write_to(figure, target)
     return written
 
 
