@@ -109,6 +109,7 @@ PER_RUN = (
         RUN_DIMS,
         "the run's share of its ensemble's training and evaluation time",
         "s",
+        low=1e-12,
         high=MOST_SECONDS,
     ),
 )
@@ -117,7 +118,7 @@ PER_ARM = (
     Variable("n_parameters", ARM_DIMS, "trainable parameters", dtype="int64", fill=0, high=1e15),
     Variable(
         "epoch_seconds_alone", ARM_DIMS, "training time per epoch of the plain model alone, one thread on a CPU", "s",
-        high=MOST_SECONDS,
+        low=1e-12, high=MOST_SECONDS,
     ),
 )  # fmt: skip
 
