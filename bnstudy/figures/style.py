@@ -123,7 +123,7 @@ def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
 def source(dataset: xr.Dataset) -> str:
     """What the data are, for a title: the study's title and data set."""
     title = shorten(str(dataset.attrs.get("title", "study")), 70)
-    return f"{title} ({dataset.attrs['dataset']})" if "dataset" in dataset.attrs else title
+    return f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
 
 
 def write_to(figure: Figure, path: Path) -> None:
