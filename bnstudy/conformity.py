@@ -99,7 +99,7 @@ def _of_labels(dataset: xr.Dataset, dims: Sequence[str]) -> Iterator[str]:
 def _of_variable(values: xr.DataArray, variable: Variable, further: Sequence[str]) -> Iterator[str]:
     """What is wrong with one variable: where it lies, of what kind it is, and whether it is within its range."""
     name = variable.name
-    expected = variable.over(further)
+    expected = variable.dims if variable in schema.COORDS else variable.over(further)
     # One level of a further factor, as it was cut out of a dataset that has several.
     is_cut = not values.dims and name in schema.FURTHER_DIMS
     if sorted(map(str, values.dims)) != sorted(expected) and not is_cut:

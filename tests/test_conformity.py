@@ -33,6 +33,10 @@ def test_a_good_dataset_has_no_problem(dataset):
     assert conformity.problem(dataset) == ""
     assert conformity.problem(dataset[["test_accuracy"]].drop_attrs()) == ""
     assert conformity.problem(dataset.assign_coords(batch_size=32, weight_decay=0.0)) == ""  # cut out of a larger one
+    further = dataset.expand_dims(batch_size=[32, 64], weight_decay=[0.0])
+    for name in ("n_parameters", "epoch_seconds_alone"):
+        further[name] = dataset[name]
+    assert conformity.problem(further) == ""
 
 
 def test_whatever_is_changed_is_told_in_a_few_words_or_understood(dataset):
