@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bnstudy import data, files
 from bnstudy.errors import FailedRunsError, InputError
+from bnstudy.locking import hold
 from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
 from bnstudy.provenance import computed_by, differing
@@ -127,17 +128,19 @@ def run(
     folder = Path(out) if out else default_folder(study, shard)
     with files.disk_errors(folder):
         store = Store.find(folder, study)  # first, since a wrong folder is told at once
-    needed = store is None or bool(_left(store, shard)) or not _arms_known(store)
+    needed = _is_needed(store, shard)
     if needed and scheduler is None:
         data.check(study.dataset, data_dir)  # likewise
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, files.disk_errors(folder):
         if needed:
             trainer.prepare(study)  # before anything is written: the data may not be there
-        store = store or Store.find(folder, study)  # which another process may have made meanwhile
-        store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
-        with store.locked(wait), _stop_flag() as flag:
+        with hold(folder, wait), _stop_flag() as flag:
+            store = Store.find(folder, study)  # again: the last holder of the lock may have made or extended it
+            if not needed and _is_needed(store, shard):
+                trainer.prepare(study)
+            store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
             store.clean()
-            if needed and not _arms_known(store):
+            if not _arms_known(store):
                 store.save_arms(trainer.measure_arms(study))
             failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
             store.consolidate()
@@ -206,6 +209,11 @@ def _train(
         error.exit_code = 128 + (flag.signal or signal.SIGINT)
         raise error from None
     return failed
+
+
+def _is_needed(store: Store | None, shard: Shard | None) -> bool:
+    """Whether there is anything to do that takes data and a device."""
+    return store is None or bool(_left(store, shard)) or not _arms_known(store)
 
 
 def _left(store: Store, shard: Shard | None) -> list[Ensemble]:

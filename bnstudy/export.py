@@ -6,10 +6,11 @@ Tidy is one row an observation: ``curves`` has a row a run and epoch, ``runs`` a
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import re
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bnstudy import files
+from bnstudy import files, layout
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.formats import harmless
 from bnstudy.errors import InputError
-from bnstudy.reading import open_results
+from bnstudy.reading import name_of, open_results
 from bnstudy.schema import CURVE_DIMS, FURTHER_DIMS, Status, with_further
 
 EVENTS = "events.out.tfevents."
+HASH = "study_hash"
 FORMATS = ("csv", "parquet", "tensorboard")
 NAMED = ("model", "norm", "init", "optimizer")  # factors whose labels say what they are
 CODES = ("init_family", "init_value", "init_role")
@@ -34,6 +36,8 @@ CODES = ("init_family", "init_value", "init_role")
 
 def export(source: str | Path, form: str, out: str | Path | None = None) -> list[Path]:
     """Write a study's results in another form; returns the paths written.
+
+    What was exported of the same study before is replaced, also where it has grown since; other results are not.
 
     Parameters
     ----------
@@ -48,20 +52,25 @@ def export(source: str | Path, form: str, out: str | Path | None = None) -> list
     Raises
     ------
     InputError
-        An unknown form, a package that is missing, a source that cannot be read, or an `out` that cannot be written.
+        An unknown form, a package that is missing, a source that cannot be read, or an `out` that cannot be written
+        or holds other results under the same name.
     """
     if form not in FORMATS:
         raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
     _need({"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form), form)
     dataset = open_results(source)
-    folder, name = Path(out or "."), _name(dataset, Path(source))
+    folder, name = Path(out or "."), _word(name_of(dataset, source))
     files.check_folder(folder)
     with files.disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if form == "tensorboard":
             return _write_events(dataset, folder / f"{name}-tensorboard")
         tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
-        return [_write_table(make(dataset), folder / f"{name}-{what}.{form}", form) for what, make in tables.items()]
+        replaces = _study_there(folder / f"{name}-runs.{form}", form) in _hashes(dataset)
+        return [
+            _write_table(make(dataset), folder / f"{name}-{what}.{form}", form, replaces)
+            for what, make in tables.items()
+        ]
 
 
 def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
@@ -72,7 +81,7 @@ def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def run_table(dataset: xr.Dataset) -> pd.DataFrame:
-    """A row a run: the factors, the init's role, status, what was measured once, and its responses."""
+    """A row a run: the factors, the init's role, status, what was measured once, its responses, and of which study."""
     target = criteria_of(dataset).target
     crossing = responses.epochs_to_target(dataset, target)
     runs = dataset.assign(
@@ -91,6 +100,8 @@ def run_table(dataset: xr.Dataset) -> pd.DataFrame:
                                                                          strict=True))))  # fmt: skip
     if "status" in table:
         table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
+    if HASH in dataset.attrs:
+        table[HASH] = dataset.attrs[HASH]
     return table
 
 
@@ -112,13 +123,17 @@ def _table(dataset: xr.Dataset, names: list[str], dims: tuple[str, ...]) -> pd.D
     return pd.DataFrame(columns)
 
 
-def _write_table(table: pd.DataFrame, path: Path, form: str) -> Path:
+def _write_table(table: pd.DataFrame, path: Path, form: str, replaces: bool) -> Path:
+    """Write a table; where it does not replace one of the same study, it must not find another there."""
+
     def write(temporary: Path) -> None:
         if form == "parquet":
             table.to_parquet(temporary, index=False)
         else:
             shown = table.assign(**{name: table[name].map(harmless) for name in table.select_dtypes(["object", "str"])})
             shown.to_csv(temporary, index=False)
+        if not replaces and path.is_file() and files.sha256(path) != files.sha256(temporary):
+            raise _other_results(path)
 
     files.write_atomically(path, write)
     return path
@@ -128,17 +143,44 @@ def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """One folder of scalars a run, in place only when all are whole."""
     if strange := next((p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(EVENTS)), None):
         raise InputError(f"{strange} is no event file, and its folder would be replaced; choose another --out", "out")
-    temporary = folder.with_name(f".{folder.name}{files.SUFFIX}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    endings = [f".{_word(digest)}" for digest in _hashes(dataset) or [layout.fingerprint(dataset)]]
+    if any(not path.name.endswith(tuple(endings)) for path in folder.rglob(f"{EVENTS}*")):
+        raise _other_results(folder)
+    temporary = files.temporary(folder)
+    files.remove(temporary)
+    epochs = dataset.epoch.values.astype(int).tolist()
     try:
         for run, scalars in _runs(dataset):
-            _write_scalars(temporary / run, scalars, _created(dataset))
-        if folder.exists():
-            shutil.rmtree(folder)
+            _write_scalars(temporary / run, epochs, scalars, _created(dataset), endings[0])
+        files.remove(folder)
         temporary.rename(folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        files.remove(temporary)
     return [folder]
+
+
+def _hashes(dataset: xr.Dataset) -> list[str]:
+    """The hash of a dataset's study, and of those it was extended from; empty where it tells none."""
+    found = [dataset.attrs[HASH]] if HASH in dataset.attrs else []
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
+        found += [str(amendment[HASH]) for amendment in json.loads(dataset.attrs.get("amendments", "[]"))]
+    return [digest for digest in found if digest]
+
+
+def _study_there(path: Path, form: str) -> str:
+    """The hash of the study whose runs were written to `path`; empty if that is not told there."""
+    try:
+        if form == "parquet":
+            table = pd.read_parquet(path, columns=[HASH])
+        else:
+            table = pd.read_csv(path, usecols=[HASH], dtype=str, nrows=1)
+        return str(table[HASH].iloc[0])
+    except (OSError, ValueError, LookupError):
+        return ""
+
+
+def _other_results(path: Path) -> InputError:
+    return InputError(f"{path} holds other results; choose another folder with --out, or move them away", "out")
 
 
 def _runs(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -168,15 +210,17 @@ def _tag(name: str) -> str:
     return f"{what}/{part}" if part in ("train", "test", "validation") else name
 
 
-def _write_scalars(folder: Path, scalars: dict[str, np.ndarray], created: float) -> None:
-    """One event file of scalars over epochs, from 1; what is not a number has no event."""
+def _write_scalars(
+    folder: Path, epochs: list[int], scalars: dict[str, np.ndarray], created: float, ending: str
+) -> None:
+    """One event file of scalars over epochs; what is not a number has no event."""
     event_pb2 = importlib.import_module("tensorboard.compat.proto.event_pb2")
     summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")
     writer_module = importlib.import_module("tensorboard.summary.writer.event_file_writer")
     folder.mkdir(parents=True)
-    writer = writer_module.EventFileWriter(str(folder))
+    writer = writer_module.EventFileWriter(str(folder), filename_suffix=ending)
     for tag, values in scalars.items():
-        for epoch, value in enumerate(values.tolist(), start=1):
+        for epoch, value in zip(epochs, values.tolist(), strict=True):
             if math.isfinite(value):
                 summary = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=tag, simple_value=value)])
                 writer.add_event(event_pb2.Event(wall_time=created + epoch, step=epoch, summary=summary))
@@ -197,10 +241,6 @@ def _need(package: str | None, form: str) -> None:
         importlib.import_module(package)
     except ImportError:
         raise InputError(f"{form} needs the package {package}: pip install 'bnstudy[{form}]'", "format") from None
-
-
-def _name(dataset: xr.Dataset, source: Path) -> str:
-    return _word(str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem)))
 
 
 def _word(text: str) -> str:

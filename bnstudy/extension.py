@@ -69,13 +69,11 @@ def extend(folder: str | Path, study: Study, *, wait: bool = False) -> Store:
     LockedError
         A process is at work on it.
     """
-    store = Store.open(folder)
-    with files.disk_errors(store.folder), store.locked(wait):
-        store = Store.open(folder)  # it may have changed while we waited
+    with files.disk_errors(Path(folder)), Store.open(folder).locked(wait) as store:
+        _refuse_less(store, study)
         store.clean()
         if store.study == study:
             return store
-        _refuse_less(store.study, study)
         return store.amend(study, larger_plan(store.plan, study, store.device))
 
 
@@ -88,7 +86,9 @@ def larger_plan(plan: Iterable[Ensemble], study: Study, device: str) -> tuple[En
     return (*there, *(Ensemble(len(there) + i, ensemble.runs) for i, ensemble in enumerate(new)))
 
 
-def _refuse_less(before: Study, after: Study) -> None:
+def _refuse_less(store: Store, after: Study) -> None:
+    """InputError if a study is not the stored one and more; that may have grown since it was looked at."""
+    before = store.study
     for key in before.differences(after):
         there, asked = getattr(before, key), getattr(after, key)
         if key in FACTORS and set(there) <= set(asked):
@@ -97,4 +97,7 @@ def _refuse_less(before: Study, after: Study) -> None:
             continue
         if key == "roles" and there.items() <= asked.items():
             continue
-        raise InputError(f"differs from the study in {before.name}'s folder other than by more of it", key)
+        # Where no level was well there was no reference; the first that is becomes it.
+        if key == "reference" and not there and asked == next(one for one in after.inits if after.roles[one] == "well"):
+            continue
+        raise InputError(f"differs from the study in {store.folder} other than by more of it", key)

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import hashlib
 import os
+import platform
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +18,46 @@ PROBE = 2**16  # bytes
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is one that :func:`stage` was writing."""
+    """Whether a file or folder is one that :func:`temporary` names."""
     return path.name.startswith(".") and path.name.endswith(SUFFIX)
+
+
+def temporary(path: Path) -> Path:
+    """Where a file or folder is written that will be put at `path`; what processes that are gone left there goes."""
+    begin = f".{path.name}."
+    with contextlib.suppress(OSError):  # no such folder yet, or none that can be read: nothing is left there
+        names = [name for name in os.listdir(path.parent) if name.startswith(begin) and name.endswith(SUFFIX)]
+        for left in (path.with_name(name) for name in names):
+            if is_left(left):
+                remove(left)
+    return path.with_name(f"{begin}{_host()}.{os.getpid()}{SUFFIX}")
+
+
+def is_left(temporary: Path) -> bool:
+    """Whether the process of this machine that wrote a temporary file or folder is gone; what is not known is not."""
+    host, _, process = temporary.name.removesuffix(SUFFIX).rpartition(".")
+    if not host.endswith(f".{_host()}") or not process.isdecimal() or os.name == "nt":
+        return False
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
+
+
+def _host() -> str:
+    """This machine, in a word: folders may be shared by several."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder; nothing happens where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
@@ -38,19 +78,19 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
 
 def stage(path: Path, write: Callable[[Path], None]) -> Path:
     """Write and flush a temporary file beside `path`; nothing is left behind if that fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{SUFFIX}")
+    aside = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        with temporary.open("rb+") as file:
+        write(aside)
+        with aside.open("rb+") as file:
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
-        _discard(temporary)
-        raise _cannot_write(path, _refusal(temporary) or error) from error
+        _discard(aside)
+        raise _cannot_write(path, _refusal(aside) or error) from error
     except BaseException:
-        _discard(temporary)
+        _discard(aside)
         raise
-    return temporary
+    return aside
 
 
 def _refusal(temporary: Path) -> OSError | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bnstudy import sealed
+from bnstudy import files, sealed
 from bnstudy.errors import InputError
 
 DATASET = "curves.nc"
@@ -19,9 +19,34 @@ OWN_FILES = (
 )  # fmt: skip
 
 
+# What a line may say, and as what.
+KINDS = {
+    "ensemble": str, "file": str, "sha256": str, "placed": str, "failed": str, "runs": int, "diverged": int,
+    "computed": dict,
+}  # fmt: skip
+
+
 def dataset_digests(folder: Path, name: str = DATASET) -> list[str]:
-    """SHA-256 of every dataset that was put, or about to be put, into a study folder; the last is the newest."""
-    return [entry["sha256"] for entry in lines(folder) if entry.get("file") == name]
+    """SHA-256 of each dataset that may lie in a study folder now; empty if none was ever put there.
+
+    That is the one placed last, and those that were about to replace it: a process may be killed between a file's line
+    and its place. A published dataset's manifest tells of no placing; there every line counts.
+    """
+    digests: list[str] = []
+    for entry in lines(folder):
+        if entry.get("file") == name:
+            digests = [entry["placed"]] if "placed" in entry else [*digests, entry["sha256"]]
+    return digests
+
+
+def is_current(file: Path) -> bool:
+    """Whether a study folder's dataset is one that its manifest says may lie there now."""
+    known: list[str] = []
+    while (digests := dataset_digests(file.parent, file.name)) != known:
+        if files.sha256(file) in digests:
+            return True
+        known = digests  # a process may just have put the next one into place: then its line is there by now
+    return False
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -33,9 +58,22 @@ def lines(folder: Path) -> list[dict[str, Any]]:
         return []
     entries = []
     for line in written:
-        with suppress(ValueError, RecursionError):
-            entries.append(sealed.unseal(line))
+        with suppress(ValueError):
+            entry = sealed.unseal(line)
+            if _is_line(entry):
+                entries.append(entry)
     return entries
+
+
+def _is_line(entry: dict[str, Any]) -> bool:
+    """Whether a line is about a dataset or an ensemble, and says all that such a line does."""
+    if not all(isinstance(entry[key], kind) for key, kind in KINDS.items() if key in entry):
+        return False
+    if not all(isinstance(text, str) for text in entry.get("computed", {}).values()):
+        return False
+    if "file" in entry:
+        return "sha256" in entry or "placed" in entry
+    return "ensemble" in entry and ("failed" in entry or {"sha256", "diverged"} <= entry.keys())
 
 
 def refuse_strange_files(folder: Path) -> None:

@@ -14,22 +14,26 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, schema
+from bnstudy import layout, schema
+from bnstudy.conformity import problem, problem_of_diagnostics
 from bnstudy.errors import DataWarning, InputError
-from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests
+from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
+from bnstudy.study import UNNAMED
 
 PATIENCE = 8.0  # seconds that opening a file may take, and another for every
 BYTES_A_SECOND = 20e6
 MAX_BYTES = 8 * 2**30  # of arrays that a file may hold, and of memory to read them with
 MAGIC = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
-LONGEST = 200  # characters of a label
+FEW = 1e6  # numbers that any file may claim to hold
+MOST_COMPRESSED = 1100  # numbers a byte: zlib's best
 START = "from bnstudy.reading import deliver; deliver()"
 
 
@@ -57,15 +61,24 @@ def open_results(path: str | Path) -> xr.Dataset:
         raise InputError(f"{path}: no results there (no curves.nc); run the study first")
     try:
         digests = dataset_digests(path) if path.is_dir() else []
-        dataset = _own(file, digests) if digests else _foreign(file)
+        dataset = _own(file) if digests else _foreign(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
-    if problem := _problem(dataset):
-        raise InputError(f"{file}: not a study's dataset: {problem}")
+    if wrong := problem(dataset):
+        raise InputError(f"{file}: not a study's dataset: {wrong}")
     written = dataset.attrs.pop(layout.FINGERPRINT, None)  # whoever goes on to change the dataset may store it
     if not digests and written is not None and written != layout.fingerprint(dataset):
         warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
-    return dataset
+    return dataset.transpose(*schema.with_further(schema.CURVE_DIMS, schema.FURTHER_DIMS), missing_dims="ignore")
+
+
+def name_of(dataset: xr.Dataset, source: str | Path) -> str:
+    """What results go by: the study's name or, where it was given none, its folder's; of a file alone the file's."""
+    name = str(dataset.attrs.get("study_name", ""))
+    if name not in ("", UNNAMED):
+        return name
+    path = Path(os.path.abspath(source))
+    return path.name if path.is_dir() else path.parent.name if path.name == DATASET else path.stem
 
 
 def has_diagnostics(folder: str | Path) -> bool:
@@ -84,16 +97,25 @@ def open_diagnostics(folder: str | Path) -> xr.Dataset:
     if not has_diagnostics(folder):
         raise InputError(f"{folder}: no diagnostics there; run the study with --diagnostics")
     file = Path(folder) / DIAGNOSTICS
-    return _own(file, dataset_digests(file.parent, DIAGNOSTICS))
+    dataset = _own(file)
+    if wrong := problem_of_diagnostics(dataset):
+        raise InputError(f"{file}: not what a study looked at: {wrong}")
+    return dataset
 
 
-def _own(file: Path, digests: Sequence[str]) -> xr.Dataset:
-    """The dataset of a study folder, if it is one its manifest knows."""
-    if files.sha256(file) not in digests:
+def _own(file: Path) -> xr.Dataset:
+    """The dataset of a study folder, if it is the one its manifest knows."""
+    if not is_current(file):
         raise InputError(
-            f"{file}: damaged (its checksum is not the manifest's); run the study again, which rebuilds it"
+            f"{file}: damaged or an earlier one (its checksum is not the manifest's); run the study again, which "
+            "rebuilds it"
         )
-    return xr.load_dataset(file, engine="netcdf4")
+    try:
+        with netCDF4.Dataset(file) as opened:
+            _refuse_huge(opened.variables.values(), file)
+        return xr.load_dataset(file, engine="netcdf4")
+    except Exception as error:  # whatever these libraries raise over what somebody wrote there
+        raise InputError(f"{file}: cannot be read as netCDF: {_first_line(error)}") from None
 
 
 def _foreign(file: Path) -> xr.Dataset:
@@ -130,39 +152,6 @@ def _received(file: BinaryIO) -> xr.Dataset:
     return dataset.assign_coords({name: v for name, v in variables.items() if name in coords})
 
 
-def _problem(dataset: xr.Dataset) -> str:
-    """What is wrong with a dataset, in a few words; empty if nothing is."""
-    further = set(dataset.test_accuracy.dims) - set(schema.CURVE_DIMS) if "test_accuracy" in dataset else {""}
-    if not further <= set(schema.FURTHER_DIMS) or not set(schema.CURVE_DIMS) <= set(dataset.test_accuracy.dims):
-        return f"it needs test_accuracy over {', '.join(schema.CURVE_DIMS)}"
-    for dim in schema.with_further(schema.CURVE_DIMS, sorted(map(str, further))):
-        if dim not in dataset.coords or dataset[dim].dims != (dim,):
-            return f"its dimension {dim} has no labels"
-        labels = dataset[dim].values
-        if not len(labels):
-            return f"its dimension {dim} is empty"
-        if len(set(labels.tolist())) < len(labels):
-            return f"its dimension {dim} has a label twice"
-        is_text = labels.dtype.kind in "OU" and all(isinstance(label, str) for label in labels)
-        if is_text != (dim in ("model", "norm", "init", "optimizer")):
-            return f"its dimension {dim} has labels of the wrong kind"
-        if is_text and any(len(label) > LONGEST or not label.isprintable() for label in labels):
-            return f"its dimension {dim} has a label that is unprintable or longer than {LONGEST} characters"
-        if not is_text and (labels.dtype.kind not in "iuf" or not np.isfinite(labels).all()):
-            return f"its dimension {dim} has labels of the wrong kind"
-    if not (np.diff(dataset.epoch.values) > 0).all():
-        return "its epochs do not rise"
-    for name in dataset.data_vars:
-        if dataset[name].dtype.kind not in "iuf":
-            return f"its {name} is not numbers"
-    accuracy = dataset.test_accuracy.values
-    if ((accuracy < 0) | (accuracy > 1)).any():
-        return "its test_accuracy is not between 0 and 1"
-    if "status" in dataset and not np.isin(dataset.status.values, list(schema.Status)).all():
-        return "its status holds unknown flags"
-    return ""
-
-
 # -------------------------------------------------------------- in the process of its own
 
 
@@ -173,7 +162,7 @@ def deliver() -> None:
     try:
         arrays = _read(sys.argv[1])
     except Exception as error:
-        sys.exit((str(error) or type(error).__name__).splitlines()[0])
+        sys.exit(_first_line(error))
     np.savez(sys.stdout.buffer, **arrays)
 
 
@@ -185,15 +174,12 @@ def _limit_memory() -> None:
 
 
 def _read(path: str) -> dict[str, Any]:
-    import netCDF4
-
     wanted = {variable.name for variable in (*schema.variables(validation=True), *schema.COORDS)}
     arrays: dict[str, Any] = {}
     listed = []
     with netCDF4.Dataset(path) as file:
         known = [variable for name, variable in file.variables.items() if name in wanted]
-        if sum(float(np.prod(v.shape, dtype=float)) * 8 for v in known) > MAX_BYTES:
-            raise ValueError("it says it holds more than fits into memory")
+        _refuse_huge(known, Path(path))
         for i, variable in enumerate(known):
             values, dims = _values(variable), list(variable.dimensions)
             arrays[f"values{i}"] = values
@@ -202,12 +188,23 @@ def _read(path: str) -> dict[str, Any]:
     return {"about": np.array(json.dumps(about)), **arrays}
 
 
+def _refuse_huge(variables: Iterable[Any], file: Path) -> None:
+    """ValueError where a file says it holds what does not fit into memory, or cannot have come from so small a file."""
+    counts = [float(np.prod(variable.shape, dtype=float)) for variable in variables]
+    if 8 * sum(counts) > MAX_BYTES:
+        raise ValueError("it says it holds more than fits into memory")
+    if sum(counts) > FEW + MOST_COMPRESSED * file.stat().st_size:
+        raise ValueError("it says it holds far more than a file of its size can")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def _values(variable: Any) -> np.ndarray:
     """A variable's values: text as text, masked numbers as NaN."""
     values = variable[...]
     if getattr(values, "dtype", None) is not None and values.dtype.kind == "S":
-        import netCDF4
-
         values = netCDF4.chartostring(np.ma.filled(values, b"\0"), encoding="utf-8")
     if isinstance(values, np.ma.MaskedArray):
         missing = np.ma.getmaskarray(values)

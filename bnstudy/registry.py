@@ -22,6 +22,7 @@ from bnstudy.errors import InputError
 
 PLUGIN_GROUP = "bnstudy.plugins"
 MOST_UNITS = 100_000  # of a layer
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of single precision, in which networks are trained; beyond is 0, or infinite
 MOST_LAYERS = 1000
 TOLD_TOGETHER = 4  # equal widths in a row, from which on their number is written
 
@@ -54,6 +55,11 @@ class Parameter:
         if not math.isfinite(value) or (self.positive and value <= 0):
             wanted = "a finite number above 0" if self.positive else "a finite number"
             raise InputError(f"{level!r}: {self.symbol} must be {wanted}, not {text!r}")
+        if value and not SMALLEST <= abs(value) <= LARGEST:
+            raise InputError(
+                f"{level!r}: in single precision {self.symbol} would be {0 if abs(value) < 1 else 'infinite'}; "
+                f"write a value from {SMALLEST:g} to {LARGEST:g}"
+            )
         if self.whole and value != int(value):
             raise InputError(f"{level!r}: {self.symbol} must be a whole number, not {text!r}")
         return value

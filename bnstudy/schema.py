@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -15,6 +16,7 @@ FURTHER_DIMS = (
 )  # dimensions, before seed, of studies that have several levels of them
 CURVE_DIMS = (*RUN_DIMS, "epoch")
 ARM_DIMS = ("model", "norm")
+MOST_EPOCHS, MOST_SECONDS = 1e9, 1e12  # that anybody could have trained
 OUTPUT = "output"  # how the last weight layer is called, whatever a network calls it
 
 
@@ -38,15 +40,27 @@ STATUS_MEANINGS = " ".join(status.name.lower() for status in Status)
 
 @dataclass(frozen=True)
 class Variable:
-    """One stored variable: where it lies, what it is, and what stands where nothing was measured."""
+    """One stored variable: where it lies, what it is, its range, and what stands where nothing was measured."""
 
     name: str
     dims: tuple[str, ...]
     long_name: str
     units: str = "1"
     dtype: str = "float32"
-    fill: Any = float("nan")
+    fill: Any = math.nan
     attrs: dict[str, Any] = field(default_factory=dict)
+    low: float = 0.0
+    high: float = math.inf
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.dtype.startswith("int")
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether some of its values may be NaN: not of labels, nor where something else stands for what is missing."""
+        return not self.is_whole and self.dims != (self.name,)
 
     def over(self, further: Sequence[str]) -> tuple[str, ...]:
         """Its dimensions in a study with further factors."""
@@ -55,9 +69,9 @@ class Variable:
 
 CURVES = (
     Variable("train_loss", CURVE_DIMS, "training cross-entropy, running mean over the epoch in training mode", "nat"),
-    Variable("train_accuracy", CURVE_DIMS, "training accuracy, running mean over the epoch in training mode"),
+    Variable("train_accuracy", CURVE_DIMS, "training accuracy, running mean over the epoch in training mode", high=1),
     Variable("test_loss", CURVE_DIMS, "test cross-entropy at the epoch's end, evaluation mode", "nat"),
-    Variable("test_accuracy", CURVE_DIMS, "test accuracy at the epoch's end, evaluation mode"),
+    Variable("test_accuracy", CURVE_DIMS, "test accuracy at the epoch's end, evaluation mode", high=1),
     Variable("grad_norm", CURVE_DIMS, "Euclidean norm of the gradient of all parameters at the epoch's last batch"),
     Variable(
         "weight_norm", CURVE_DIMS, "Euclidean norm of all weights (no biases, no affine terms) at the epoch's end"
@@ -66,7 +80,7 @@ CURVES = (
 
 VALIDATION_CURVES = (
     Variable("validation_loss", CURVE_DIMS, "validation cross-entropy at the epoch's end, evaluation mode", "nat"),
-    Variable("validation_accuracy", CURVE_DIMS, "validation accuracy at the epoch's end, evaluation mode"),
+    Variable("validation_accuracy", CURVE_DIMS, "validation accuracy at the epoch's end, evaluation mode", high=1),
 )
 
 STATUS = Variable(
@@ -76,6 +90,7 @@ STATUS = Variable(
     dtype="int8",
     fill=int(Status.PENDING),
     attrs={"flag_values": [int(status) for status in Status], "flag_meanings": STATUS_MEANINGS},
+    high=max(Status),
 )
 
 PER_RUN = (
@@ -86,31 +101,78 @@ PER_RUN = (
         "first epoch whose training loss is not finite; -1 where there is none",
         dtype="int32",
         fill=-1,
+        low=-1,
+        high=MOST_EPOCHS,
     ),
-    Variable("train_seconds", RUN_DIMS, "the run's share of its ensemble's training and evaluation time", "s"),
+    Variable(
+        "train_seconds",
+        RUN_DIMS,
+        "the run's share of its ensemble's training and evaluation time",
+        "s",
+        low=1e-12,
+        high=MOST_SECONDS,
+    ),
 )
 
 PER_ARM = (
-    Variable("n_parameters", ARM_DIMS, "trainable parameters", dtype="int64", fill=0),
+    Variable("n_parameters", ARM_DIMS, "trainable parameters", dtype="int64", fill=0, high=1e15),
     Variable(
-        "epoch_seconds_alone", ARM_DIMS, "training time per epoch of the plain model alone, one thread on a CPU", "s"
+        "epoch_seconds_alone", ARM_DIMS, "training time per epoch of the plain model alone, one thread on a CPU", "s",
+        low=1e-12, high=MOST_SECONDS,
     ),
-)
+)  # fmt: skip
 
 COORDS = (
     Variable("model", ("model",), "model", dtype="str"),
     Variable("norm", ("norm",), "normalization layer", dtype="str"),
     Variable("init", ("init",), "weight initialization", dtype="str"),
     Variable("optimizer", ("optimizer",), "optimizer", dtype="str"),
-    Variable("lr", ("lr",), "learning rate", dtype="float64"),
-    Variable("batch_size", ("batch_size",), "samples a step", dtype="int64"),
-    Variable("weight_decay", ("weight_decay",), "weight decay", dtype="float64"),
-    Variable("seed", ("seed",), "random seed, shared by every cell", dtype="int64"),
-    Variable("epoch", ("epoch",), "epochs trained", "epoch", dtype="int32"),
+    Variable("lr", ("lr",), "learning rate", dtype="float64", low=1e-45, high=1e38),
+    Variable("batch_size", ("batch_size",), "samples a step", dtype="int64", low=1, high=1e12),
+    Variable("weight_decay", ("weight_decay",), "weight decay", dtype="float64", high=1e38),
+    Variable("seed", ("seed",), "random seed, shared by every cell", dtype="int64", high=2**62),
+    Variable("epoch", ("epoch",), "epochs trained", "epoch", dtype="int32", low=0, high=MOST_EPOCHS),
     Variable("init_family", ("init",), "initializer without its value", dtype="str"),
-    Variable("init_value", ("init",), "value of the initializer level; NaN where it takes none", dtype="float64"),
+    Variable(
+        "init_value",
+        ("init",),
+        "value of the initializer level; NaN where it takes none",
+        dtype="float64",
+        low=-1e39,
+        high=1e39,
+    ),
     Variable("init_role", ("init",), "role of the level, declared before anything ran: well or poor", dtype="str"),
 )
+
+LAYER = Variable("layer", ("layer",), "weight layer", dtype="str")
+LOOKED = ("gradient_norm", "preactivation_spread")  # of what was looked at in training, what others are measured by
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a dataset that is read again: what kind it is of, and the range of a number."""
+
+    name: str
+    is_text: bool = True
+    is_whole: bool = False
+    low: float = 0.0
+    high: float = 1.0
+
+
+ATTRIBUTES = (
+    *(
+        Attribute(name)
+        for name in (
+            "title", "study_name", "study", "study_hash", "dataset", "amendments", "reference", "created", "device",
+            "kernel", "machine", "instructions", "versions", "environment", "git_commit", "content_sha256",
+        )
+    ),
+    Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
+    Attribute("target_accuracy", is_text=False),
+    Attribute("alpha", is_text=False),
+    Attribute("equivalence_epochs", is_text=False, high=MOST_EPOCHS),
+    Attribute("equivalence_accuracy", is_text=False),
+)  # fmt: skip
 
 
 def curves(validation: bool) -> tuple[Variable, ...]:

@@ -16,7 +16,10 @@ def seal(content: dict[str, Any]) -> str:
 
 def unseal(text: str | bytes) -> dict[str, Any]:
     """What :func:`seal` was given; ValueError if that is not what `text` holds."""
-    content = json.loads(text)
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(content, dict):
         raise ValueError("it is not an object")
     if content.pop(KEY, None) != _checksum(content):

@@ -5,14 +5,14 @@ A study folder holds::
     study.toml       the study as resolved
     plan.json        which runs train together, and on what kind of device
     ensembles/       one netCDF file each, written once
-    manifest.jsonl   a line per file with its SHA-256; the last line of a file counts
+    manifest.jsonl   a line per file with its SHA-256; the last line of an ensemble counts
     arms.json        facts of each model and norm: parameters, time alone
     running.json     what is in training now, if a process holds the lock
     curves.nc        everything, rebuilt from the ensembles
 
 A file's line is written before the file is renamed into place. So a file that is there is always known, and a line
-without its file means only that an ensemble is still to be trained. A process killed between the two leaves the line of
-a dataset beside the one before it, until the next run writes both again.
+without its file means only that an ensemble is still to be trained. Once a dataset is in its place another line says
+so: from then on no earlier one is taken for it. A process killed before that leaves either the old or the new one.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, manifest, provenance, registry, schema, sealed
-from bnstudy.errors import InputError, LockedError
+from bnstudy import files, layout, locking, manifest, provenance, registry, schema, sealed
+from bnstudy.errors import InputError
 from bnstudy.manifest import DATASET, DIAGNOSTICS
 from bnstudy.plan import Ensemble, make_plan
 from bnstudy.schema import Status
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from bnstudy.training import Curves
 
 Arm = tuple[str, str]  # model, norm
-PATIENCE = 0.5  # seconds to try for the lock
 
 
 @dataclass(frozen=True)
@@ -68,23 +66,28 @@ class Store:
         folder = Path(folder)
         # Looked at first: another process may be making the study, and a study's plan is there before the rest.
         files.check_folder(folder)
+        manifest.refuse_strange_files(folder)
         strange = folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())
         if (folder / "plan.json").exists():
             store = cls.open(folder)
             if changes := store.study.differences(study):
-                listed = "; ".join(
-                    f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in changes.items()
-                )
-                raise InputError(f"{folder} holds another study ({listed}); choose another folder with --out", "out")
+                raise store._is_another(study, changes)
             return store
         if strange:
             raise InputError(f"{folder} is not empty and holds no study; choose another folder with --out", "out")
         return None
 
     @classmethod
-    def create(cls, folder: str | Path, study: Study, device: str, plan: Sequence[Ensemble] | None = None) -> Store:
+    def create(
+        cls,
+        folder: str | Path,
+        study: Study,
+        device: str,
+        plan: Sequence[Ensemble] | None = None,
+        amendments: Sequence[dict[str, Any]] = (),
+    ) -> Store:
         """Make a study folder that holds a plan (by default the device's); InputError if it cannot be made."""
-        store = cls(Path(folder), study, device, tuple(plan or make_plan(study, device)))
+        store = cls(Path(folder), study, device, tuple(plan or make_plan(study, device)), tuple(amendments))
         files.write_text(store.folder / "study.toml", study.to_toml())
         # Last: a folder without its plan is one that was never made.
         files.write_text(store.folder / "plan.json", store._plan_text())
@@ -97,29 +100,38 @@ class Store:
         manifest.refuse_strange_files(folder)
         if not (folder / "plan.json").is_file():
             raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
+        while True:
+            store, text = cls._planned(folder)
+            # A process killed while it amended the study leaves the text of the one before.
+            before = [amendment["study_hash"] for amendment in store.amendments]
+            if Study.load(folder / "study.toml").digest in (store.study.digest, *before[-1:]):
+                return store
+            # Unless it is being amended right now: then the plan is another one by now.
+            if (folder / "plan.json").read_bytes() == text:
+                raise InputError(
+                    f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder"
+                )
+
+    @classmethod
+    def _planned(cls, folder: Path) -> tuple[Store, bytes]:
+        """The store as its plan tells it, and the plan's text; InputError if that is not one."""
         try:
-            plan = sealed.unseal((folder / "plan.json").read_bytes())
-            device, digest, planned = str(plan["device"]), plan["study_hash"], plan["study"]
-            amendments = tuple(plan["amendments"])
-            before = [amendment["study_hash"] for amendment in amendments]
-            study = Study.make(planned)
-            if study.digest != digest:
+            text = (folder / "plan.json").read_bytes()
+            plan = sealed.unseal(text)
+            study = Study.make(plan["study"])
+            if study.digest != plan["study_hash"]:
                 raise ValueError("its study is not the one of its hash")
+            positions = plan["ensembles"]
+            if sorted(position for some in positions for position in some) != list(range(study.n_runs)):
+                raise ValueError("its ensembles are not the runs of its study")
             runs = list(study.runs())
-            ensembles = tuple(
-                Ensemble(i, tuple(runs[position] for position in positions))
-                for i, positions in enumerate(plan["ensembles"])
-            )
-        except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+            ensembles = (Ensemble(i, tuple(runs[position] for position in some)) for i, some in enumerate(positions))
+            amendments = tuple(map(_amendment, plan["amendments"]))
+            return cls(folder, study, str(plan["device"]), tuple(ensembles), amendments), text
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise InputError(
                 f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
             ) from None
-        # A process killed while it amended the study leaves the text of the one before.
-        if Study.load(folder / "study.toml").digest not in (digest, *before[-1:]):
-            raise InputError(
-                f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder"
-            )
-        return cls(folder, study, device, ensembles, amendments)
 
     def amend(self, study: Study, plan: Sequence[Ensemble]) -> Store:
         """Replace the study by a larger one whose plan goes on from this one's, and record what changed.
@@ -132,6 +144,34 @@ class Store:
         files.write_text(self.folder / "plan.json", store._plan_text())
         files.write_text(self.folder / "study.toml", study.to_toml())
         return store
+
+    def record(self, amendments: Sequence[dict[str, Any]]) -> Store:
+        """Put a longer record of how the same study came about in place of this one; only under the lock.
+
+        Ensembles go by the names that follow from it.
+        """
+        store = replace(self, amendments=tuple(amendments))
+        entries, pending = self.manifest(), {ensemble.index for ensemble in self.pending()}
+        stored = [ensemble for ensemble in self.plan if ensemble.index not in pending]
+        renamed = [ensemble for ensemble in stored if store.name(ensemble) != self.name(ensemble)]
+        for ensemble in renamed:
+            store.adopt(ensemble, self.path(ensemble), entries[self.name(ensemble)])
+        files.write_text(self.folder / "plan.json", store._plan_text())
+        for ensemble in renamed:
+            self.path(ensemble).unlink(missing_ok=True)
+        return store
+
+    def _is_another(self, study: Study, changes: Mapping[str, tuple[Any, Any]]) -> InputError:
+        """Why this folder is no place for `study`."""
+        listed = "; ".join(
+            f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in changes.items()
+        )
+        origin, advice = "", "choose another folder with --out"
+        if study.digest in [amendment["study_hash"] for amendment in self.amendments]:
+            origin = ", to which this one was extended"
+            again = f"bnstudy run {self.folder / 'study.toml'} --out {self.folder}"
+            advice = f"`{again}` goes on with that one, or {advice}"
+        return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
     def _plan_text(self) -> str:
         index = {run: i for i, run in enumerate(self.study.runs())}
@@ -146,44 +186,23 @@ class Store:
         )
 
     @contextmanager
-    def locked(self, wait: bool = False) -> Iterator[None]:
-        """Hold the study's lock; LockedError if another process does, unless we `wait` for it.
-
-        The kernel frees it when its holder dies.
-        """
-        lock = filelock.FileLock(self.folder / "lock")
-        try:
-            # `status` holds it for an instant, which should not turn a run away.
-            lock.acquire(timeout=-1 if wait else PATIENCE)
-        except filelock.Timeout:
-            raise LockedError(
-                f"{self.folder} is being worked on by another process; add --wait to run after it, or stop it"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: cannot be locked: {(error.strerror or str(error)).lower()}", "out"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def locked(self, wait: bool = False) -> Iterator[Store]:
+        """Hold the study's lock, and have the store as it is then; see :func:`bnstudy.locking.hold`."""
+        with locking.hold(self.folder, wait):
+            yield Store.open(self.folder)
 
     def is_locked(self) -> bool:
         """Whether a process is working on the study now."""
-        lock = filelock.FileLock(self.folder / "lock")
-        try:
-            with lock.acquire(timeout=0):
-                return False
-        except filelock.Timeout:
-            return True
-        except OSError:  # a folder that cannot be written is nobody's work place
-            return False
+        return locking.is_held(self.folder)
 
     def clean(self) -> None:
         """Mend what a killed process left half-done; only under the lock."""
+        own = tuple(f".{name}." for name in manifest.OWN_FILES)
         for path in [*self.folder.iterdir(), *self.folder.glob("ensembles/.*")]:
-            if files.is_temporary(path):
-                path.unlink(missing_ok=True)
+            # The lock's holder alone writes what is the study's own; a page may be in somebody else's hands.
+            is_own = path.parent != self.folder or path.name.startswith(own)
+            if files.is_temporary(path) and (is_own or files.is_left(path)):
+                files.remove(path)
         if Study.load(self.folder / "study.toml") != self.study:  # killed while it amended the study
             files.write_text(self.folder / "study.toml", self.study.to_toml())
 
@@ -208,8 +227,8 @@ class Store:
         return [self.folder / "ensembles" / f"{name}.nc" for name in names]
 
     def manifest(self) -> dict[str, dict[str, Any]]:
-        """The last line of every file, by the ensemble's name or the dataset's."""
-        return {entry.get("ensemble") or entry["file"]: entry for entry in manifest.lines(self.folder)}
+        """The last line of every ensemble, by its name."""
+        return {entry["ensemble"]: entry for entry in manifest.lines(self.folder) if "ensemble" in entry}
 
     def pending(self) -> list[Ensemble]:
         """Ensembles that have no curves yet, failed ones among them."""
@@ -227,15 +246,20 @@ class Store:
         for earlier in self.superseded(ensemble):
             earlier.unlink(missing_ok=True)
 
-    def adopt(self, source: Path, entry: Mapping[str, Any]) -> None:
-        """Copy an ensemble's file from another folder of this study, with its line of that folder's manifest."""
+    def adopt(self, ensemble: Ensemble, source: Path, entry: Mapping[str, Any]) -> None:
+        """Copy an ensemble's file from another store of this study, with its line of that store's manifest.
+
+        It goes by the name it has here: a study that was extended and one that was not call the same runs otherwise.
+        """
+        if not _is_plain(source):
+            raise InputError(f"{source}: not there any more; try again when no process is at work on that folder")
 
         def copy(temporary: Path) -> None:
             shutil.copyfile(source, temporary)
             if files.sha256(temporary) != entry["sha256"]:
                 raise InputError(f"{source}: damaged (its checksum is not the manifest's); run that shard again")
 
-        self._publish(self.folder / "ensembles" / source.name, dict(entry), copy)
+        self._publish(self.path(ensemble), {**entry, "ensemble": self.name(ensemble)}, copy)
 
     def computed_by(self) -> list[dict[str, str]]:
         """What computed the ensembles that are stored: each different answer once."""
@@ -245,8 +269,7 @@ class Store:
 
     def mark_failed(self, ensemble: Ensemble, reason: str) -> None:
         """Record that an ensemble could not be trained; the next run tries again."""
-        entry = {"ensemble": self.name(ensemble), "failed": reason[:500], "runs": len(ensemble.runs)}
-        files.append_line(self.folder / "manifest.jsonl", sealed.seal(entry))
+        self._add_line({"ensemble": self.name(ensemble), "failed": reason[:500], "runs": len(ensemble.runs)})
 
     def note_running(self, ensembles: Sequence[Ensemble]) -> None:
         """Say which ensembles are in training now, for :meth:`running`; the holder of the lock does."""
@@ -306,26 +329,27 @@ class Store:
         dataset = self.dataset()
         about = dict(dataset.attrs)
         dataset.attrs[layout.FINGERPRINT] = layout.fingerprint(dataset)
-        self._publish(path, {"file": DATASET}, lambda temporary: layout.write_netcdf(dataset, temporary))
+        self._publish_dataset(path, dataset)
         if self.study.diagnostics or self.study.mechanism:
-            looked = self.diagnostics(about)
-            self._publish(
-                self.folder / DIAGNOSTICS,
-                {"file": DIAGNOSTICS},
-                lambda temporary: layout.write_netcdf(looked, temporary),
-            )
+            self._publish_dataset(self.folder / DIAGNOSTICS, self.diagnostics(about))
         return path
 
-    def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> None:
-        """Write a file aside, put its checksum into the manifest, then put the file into place."""
+    def _publish_dataset(self, path: Path, dataset: xr.Dataset) -> None:
+        digest = self._publish(path, {"file": path.name}, lambda temporary: layout.write_netcdf(dataset, temporary))
+        self._add_line({"file": path.name, "placed": digest})
+
+    def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> str:
+        """Write a file aside, put its checksum into the manifest, then put the file into place; the checksum."""
         staged = files.stage(path, write)
         try:
-            line = {**entry, "sha256": files.sha256(staged)}
-            files.append_line(self.folder / "manifest.jsonl", sealed.seal(line))
+            self._add_line({**entry, "sha256": files.sha256(staged)})
         except BaseException:
             staged.unlink(missing_ok=True)
             raise
-        files.publish(staged, path)
+        return files.publish(staged, path)
+
+    def _add_line(self, entry: dict[str, Any]) -> None:
+        files.append_line(self.folder / "manifest.jsonl", sealed.seal(entry))
 
     def dataset(self) -> xr.Dataset:
         """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
@@ -395,6 +419,19 @@ class Store:
 def _is_plain(path: Path) -> bool:
     """Whether a file is there; a link or pipe in its place is replaced."""
     return path.is_file() and not path.is_symlink()
+
+
+def _amendment(said: Any) -> dict[str, Any]:
+    """An amendment as a plan holds it; ValueError if it is not one."""
+    if not isinstance(said, dict) or not isinstance(said.get("changes"), dict):
+        raise ValueError("one of its amendments is none")
+    pairs = said["changes"].values()
+    told = all(isinstance(said.get(key), str) for key in ("at", "study_hash"))
+    if not told or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise ValueError("one of its amendments does not say what changed")
+    if not isinstance(said["changes"].get("epochs", [0])[0], int):
+        raise ValueError("one of its amendments has no number of epochs")
+    return said
 
 
 def _is_ours(path: Path) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bnstudy import registry
 from bnstudy.errors import InputError
@@ -33,12 +33,16 @@ from bnstudy.values import (
     Seeds,
     Sizes,
     as_list,
+    below_one,
     distinct,
+    effective,
     number,
+    representable,
 )  # fmt: skip
 
 Role = Literal["well", "poor"]
 MAX_FILE = 1_000_000  # bytes
+UNNAMED = "study"
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +74,7 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "study"
+    name: str = UNNAMED
     title: str = ""
     question: str = ""
     predictions: tuple[str, ...] = ()
@@ -92,18 +96,18 @@ class Study(BaseModel):
     kernel_size: Annotated[Count, Field(ge=1, le=99)] = 3
     activation: str = "relu"
     init_scope: Literal["all", "hidden"] = "all"
-    norm_eps: Annotated[Number, Field(gt=0, le=1)] = 1e-5
-    norm_momentum: Annotated[Number, Field(gt=0, le=1)] = 0.1
+    norm_eps: Annotated[Number, Field(gt=0, le=1), AfterValidator(representable)] = 1e-5
+    norm_momentum: Annotated[Number, Field(gt=0, le=1), AfterValidator(effective)] = 0.1
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = 50
     batch_size: Sizes = (100,)
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    momentum: Annotated[Number, Field(ge=0, lt=1), AfterValidator(below_one), AfterValidator(effective)] = 0.9
     weight_decay: Decays = (0.0,)
 
     diagnostics: Flag = False
     mechanism: Flag = False
 
-    target_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.98
+    target_accuracy: Annotated[Number, Field(gt=0, lt=1), AfterValidator(below_one)] = 0.98
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     equivalence_epochs: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 2.0
     equivalence_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.002
@@ -143,6 +147,8 @@ class Study(BaseModel):
         if wrong := [scale for scale in scales if not (math.isfinite(scale) and scale > 0)]:
             raise InputError(f"must be finite numbers above 0, not {wrong[0]:g}", "scales")
         levels = [f"scaled-normal:{scale:g}" for scale in scales]
+        for level in levels:
+            _level_of(level, "scales")  # what is wrong is said of the key that was written
         try:
             distinct(tuple(levels))
             inits = as_list(values["inits"]) if "inits" in values else []

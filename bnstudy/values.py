@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bnstudy import registry
+from bnstudy.registry import LARGEST, SMALLEST
 
 MAX_RUNS = 1_000_000
 MAX_SEED = 2**62
+# In single precision, in which networks are trained, what is smaller changes no weight and no average.
+LEAST_EFFECT = 1e-20
+BELOW_ONE = 0.9999999  # the largest number below 1 there, rounded
 
 
 def number(value: Any) -> Any:
@@ -71,17 +75,43 @@ def seeds(value: Any) -> Any:
     return items(value)
 
 
+def effective(value: float) -> float:
+    """A number by which weights or averages change, if it does that in single precision; ValueError if not."""
+    if 0 < value < LEAST_EFFECT:
+        raise ValueError(f"must be {LEAST_EFFECT:g} or more, not {value:g}, which in single precision changes nothing")
+    if value > LARGEST:
+        raise ValueError(f"must be {LARGEST:g} or less, not {value:g}, which is infinite in single precision")
+    return value
+
+
+def representable(value: float) -> float:
+    """A number above 0, if it is that in single precision too; ValueError if not."""
+    if value < SMALLEST:
+        raise ValueError(f"must be {SMALLEST:g} or more, not {value:g}, which is 0 in single precision")
+    return value
+
+
+def below_one(value: float) -> float:
+    """A number below 1, if it is that in single precision too; ValueError if not."""
+    if value > BELOW_ONE:
+        raise ValueError(f"must be {BELOW_ONE} or less, not {value!r}, which is 1 in single precision")
+    return value
+
+
 Count = Annotated[int, BeforeValidator(number)]
 Number = Annotated[float, BeforeValidator(number)]
 Names = Annotated[tuple[str, ...], BeforeValidator(items)]
 Flag = Annotated[bool, BeforeValidator(flag)]
 Counts = Annotated[tuple[Annotated[Count, Field(ge=1, le=100_000)], ...], BeforeValidator(widths)]
 Rates = Annotated[
-    tuple[Annotated[Number, Field(gt=0, allow_inf_nan=False)], ...],
+    tuple[Annotated[Number, Field(gt=0, allow_inf_nan=False), AfterValidator(effective)], ...],
     BeforeValidator(items),
 ]
 Sizes = Annotated[tuple[Annotated[Count, Field(ge=2)], ...], BeforeValidator(items)]
-Decays = Annotated[tuple[Annotated[Number, Field(ge=0, allow_inf_nan=False)], ...], BeforeValidator(items)]
+Decays = Annotated[
+    tuple[Annotated[Number, Field(ge=0, allow_inf_nan=False), AfterValidator(effective)], ...],
+    BeforeValidator(items),
+]
 Seeds = Annotated[
     tuple[Annotated[Count, Field(ge=0, le=MAX_SEED)], ...],
     BeforeValidator(seeds),

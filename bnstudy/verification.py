@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnstudy import files
-from bnstudy.manifest import DATASET, DIAGNOSTICS, OWN_FILES, PAGE, dataset_digests
+from bnstudy.manifest import DATASET, DIAGNOSTICS, OWN_FILES, PAGE, dataset_digests, is_current
 from bnstudy.store import Store
 
 
@@ -33,14 +33,23 @@ class Finding:
 def verify(folder: str | Path) -> list[Finding]:
     """Every damaged, missing or foreign file of a study folder; no file is opened but to add up its bytes.
 
+    What is amiss is looked at once more: a process at work on the study writes a file and its line one by one.
+
     Raises
     ------
     InputError
         The folder holds no study, or its study or plan cannot be read.
     """
-    store = Store.open(folder)
+    found = _look(Store.open(folder))
+    if found:
+        again = _look(Store.open(folder))
+        found = [finding for finding in found if finding in again]
+    return sorted(found, key=lambda finding: str(finding.path))
+
+
+def _look(store: Store) -> list[Finding]:
     found = [*_ensembles(store), *_dataset(store, DATASET), *_dataset(store, DIAGNOSTICS)]
-    return sorted([*found, *_foreign(store)], key=lambda finding: str(finding.path))
+    return [*found, *_foreign(store)]
 
 
 def _ensembles(store: Store) -> Iterator[Finding]:
@@ -61,8 +70,7 @@ def _ensembles(store: Store) -> Iterator[Finding]:
 def _dataset(store: Store, name: str) -> Iterator[Finding]:
     path, digests = store.folder / name, dataset_digests(store.folder, name)
     if path.is_file():
-        # A process killed just before the newest was put into place leaves the one before it, which is whole.
-        if files.sha256(path) not in digests:
+        if not is_current(path):
             kind = "damaged" if digests else "foreign"
             yield Finding(path, kind, "run the study again, which rebuilds it from the ensembles")
     elif digests:

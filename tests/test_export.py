@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from bnstudy import export
+from bnstudy import export, files
 from bnstudy.analysis import responses
 from bnstudy.errors import InputError
 from bnstudy.schema import CURVE_DIMS, CURVES, RUN_DIMS
@@ -67,6 +70,76 @@ def test_event_files_hold_every_observed_run(source, tmp_path):
     died = EventAccumulator(str(folder / "mlp" / "none" / "default" / "lr-0.1" / "seed-0")).Reload()
     assert [event.step for event in died.Scalars("accuracy/test")] == [1, 2]  # it diverged in the third epoch
     assert export.export(path, "tensorboard", tmp_path / "out") == [folder]  # replaces what it wrote before
+
+
+@pytest.mark.parametrize("form", ["csv", "tensorboard"])
+def test_what_a_killed_export_left_goes_with_the_next(source, tmp_path, form):
+    dies = (
+        "import os, signal, sys\n"
+        "from bnstudy import export, files\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"export.{'_write_scalars' if form == 'tensorboard' else 'files.publish'} = die\n"
+        "export.export(*sys.argv[1:])\n"
+    )
+    (tmp_path / "out").mkdir()
+    if form == "tensorboard":
+        files.temporary(tmp_path / "out" / "made-up-tensorboard").mkdir()  # and so another process would have left it
+        (left,) = (tmp_path / "out").iterdir()
+        left.rename(left.with_name(left.name.replace(f".{os.getpid()}.", f".{2**22 + 1}.")))
+    else:
+        subprocess.run([sys.executable, "-c", dies, str(source[0]), form, str(tmp_path / "out")], check=False)
+    assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["."]
+    written = export.export(source[0], form, tmp_path / "out")
+    assert sorted((tmp_path / "out").iterdir()) == sorted(written)
+
+
+def test_events_stand_at_the_epochs_of_the_dataset(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    dataset = make_dataset(models=["mlp"], inits=["default"], seeds=1, epochs=3).assign_coords(epoch=[10, 20, 30])
+    dataset.to_netcdf(tmp_path / "sparse.nc")
+    (folder,) = export.export(tmp_path / "sparse.nc", "tensorboard", tmp_path)
+    one = EventAccumulator(str(folder / "mlp" / "none" / "default" / "seed-0")).Reload()
+    assert [event.step for event in one.Scalars("accuracy/test")] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("name", ["", "study"])
+def test_a_study_without_a_name_goes_by_its_folder(tmp_path, monkeypatch, name):
+    dataset = make_dataset(models=["mlp"], inits=["default"], seeds=1).assign_attrs(study_name=name)
+    monkeypatch.setattr(export, "open_results", lambda source: dataset)
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "second")
+    for source, called in ((tmp_path / "first", "first"), (".", "second"), ("curves.nc", "second"),
+                           ("../first/curves.nc", "first"), ("../mine.nc", "mine")):  # fmt: skip
+        assert [path.name for path in export.export(source, "csv", tmp_path / "out")] == [
+            f"{called}-curves.csv", f"{called}-runs.csv"
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "tensorboard"])
+@pytest.mark.parametrize("named", [True, False])
+def test_other_results_of_one_name_are_not_replaced(tmp_path, monkeypatch, form, named):
+    """But those of the same study are, where it has grown too."""
+    sources = {}
+    monkeypatch.setattr(export, "open_results", lambda source: sources[source])
+    first = make_dataset(models=["mlp"], inits=["default"], seeds=2, pending=1)
+    first = first if named else first.drop_attrs(deep=False)
+    other = first.assign(test_accuracy=first.test_accuracy / 2)
+    if named:
+        other.attrs["study_hash"] = "cd" * 32
+    sources |= {tmp_path / "a" / "made-up.nc": first, tmp_path / "b" / "made-up.nc": other}
+    written = export.export(tmp_path / "a" / "made-up.nc", form, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="holds other results; choose another folder with --out"):
+        export.export(tmp_path / "b" / "made-up.nc", form, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert export.export(tmp_path / "a" / "made-up.nc", form, tmp_path) == written
+    if named:
+        grown = make_dataset(models=["mlp"], inits=["default"], seeds=3)
+        grown.attrs |= {"study_hash": "ef" * 32, "amendments": json.dumps([{"study_hash": first.attrs["study_hash"]}])}
+        sources[tmp_path / "a" / "made-up.nc"] = grown
+        assert export.export(tmp_path / "a" / "made-up.nc", form, tmp_path) == written
 
 
 def test_event_files_stay_in_their_folder(tmp_path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import files
+from bnstudy import execution, files, locking
 from bnstudy.errors import InputError
 from bnstudy.execution import run
 from bnstudy.extension import extend, extended
@@ -126,6 +127,83 @@ def test_killed_while_it_is_amended_a_study_is_the_old_or_the_new_one(tmp_path, 
     assert extend(tmp_path / "s", larger).study == larger
     assert Study.load(tmp_path / "s" / "study.toml") == larger
     assert run(larger, tmp_path / "s").sizes["seed"] == 3
+
+
+def meanwhile(monkeypatch, module, act):
+    """Let `act` happen after everything was looked at and before the lock is held."""
+    real = module.hold
+
+    @contextmanager
+    def late(folder, wait=False):
+        monkeypatch.setattr(module, "hold", real)
+        act()
+        with real(folder, wait):
+            yield
+
+    monkeypatch.setattr(module, "hold", late)
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_that_waited_while_the_study_was_extended_says_so_and_writes_nothing(tmp_path, monkeypatch):
+    run(STUDY, tmp_path / "s")
+    larger = extended(STUDY, {"epochs": "3"})
+    seen = {}
+
+    def extend_and_run():
+        run(extend(tmp_path / "s", larger).study, tmp_path / "s")
+        seen.update(contents(tmp_path / "s"))
+
+    meanwhile(monkeypatch, execution, extend_and_run)
+    with pytest.raises(InputError, match=r"was extended \(epochs: 3 there, 2 asked\); `bnstudy run .* --out .*s`"):
+        run(STUDY, tmp_path / "s", wait=True)
+    assert contents(tmp_path / "s") == seen
+    assert run(larger, tmp_path / "s").sizes["epoch"] == 3
+
+
+def test_a_run_whose_folder_another_one_made_and_extended_meanwhile_makes_nothing(tmp_path, monkeypatch):
+    larger = extended(STUDY, {"seeds": "3"})
+
+    def other():
+        Store.create(tmp_path / "s", STUDY, "cpu")
+        extend(tmp_path / "s", larger)
+
+    meanwhile(monkeypatch, execution, other)
+    with pytest.raises(InputError, match="to which this one was extended"):
+        run(STUDY, tmp_path / "s")
+    assert Store.open(tmp_path / "s").study == larger
+
+
+def test_a_study_that_lost_a_file_while_a_run_waited_is_whole_afterwards(tmp_path, monkeypatch):
+    run(STUDY, tmp_path / "s")
+    store = Store.open(tmp_path / "s")
+    meanwhile(monkeypatch, execution, store.path(store.plan[0]).unlink)
+    assert (run(STUDY, tmp_path / "s").status == Status.DONE).all()
+
+
+def test_two_extensions_at_once_lose_nothing(tmp_path, monkeypatch):
+    Store.create(tmp_path / "s", STUDY, "cpu")
+    other = extended(STUDY, {"seeds": "3"})
+    meanwhile(monkeypatch, locking, lambda: extend(tmp_path / "s", other))
+    with pytest.raises(InputError, match="other than by more of it"):
+        extend(tmp_path / "s", extended(STUDY, {"inits": "xavier"}))
+    assert Store.open(tmp_path / "s").study == other
+    assert Study.load(tmp_path / "s" / "study.toml") == other
+
+
+def test_a_study_without_a_reference_gets_the_first_level_that_is_well(tmp_path):
+    poor = Study.make({**SETTINGS, "inits": "zero,scaled-normal:100"})
+    assert poor.reference == ""
+    Store.create(tmp_path / "s", poor, "cpu")
+    larger = extended(poor, {"inits": "constant:1,default,xavier"})
+    store = extend(tmp_path / "s", larger)
+    assert store.study.reference == "default"
+    assert store.amendments[0]["changes"]["reference"] == ["", "default"]
+    with pytest.raises(InputError, match="other than by more") as refused:
+        extend(tmp_path / "s", Study.make({**larger.model_dump(), "seeds": 3, "reference": "xavier"}))
+    assert refused.value.key == "reference"
 
 
 def test_another_study_is_no_extension(tmp_path):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 import xarray as xr
-from bnstudy import sealed
-from bnstudy.errors import InputError
+from bnstudy import merging, sealed
+from bnstudy.cli import main
+from bnstudy.errors import InputError, LockedError
 from bnstudy.execution import default_folder, run
+from bnstudy.extension import extend, extended
+from bnstudy.locking import hold
 from bnstudy.merging import merge
 from bnstudy.plan import Shard, make_plan
 from bnstudy.reading import open_results
@@ -138,6 +145,102 @@ def test_failed_ensembles_stay_failed(copies):
     store.path(held).unlink()
     store.mark_failed(held, "ValueError: no")
     assert merge([folder / "1", folder / "2"], folder / "merged").counts()["failed"] == len(held.runs)
+
+
+def extend_and_run(folder, changes, shard=None):
+    larger = extended(Store.open(folder).study, changes)
+    extend(folder, larger)
+    return run(larger, folder, shard=shard)
+
+
+@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"seeds": "12"}])
+def test_shards_that_were_extended_are_the_extended_study(copies, changes):
+    folder, _ = copies
+    wanted = extend_and_run(folder / "whole", changes)
+    for index in (1, 2, 3):
+        extend_and_run(folder / str(index), changes, Shard(index, 3))
+    merged = merge([folder / "3", folder / "1", folder / "2"], folder / "merged")
+    assert merged.pending() == []
+    assert merged.amendments == Store.open(folder / "3").amendments
+    assert verify(merged.folder) == []
+    found = open_results(merged.folder)
+    assert numbers(found).identical(numbers(wanted).assign_attrs(found.attrs))
+    (amendment,) = json.loads(found.attrs["amendments"])
+    assert set(amendment["changes"]) == set(changes)
+    assert Store.open(merged.folder).study == Store.open(folder / "1").study
+
+
+@pytest.mark.parametrize("order", ["12", "21"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_extended_source_and_a_fresh_one_merge_with_what_was_recorded(copies, order, at_once):
+    folder, _ = copies
+    larger = extended(STUDY, {"epochs": "3"})
+    extend_and_run(folder / "1", {"epochs": "3"}, Shard(1, 3))
+    shutil.rmtree(folder / "2")
+    run(larger, folder / "2", shard=Shard(2, 3))
+    sources = [folder / name for name in order]
+    for some in [sources] if at_once else [sources[:1], sources[1:]]:
+        merged = merge(some, folder / "merged")
+        assert verify(merged.folder) == []
+    assert merged.amendments == Store.open(folder / "1").amendments
+    assert merged.pending() == [e for e in merged.plan if Shard(3, 3).holds(e)]
+    assert run(larger, merged.folder).sizes["epoch"] == 3
+    assert verify(merged.folder) == []
+    assert len(list((merged.folder / "ensembles").iterdir())) == len(merged.plan)
+
+
+def test_sources_extended_in_different_steps_are_refused(copies):
+    folder, _ = copies
+    for changes in ({"epochs": "3"}, {"lr": "0.1"}):
+        extend(folder / "1", extended(Store.open(folder / "1").study, changes))
+    larger = Store.open(folder / "1").study
+    run(extend(folder / "2", larger).study, folder / "2", shard=Shard(2, 3))
+    with pytest.raises(InputError, match=r"different steps \(lr and epochs; epochs, then lr\)"):
+        merge([folder / "1", folder / "2"], folder / "merged")
+    assert not (folder / "merged").exists()
+
+
+def test_merging_nothing_is_no_success(tmp_path, capsys):
+    Store.create(tmp_path / "a", STUDY, "cpu")
+    store = Store.create(tmp_path / "b", STUDY, "cpu")
+    store.mark_failed(store.plan[0], "ValueError: no")
+    with pytest.raises(SystemExit) as ended:
+        main(["merge", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "merged")])
+    assert ended.value.code == 2
+    assert "nothing to merge: no ensemble is finished" in capsys.readouterr().err
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_folder_at_work_is_waited_for_when_asked(copies):
+    folder, _ = copies
+    merge([folder / "1"], folder / "merged")
+    begin = "from bnstudy.cli import main; main()"
+    command = [sys.executable, "-c", begin, "merge", str(folder / "2"), "--out", str(folder / "merged"), "--wait"]
+    with hold(folder / "merged"):
+        with pytest.raises(LockedError):
+            merge([folder / "2"], folder / "merged")
+        waiting = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(2.5)
+    assert waiting.wait(60) == 0
+    assert len(Store.open(folder / "merged").pending()) == sum(Shard(3, 3).holds(e) for e in make_plan(STUDY))
+
+
+def test_a_target_that_was_extended_while_it_was_waited_for_is_left_alone(copies, monkeypatch):
+    folder, _ = copies
+    merge([folder / "1"], folder / "merged")
+    larger = extended(STUDY, {"seeds": "11"})
+
+    @contextmanager
+    def late(out, wait=False):
+        extend(out, larger)
+        with hold(out, wait):
+            yield
+
+    monkeypatch.setattr(merging, "hold", late)
+    with pytest.raises(InputError, match="to which this one was extended"):
+        merge([folder / "2"], folder / "merged", wait=True)
+    assert Store.open(folder / "merged").study == larger
 
 
 def test_shards_have_folders_of_their_own():

@@ -87,7 +87,7 @@ def test_a_file_from_elsewhere_needs_no_fingerprint(tmp_path):
         (lambda d: d.assign_coords(lr=[np.nan]), "lr has labels of the wrong kind"),
         (lambda d: d.isel(epoch=slice(None, None, -1)), "epochs do not rise"),
         (lambda d: d.assign(test_accuracy=d.test_accuracy * 100), "not between 0 and 1"),
-        (lambda d: d.assign(status=d.status + 7), "unknown flags"),
+        (lambda d: d.assign(status=d.status + 7), "status is not between 0 and 3"),
         (lambda d: d.assign(train_loss=d.train_loss.astype(str)), "train_loss is not numbers"),
         (lambda d: d.isel(seed=[]), "seed is empty"),
     ],

@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import files, open_results, schema
+from bnstudy import files, open_results, schema, sealed
 from bnstudy.errors import InputError, LockedError
+from bnstudy.extension import extended, larger_plan
 from bnstudy.schema import Status
 from bnstudy.store import Store
 from bnstudy.study import Study
 from bnstudy.training import Curves
+from bnstudy.verification import verify
 
 STUDY = Study.make({"dataset": "digits", "inits": "zero,default", "scales": "0.01", "seeds": 2, "epochs": 3})
 
@@ -140,6 +142,121 @@ def test_a_damaged_ensemble_is_named(store):
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"{path.name}.*damaged"):
         store.dataset()
+
+
+def test_an_earlier_dataset_put_back_is_not_taken_for_the_current_one(store):
+    fill(store, store.plan[:1])
+    earlier = store.consolidate().read_bytes()
+    fill(store)
+    store.consolidate().write_bytes(earlier)
+    with pytest.raises(InputError, match="an earlier one"):
+        open_results(store.folder)
+    assert [finding.kind for finding in verify(store.folder)] == ["damaged"]
+    store.consolidate()
+    assert verify(store.folder) == []
+
+
+def test_killed_between_its_line_and_its_place_a_dataset_is_the_old_or_the_new_one(store, monkeypatch):
+    fill(store, store.plan[:1])
+    store.consolidate()
+    fill(store)
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    for name, is_new in (("publish", False), ("flush_folder", True)):
+        with monkeypatch.context() as patched:
+            patched.setattr(files, name, dies)
+            with pytest.raises(KeyboardInterrupt):
+                store.consolidate()
+        assert (open_results(store.folder).status != Status.PENDING).all() == is_new
+        assert verify(store.folder) == []
+
+
+def test_a_published_dataset_whose_manifest_tells_of_no_placing_is_read(store):
+    fill(store)
+    store.consolidate()
+    manifest = store.folder / "manifest.jsonl"
+    manifest.write_text("".join(line for line in manifest.read_text().splitlines(True) if "placed" not in line))
+    assert open_results(store.folder).sizes["seed"] == 2
+    assert verify(store.folder) == []
+
+
+def test_a_dataset_replaced_while_it_is_opened_is_no_damage(store, monkeypatch):
+    fill(store, store.plan[:1])
+    store.consolidate()
+    add_up, replaced = files.sha256, []
+
+    def meanwhile(path):
+        if path.name == "curves.nc" and not replaced:
+            replaced.append(path)
+            fill(store)
+            store.consolidate()
+        return add_up(path)
+
+    monkeypatch.setattr(files, "sha256", meanwhile)
+    assert (open_results(store.folder).status != Status.PENDING).all()
+    assert replaced
+
+
+def test_a_study_amended_while_it_is_opened_is_the_new_one(store, monkeypatch):
+    larger = extended(STUDY, {"seeds": "3"})
+    load, amended = Study.load, []
+
+    def meanwhile(path):
+        if not amended:
+            amended.append(store.amend(larger, larger_plan(store.plan, larger, "cpu")))
+        return load(path)
+
+    monkeypatch.setattr(Study, "load", meanwhile)
+    assert Store.open(store.folder) == amended[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("amendments", 5),
+        ("amendments", [{}]),
+        ("amendments", [{"at": "", "study_hash": "", "changes": {"epochs": []}}]),
+        ("amendments", [{"at": "", "study_hash": "", "changes": {"epochs": [[], 1]}}]),
+        ("amendments", [{"at": [], "study_hash": "", "changes": {}}]),
+        ("ensembles", []),
+        ("ensembles", [[0], [0]]),
+        ("ensembles", [["a"]]),
+        ("ensembles", 5),
+        ("study", {**STUDY.model_dump(mode="json"), "seeds": 200_000_000}),
+        ("study", []),
+    ],
+)
+def test_a_plan_of_right_checksum_that_is_none_is_refused(store, key, value):
+    path = store.folder / "plan.json"
+    path.write_text(sealed.seal({**sealed.unseal(path.read_text()), key: value}))
+    with pytest.raises(InputError, match=r"plan\.json: damaged"):
+        Store.open(store.folder)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "manifest.jsonl"])
+def test_nesting_without_end_is_damage(store, name):
+    fill(store)
+    (store.folder / name).write_text("[" * 5000)
+    if name == "plan.json":
+        with pytest.raises(InputError, match="nested too deeply"):
+            Store.open(store.folder)
+    else:
+        assert store.pending() == list(store.plan)
+
+
+@pytest.mark.parametrize(
+    "line", [{"ensemble": []}, {"file": "curves.nc"}, {"ensemble": "e", "sha256": "0"}, {"ensemble": "e", "failed": 1},
+             {}, {"ensemble": "e", "failed": "", "computed": {"device": 1}}]
+)  # fmt: skip
+def test_a_line_of_right_checksum_that_says_nothing_is_passed_over(store, line):
+    fill(store)
+    counts = store.counts()
+    with (store.folder / "manifest.jsonl").open("a") as manifest:
+        manifest.write(sealed.seal(line) + "\n")
+    assert store.counts() == counts
+    assert store.computed_by() == [{"device": "cpu"}]
 
 
 def test_another_study_is_refused_with_the_differences(store):

@@ -201,3 +201,31 @@ def test_equal_widths_may_be_counted(text, widths):
 def test_widths_that_are_none(wrong):
     with pytest.raises(InputError, match="hidden: must be"):
         Study.make({"hidden": wrong})
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "right"),
+    [
+        ("lr", "1e-50", "1e-20"),
+        ("lr", "0.1,1e-21", "0.1,1e-10"),
+        ("lr", "1e39", "1e38"),
+        ("weight_decay", "1e-30", "0"),
+        ("weight_decay", "1e39", "1e-20"),
+        ("norm_eps", "1e-45", "1e-30"),
+        ("norm_momentum", "1e-50", "1"),
+        ("momentum", "1e-300", "0"),
+        ("momentum", "0.9999999999", "0.999999"),
+        ("target_accuracy", "0.9999999999", "0.999999"),
+        ("inits", "scaled-normal:1e-50", "scaled-normal:1e-30"),
+        ("inits", "constant:-1e-60", "constant:0"),
+        ("inits", "constant:1e39", "constant:1e38"),
+        ("scales", "1,1e-50", "1,1e-30"),
+        ("scales", "1e300", "1e30"),
+    ],
+)
+def test_what_single_precision_makes_nothing_or_infinite_is_refused(key, wrong, right):
+    Study.make({"dataset": "digits", key: right})
+    with pytest.raises(InputError) as caught:
+        Study.make({"dataset": "digits", key: wrong})
+    assert caught.value.key == key
+    assert "in single precision" in str(caught.value)

@@ -79,7 +79,7 @@ def study_of(dataset: xr.Dataset) -> dict[str, Any]:
     """The study's own settings, as the dataset holds them; empty where it does not, or they cannot be read."""
     try:
         return tomllib.loads(str(dataset.attrs.get("study", "")))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

@@ -90,9 +90,10 @@ def interval(differences: Array, confidence: float = 0.95) -> tuple[Array, Array
         _, error, freedom = _moments(rows)
         return error * special.stdtrit(freedom, quantile)
 
-    width = _by_row(half, differences, least=2)
-    mean = mean_difference(differences)
-    return mean - width, mean + width
+    with np.errstate(invalid="ignore"):  # an infinite loss has no interval
+        width = _by_row(half, differences, least=2)
+        mean = mean_difference(differences)
+        return mean - width, mean + width
 
 
 def mean_difference(differences: Array) -> Array:

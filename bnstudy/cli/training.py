@@ -16,6 +16,7 @@ from bnstudy.cli.options import (
     Shard,
     StudyFile,
     StudyFolder,
+    Wait,
     study_options,
 )
 from bnstudy.errors import InputError
@@ -80,11 +81,12 @@ def merge(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Study folders, one a shard.")],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the whole study goes.", show_default=False)],
     allow_mixed: AllowMixed = False,
+    wait: Wait = False,
 ) -> None:
     """Join the folders of a study's shards into one; they stay as they are."""
     from bnstudy.merging import merge as merge_studies
 
-    store = merge_studies(folders, out, allow_mixed=allow_mixed)
+    store = merge_studies(folders, out, allow_mixed=allow_mixed, wait=wait)
     counts = store.counts()
     print(f"{store.folder}: {counts['done'] + counts['diverged']} of {store.study.n_runs} runs")
     if left := counts["pending"] + counts["failed"]:

@@ -18,7 +18,7 @@ from bnstudy.errors import InputError
 from bnstudy.figures import style
 from bnstudy.figures.diagnostics import diagnostics_figure
 from bnstudy.figures.theory import growth_figure
-from bnstudy.reading import has_diagnostics, open_diagnostics, open_results
+from bnstudy.reading import has_diagnostics, name_of, open_diagnostics, open_results
 from bnstudy.registry import figures
 
 OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
@@ -92,7 +92,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     sections: dict[str, str] = {}
     for source in sources:
         dataset = open_results(source)
-        name = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in _name(dataset, source)), 60)
+        name = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(dataset, source)), 60)
         while name in sections or name.startswith("."):
             name = name.lstrip(".") + "-again"
         try:
@@ -118,10 +118,6 @@ def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[
             paths = style.save(growth_figure(rows, style.source(found)), folder / "growth")
             drawn.append(Drawn("growth", "Growth a layer, theory beside measurement", GROWN, tuple(paths)))
     return drawn
-
-
-def _name(dataset: xr.Dataset, source: Path) -> str:
-    return str(dataset.attrs.get("study_name") or (source.name if source.is_dir() else source.stem))
 
 
 def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn], only: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -124,7 +123,7 @@ def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
 def source(dataset: xr.Dataset) -> str:
     """What the data are, for a title: the study's title and data set."""
     title = shorten(str(dataset.attrs.get("title", "study")), 70)
-    return f"{title} ({dataset.attrs['dataset']})" if "dataset" in dataset.attrs else title
+    return f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
 
 
 def write_to(figure: Figure, path: Path) -> None:
@@ -138,17 +137,9 @@ def write_to(figure: Figure, path: Path) -> None:
 
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write ``path.svg`` and ``path.png``, each in place only when it is whole; no dates, no versions inside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    for ending in METADATA:
-        target = path.with_name(f"{path.name}.{ending}")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{ending}")
-        try:
-            write(figure, temporary, ending)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        written.append(target)
+    written = [path.with_name(f"{path.name}.{ending}") for ending in METADATA]
+    for target in written:
+        write_to(figure, target)
     return written
 
 
