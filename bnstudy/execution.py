@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-from bnstudy import data, files
+from bnstudy import data, files, spawned
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
@@ -55,8 +55,8 @@ class Trains(Protocol):
     def plan(self, study: Study) -> tuple[Ensemble, ...]:
         """Which runs train together."""
 
-    def attributes(self) -> dict[str, str]:
-        """What computes, as the attributes of what is stored."""
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study, as the attributes of what is stored: its data and plugins included."""
 
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
         """Facts of each arm's plain network."""
@@ -124,6 +124,7 @@ def run(
     StoppedError
         A signal came; what is finished is stored, and the same call resumes.
     """
+    spawned.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
     with files.disk_errors(folder):
         store = Store.find(folder, study)  # first, since a wrong folder is told at once
@@ -178,7 +179,7 @@ def _train(
 ) -> int:
     """Train what is left; returns how many runs failed."""
     todo = _left(store, shard)
-    here = trainer.attributes() if todo else {}
+    here = trainer.attributes(store.study) if todo else {}
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)

@@ -30,7 +30,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, manifest, provenance, registry, schema, sealed
+from bnstudy import files, layout, manifest, plugins, provenance, registry, schema, sealed, spawned
 from bnstudy.errors import InputError, LockedError
 from bnstudy.manifest import DATASET, DIAGNOSTICS
 from bnstudy.plan import Ensemble, make_plan
@@ -102,7 +102,7 @@ class Store:
             device, digest, planned = str(plan["device"]), plan["study_hash"], plan["study"]
             amendments = tuple(plan["amendments"])
             before = [amendment["study_hash"] for amendment in amendments]
-            study = Study.make(planned)
+            study = plugins.study_of(planned, plan["plugins"])
             if study.digest != digest:
                 raise ValueError("its study is not the one of its hash")
             runs = list(study.runs())
@@ -110,6 +110,8 @@ class Store:
                 Ensemble(i, tuple(runs[position] for position in positions))
                 for i, positions in enumerate(plan["ensembles"])
             )
+        except plugins.LackingError as error:
+            raise InputError(f"{folder}: {error}") from None
         except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
             raise InputError(
                 f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
@@ -140,6 +142,7 @@ class Store:
                 "study_hash": self.study.digest,
                 "device": self.device,
                 "amendments": list(self.amendments),
+                "plugins": plugins.needed(self.study),
                 "study": self.study.model_dump(mode="json"),
                 "ensembles": [[index[run] for run in ensemble.runs] for ensemble in self.plan],
             }
@@ -151,6 +154,7 @@ class Store:
 
         The kernel frees it when its holder dies.
         """
+        spawned.leave_if_starting()  # a worker that runs the script again would wait for its own parent
         lock = filelock.FileLock(self.folder / "lock")
         try:
             # `status` holds it for an instant, which should not turn a run away.
