@@ -7,6 +7,7 @@ from typing import Any
 
 from bnstudy import provenance
 
+SAME = {"none": "ieee"}  # a precision that was set and is the usual one
 # What torch chooses by itself on a processor with these instructions.
 CAPABILITIES = {"avx512f": "AVX512", "avx2": "AVX2"}
 
@@ -15,7 +16,7 @@ def switches(device: str) -> str:
     """What in this process makes the sums on `device` other ones than usual, as ``NAME=value`` separated by spaces."""
     found = provenance.switches()
     found.pop("ATEN_CPU_CAPABILITY", None)  # torch read it when it was loaded; what it made of it counts
-    found |= {name: str(value) for name, usual, value in _settings(device) if value != usual}
+    found |= {name: str(value) for name, usual, value in _settings(device) if value not in (usual, SAME.get(usual))}
     return provenance.as_text(found)
 
 

@@ -183,40 +183,35 @@ _named: list[str] = []
 
 
 def _load_installed() -> None:
-    for point, owner in _entry_points():
+    for point in _entry_points():
         module = point.value.partition(":")[0].strip()
         if point.value in _installed:
             continue
         _installed.add(point.value)
         try:
             with _whole_or_nothing():
+                _refuse_strange_name(module)
                 point.load()
         except (Exception, SystemExit) as error:
             _broken[module] = one_line(f"{type(error).__name__}: {error}")
-            warnings.warn(
-                f"the plugin {module} ({owner}) cannot be loaded and is passed over: {_broken[module]}",
-                DataWarning,
-                stacklevel=2,
-            )
+            owner = point.dist.name if point.dist else "an unknown package"
+            text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
+            warnings.warn(text, DataWarning, stacklevel=2)
 
 
 @cache
-def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, str]]:
-    """The installed plugins, each with its distribution; the first distribution of a name counts, as in an import."""
-    seen: set[str] = set()
-    found = []
-    for distribution in importlib.metadata.distributions():
-        try:
-            name = distribution.name
-            points = distribution.entry_points.select(group=PLUGIN_GROUP)
-            if name not in seen:
-                found += [(point, f"of {name}") for point in points]
-            seen.add(name)
-        except Exception as error:  # metadata of somebody else's, damaged
-            if PLUGIN_GROUP in (distribution.read_text("entry_points.txt") or ""):
-                what = f"the plugins of {getattr(distribution, '_path', 'a distribution')}"
-                warnings.warn(f"{what} cannot be listed: {type(error).__name__}: {error}", DataWarning, stacklevel=2)
-    return found
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    try:
+        return tuple(importlib.metadata.entry_points(group=PLUGIN_GROUP))
+    except Exception as error:  # damaged metadata, of any package
+        text = f"installed plugins cannot be listed and are passed over: {type(error).__name__}: {error}"
+        warnings.warn(text, DataWarning, stacklevel=2)
+        return ()
+
+
+def _refuse_strange_name(module: str) -> None:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise InputError(f"must be the name of a module, such as my_module, not {module[:60]!r}", "plugin")
 
 
 @contextmanager
@@ -243,8 +238,7 @@ def load_plugin(name: str) -> None:
     """
     if name in _named:
         return
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise InputError(f"must be the name of a module, such as my_module, not {name[:60]!r}", "plugin")
+    _refuse_strange_name(name)
     len(initializers)  # the installed ones come first
     try:
         with _whole_or_nothing():

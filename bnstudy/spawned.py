@@ -7,7 +7,7 @@ import os
 
 WORKER = "bnstudy-worker"  # the name of a worker process
 NO_GUARD = 87  # its exit code when the script would start the study once more
-ADVICE = 'put the call under `if __name__ == "__main__":`, since worker processes import the script; or use jobs=1'
+ADVICE = 'put the call under `if __name__ == "__main__":`, since worker processes import the script, or use jobs=1'
 
 
 def leave_if_starting() -> None:
