@@ -16,7 +16,15 @@ from bnstudy.study import Study
 
 from tests.conftest import ROOT
 
-SMALL = {"dataset": "digits", "train_size": 200, "models": "mlp", "norms": "none", "hidden": "8", "epochs": 1, "seeds": 1}
+SMALL = {
+    "dataset": "digits",
+    "train_size": 200,
+    "models": "mlp",
+    "norms": "none",
+    "hidden": "8",
+    "epochs": 1,
+    "seeds": 1,
+}
 GUARDED = """
 import bnstudy, sys
 from bnstudy.errors import InputError
