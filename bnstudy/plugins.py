@@ -54,7 +54,7 @@ def refuse_unsendable(study: Study, key: str, instead: str, *, scripts: bool = F
             )
 
 
-def study_of(values: Mapping[str, Any], needs: Sequence[str]) -> Study:
+def study_of(values: Mapping[str, Any], needs: list[str]) -> Study:
     """A stored study that was made with the plugins `needs`.
 
     Raises
@@ -64,6 +64,8 @@ def study_of(values: Mapping[str, Any], needs: Sequence[str]) -> Study:
     InputError, ValueError
         `values` are no study, or `needs` no names.
     """
+    if not isinstance(needs, list):  # it is read from a file
+        raise ValueError("its plugins are no list")
     for name in needs:
         if not re.fullmatch(r"script [A-Za-z0-9._-]+", name) and not all(p.isidentifier() for p in name.split(".")):
             raise ValueError(f"{name[:60]!r} is no name of a plugin")
