@@ -70,8 +70,6 @@ def test_what_other_code_of_a_plugin_computed_is_not_mixed(tmp_path):
     told = re.compile(r"\(plugins: edited \w{12} before, edited \w{12} now\)")
     found = bnstudy(tmp_path, "merge", one, other, "--out", "whole", "--plugin", "edited")
     assert (found.returncode, bool(told.search(found.stderr))) == (2, True)
-    found = bnstudy(tmp_path, *arguments, "--out", one)
-    assert (found.returncode, bool(told.search(found.stderr))) == (2, True)
     assert not (tmp_path / "whole").exists()
 
 
