@@ -15,11 +15,12 @@ from bnstudy import data, files, spawned
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
+from bnstudy.processes import kill_workers
 from bnstudy.provenance import computed_by, differing
 from bnstudy.reading import open_results
 from bnstudy.store import Store
 from bnstudy.study import Study
-from bnstudy.workers import StoppedError, Watch, kill_workers
+from bnstudy.workers import StoppedError, Watch
 
 if TYPE_CHECKING:
     import xarray as xr

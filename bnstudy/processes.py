@@ -135,6 +135,12 @@ def train_in_processes(
                 worker.process.join()
 
 
+def kill_workers() -> None:
+    """End every worker of this process at once."""
+    for process in multiprocessing.active_children():
+        process.kill()
+
+
 def _hand_out(worker: _Worker, queue: Queue) -> bool:
     """Give an idle worker its next ensemble; whether there was one."""
     if not worker.is_ready or worker.ensemble or (ensemble := queue.next()) is None:

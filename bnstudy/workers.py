@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,12 +153,6 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded
             watch.done(ensemble, curves, None)
     finally:
         torch.set_num_threads(threads)
-
-
-def kill_workers() -> None:
-    """End every worker of this process at once."""
-    for process in multiprocessing.active_children():
-        process.kill()
 
 
 def load(setup: Setup) -> Data:
