@@ -15,12 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnstudy import plugins
 from bnstudy.errors import InputError
 from bnstudy.machine import describe, measure_arms, plan_for, resolve_device
 from bnstudy.plan import Ensemble
 from bnstudy.provenance import computed_by, differing
 from bnstudy.study import Study
-from bnstudy.workers import Queue, Setup, StoppedError, Watch, load, reason_of, trainer_of
+from bnstudy.workers import Queue, Setup, StoppedError, UnfitError, Watch, load, reason_of, trainer_of
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -70,18 +71,26 @@ class Cluster:
             self.client.close()
             raise InputError("none of its workers offers a GPU; start them with --resources GPU=1", "scheduler")
         self.arms: dict[Arm, dict[str, float]] = {}
+        self.data_sha256 = ""
 
     def prepare(self, study: Study) -> None:
         """Have one worker read the data and measure the arms; InputError if it cannot."""
-        self.arms = self._one(_measure, self._setup(study))
+        self.data_sha256 = ""
+        try:
+            self.arms, self.data_sha256 = self._one(_measure, self._setup(study))
+        except UnfitError:
+            plugins.refuse_unsendable(study, "scheduler", "which every worker can import", scripts=True)
+            raise
 
     def plan(self, study: Study) -> tuple[Ensemble, ...]:
         """Which runs train together, as a worker would plan it for itself."""
         return self._one(_plan, self._setup(study))
 
-    def attributes(self) -> dict[str, str]:
-        """What computes on the workers."""
-        return self.described
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study on the workers."""
+        if not self.data_sha256:
+            self.prepare(study)
+        return {**self.described, "data_sha256": self.data_sha256, "plugins": plugins.digests(study)}
 
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
         """Facts of each arm's plain network, measured on a worker."""
@@ -120,6 +129,8 @@ class Cluster:
             watch.done(ensemble, curves, attributes)
         elif future.status == "error":
             error = future.exception()
+            if isinstance(error, UnfitError):
+                raise error
             if not waiting.again(ensemble):
                 watch.failed(ensemble, reason_of(error))
         else:  # cancelled or lost: the scheduler went away
@@ -130,7 +141,7 @@ class Cluster:
         self.client.close()
 
     def _setup(self, study: Study) -> Setup:
-        return Setup(study.to_toml(), self.data_dir, self.device, self.compiled)
+        return Setup.of(study, self.data_dir, self.device, self.compiled, self.data_sha256)
 
     def _submit(self, function: Any, *arguments: Any) -> Future:
         return self.client.submit(function, *arguments, pure=False, resources=self.resources or None)
@@ -201,9 +212,10 @@ def _describe(device: str, compiled: bool) -> dict[str, str]:
     return describe(resolve_device(device), compiled)
 
 
-def _measure(setup: Setup) -> dict[Arm, dict[str, float]]:
-    study = setup.study()
-    return measure_arms(study, load(setup), setup.device)
+def _measure(setup: Setup) -> tuple[dict[Arm, dict[str, float]], str]:
+    """Facts of the arms, and the digest of the data."""
+    study, loaded = setup.study(), load(setup)
+    return measure_arms(study, loaded, setup.device), loaded.digest
 
 
 def _plan(setup: Setup) -> tuple[Ensemble, ...]:
@@ -222,4 +234,5 @@ def _train(setup: Setup, ensemble: Ensemble, expected: dict[str, str]) -> tuple[
     import torch
 
     torch.set_num_threads(1)
-    return _trainer(setup)(ensemble, lambda progress: None), here
+    curves = _trainer(setup)(ensemble, lambda progress: None)
+    return curves, {**here, "data_sha256": setup.data_sha256, "plugins": setup.code}

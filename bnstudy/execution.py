@@ -11,16 +11,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-from bnstudy import data, files
+from bnstudy import data, files, spawned
 from bnstudy.errors import FailedRunsError, InputError
 from bnstudy.locking import hold
 from bnstudy.machine import Machine
 from bnstudy.plan import Ensemble, Shard
+from bnstudy.processes import kill_workers
 from bnstudy.provenance import computed_by, differing
 from bnstudy.reading import open_results
 from bnstudy.store import Store
 from bnstudy.study import Study
-from bnstudy.workers import StoppedError, Watch, kill_workers
+from bnstudy.workers import StoppedError, Watch
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,8 +57,8 @@ class Trains(Protocol):
     def plan(self, study: Study) -> tuple[Ensemble, ...]:
         """Which runs train together."""
 
-    def attributes(self) -> dict[str, str]:
-        """What computes, as the attributes of what is stored."""
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study, as the attributes of what is stored: its data and plugins included."""
 
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
         """Facts of each arm's plain network."""
@@ -125,6 +126,7 @@ def run(
     StoppedError
         A signal came; what is finished is stored, and the same call resumes.
     """
+    spawned.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
     with files.disk_errors(folder):
         store = Store.find(folder, study)  # first, since a wrong folder is told at once
@@ -181,7 +183,7 @@ def _train(
 ) -> int:
     """Train what is left; returns how many runs failed."""
     todo = _left(store, shard)
-    here = trainer.attributes() if todo else {}
+    here = trainer.attributes(store.study) if todo else {}
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)

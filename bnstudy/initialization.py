@@ -141,7 +141,7 @@ def initialize(
     """Fill every weight of `module` with a plain fan-in, in place.
 
     Weights come from `level`; their biases are zero unless the initializer sets them. With ``scope="hidden"`` the
-    output layer keeps PyTorch's default. All else (a norm's scale and shift, other layers' parameters, buffers) stays as
+    output layer keeps PyTorch's default. All else (norms' scales and shifts, other layers' parameters, buffers) stays as
     the network made it: :func:`untouched` names it.
 
     Parameters

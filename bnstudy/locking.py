@@ -8,6 +8,7 @@ from pathlib import Path
 
 import filelock
 
+from bnstudy import spawned
 from bnstudy.errors import InputError, LockedError
 
 NAME = "lock"
@@ -27,6 +28,7 @@ def hold(folder: Path, wait: bool = False) -> Iterator[None]:
     InputError
         The folder cannot be written.
     """
+    spawned.leave_if_starting()  # a worker that runs the script again would wait for its own parent
     lock = filelock.FileLock(folder / NAME)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,15 +6,16 @@ import ctypes
 import importlib.util
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnstudy import data, provenance
+from bnstudy import arithmetic, data, plugins, provenance
 from bnstudy.errors import InputError
 from bnstudy.plan import Ensemble, make_plan
+from bnstudy.processes import train_in_processes
 from bnstudy.study import Study
-from bnstudy.workers import Setup, Watch, train_here, train_in_processes
+from bnstudy.workers import Setup, Watch, train_here
 
 if TYPE_CHECKING:
     from bnstudy.store import Arm
@@ -53,16 +54,25 @@ class Machine:
         self.device = resolve_device(self.device)
 
     def prepare(self, study: Study) -> None:
-        """Read the study's data; InputError if they are not to be had."""
+        """Read the study's data; InputError if they are not to be had, or worker processes could not train it."""
+        if self._has_workers:
+            plugins.refuse_unsendable(study, "jobs", "or use jobs=1")
         self.loaded = data.load(study, self.data_dir, self.quiet)
 
     def plan(self, study: Study) -> tuple[Ensemble, ...]:
         """Which runs train together here."""
         return plan_for(study, self.device)
 
-    def attributes(self) -> dict[str, str]:
-        """What computes here, as the attributes of what is stored."""
-        return describe(self.device, self.compiled)
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study here, as the attributes of what is stored."""
+        if self.loaded is None:
+            self.prepare(study)
+        assert self.loaded
+        return {
+            **describe(self.device, self.compiled),
+            "data_sha256": self.loaded.digest,
+            "plugins": plugins.digests(study),
+        }
 
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
         """Facts of each arm's plain network: parameters, and its time alone."""
@@ -71,11 +81,16 @@ class Machine:
 
     def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
         """Train ensembles and tell `watch`."""
-        setup = Setup(study.to_toml(), str(self.data_dir) if self.data_dir else None, self.device, self.compiled)
-        if self.jobs == 1 or self.device != "cpu":
-            train_here(setup, ensembles, watch, self.loaded)
-        else:
+        setup = Setup.of(study, self.data_dir, self.device, self.compiled, self.loaded.digest if self.loaded else "")
+        if self._has_workers:
+            setup = replace(setup, switches=arithmetic.switches(self.device))
             train_in_processes(setup, ensembles, self.jobs, watch, self.loaded)
+        else:
+            train_here(setup, ensembles, watch, self.loaded)
+
+    @property
+    def _has_workers(self) -> bool:
+        return self.jobs > 1 and self.device == "cpu"
 
     def close(self) -> None:
         """Nothing is held."""
@@ -88,6 +103,7 @@ def describe(device: str, compiled: bool) -> dict[str, str]:
     found = kernel.load() if compiled and device == "cpu" else None
     return {
         **provenance.attributes(device),
+        "switches": arithmetic.switches(device),
         "kernel": f"lanes {kernel.source_digest()}, {found.compiler}" if found else "none",
     }
 

@@ -12,7 +12,21 @@ from pathlib import Path
 
 PACKAGES = ("bnstudy", "torch", "torchvision", "numpy", "xarray", "netCDF4", "scipy", "scikit-learn")
 VECTORS = ("avx512f", "avx2", "avx", "sve", "asimd")  # of x86 and Arm, the widest first
-ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
+ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+# Variables by which torch, NumPy and the libraries under them choose other code, and so other sums.
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY", "TORCH_MKLDNN_MATMUL_MIN_DIM", "TORCH_MKLDNN_MATMUL_MIN_SIZE",
+    "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_DISABLE_FAST_MM",
+    *(f"{library}_{name}" for library in ("ONEDNN", "DNNL")
+      for name in ("MAX_CPU_ISA", "CPU_ISA_HINTS", "DEFAULT_FPMATH_MODE")),
+    "OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_BLAS_PREFER_CUBLASLT",
+    "DISABLE_ADDMM_CUDA_LT", "TORCH_CUDNN_V8_API_DISABLED", "TORCH_CUDNN_USE_HEURISTIC_MODE_B",
+    "CUBLAS_WORKSPACE_CONFIG", "CUBLASLT_WORKSPACE_SIZE",
+)  # fmt: skip
+TUNABLES, TUNED = "GLIBC_TUNABLES", "glibc.cpu."  # of glibc's settings, those that choose its mathematical functions
+DECIDING = ("bnstudy", "torch", "numpy")  # packages whose version changes last digits
+SHOWN = 12  # of the digits of a checksum
 
 
 def versions() -> str:
@@ -72,6 +86,19 @@ def environment() -> str:
     return " ".join(f"{name}={os.environ[name][:40]}" for name in ENVIRONMENT if name in os.environ)
 
 
+def switches() -> dict[str, str]:
+    """Environment variables that make torch and its libraries compute otherwise than usual, by name."""
+    found = {name: os.environ[name] for name in SWITCHES if os.environ.get(name)}
+    if tuned := [part for part in os.environ.get(TUNABLES, "").split(":") if part.startswith(TUNED)]:
+        found[TUNABLES] = ":".join(tuned)
+    return found
+
+
+def as_text(found: Mapping[str, str]) -> str:
+    """Switches as ``NAME=value`` separated by spaces, in the order of their names; empty where all is as usual."""
+    return " ".join(f"{name}={''.join(value.split())}" for name, value in sorted(found.items()))
+
+
 def attributes(device: str) -> dict[str, str]:
     """Provenance as netCDF attributes."""
     return {
@@ -79,6 +106,7 @@ def attributes(device: str) -> dict[str, str]:
         "versions": versions(),
         "machine": machine(),
         "instructions": instructions(),
+        "switches": as_text(switches()),
         "device": device,
         "git_commit": git_commit(),
         "environment": environment(),
@@ -86,20 +114,42 @@ def attributes(device: str) -> dict[str, str]:
 
 
 def computed_by(attributes: Mapping[str, str]) -> dict[str, str]:
-    """What of its provenance the last bits of a result depend on; how many cores there are does not matter."""
-    found = {name: attributes[name] for name in ("device", "kernel", "versions", "instructions") if name in attributes}
-    if "machine" in attributes:
-        found["machine"] = attributes["machine"].rpartition(",")[0]
+    """What of its provenance the last bits of a result depend on.
+
+    How many cores there are does not matter, nor do the versions of packages that only read, write or draw.
+    """
+    names = ("device", "kernel", "versions", "instructions", "switches", "machine", "data_sha256", "plugins")
+    found = {name: attributes[name] for name in names if name in attributes}
+    if "versions" in found:
+        found["versions"] = " ".join(v for v in found["versions"].split() if v.partition("==")[0] in DECIDING)
+    if "machine" in found:
+        found["machine"] = found["machine"].rpartition(",")[0]
     return found
 
 
 def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     """In what two answers of :func:`computed_by` differ, in words; empty where they are the same."""
-    names = [name for name in before if before[name] != now.get(name)]
-    return "; ".join(f"{name}: {_without(before[name], now.get(name, ''))}" for name in names)
+    pairs = ((name, _parts(name, before[name]), _parts(name, now.get(name, ""))) for name in before)
+    return "; ".join(
+        f"{name}: {_without(there, here)} before, {_without(here, there)} now"
+        for name, there, here in pairs
+        if _differ(name, there, here)
+    )
 
 
-def _without(before: str, now: str) -> str:
-    """What differs between two lists of words."""
-    there, here = before.split(), now.split()
-    return f"{' '.join(w for w in there if w not in here)} before, {' '.join(w for w in here if w not in there)} now"
+def _parts(name: str, value: str) -> list[str]:
+    if name == "plugins":
+        return [part for part in value.split("; ") if part]
+    return [value] if name == "data_sha256" else value.split()
+
+
+def _differ(name: str, there: list[str], here: list[str]) -> bool:
+    if name == "plugins":  # a study that was extended may use more of them than it did
+        return not (set(there) <= set(here) or set(here) <= set(there))
+    return there != here
+
+
+def _without(parts: list[str], others: list[str]) -> str:
+    """Those parts that the others lack; of a checksum the first digits."""
+    left = [part for part in parts if part not in others]
+    return " ".join(part[:SHOWN] if len(part) == 64 else part for part in left) or "nothing"

@@ -3,7 +3,8 @@
 The registries live here, below everything else, so that a study can check names without importing what they name.
 A registry finds its entries by itself on first use: it imports the module that provides the built-in ones, then every
 entry point of the group ``bnstudy.plugins`` (a module that registers entries when it is imported). Other modules of the
-user's are named to :func:`load_plugin`; no file that bnstudy reads can name one.
+user's are named to :func:`load_plugin`; no file that bnstudy reads can name one. An installed plugin that cannot be
+loaded is told of and passed over: it must not stop what has no need of it.
 """
 
 from __future__ import annotations
@@ -11,75 +12,20 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-import math
+import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import cache
 from typing import Any
 
-from bnstudy.errors import InputError
+from bnstudy.errors import DataWarning, InputError, one_line
+from bnstudy.levels import Level, Parameter, read_widths
+from bnstudy.sources import Origin, origin_of
 
 PLUGIN_GROUP = "bnstudy.plugins"
-MOST_UNITS = 100_000  # of a layer
-SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of single precision, in which networks are trained; beyond is 0, or infinite
-MOST_LAYERS = 1000
-TOLD_TOGETHER = 4  # equal widths in a row, from which on their number is written
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """The value a level may carry after its name, as in ``scaled-normal:0.01``.
-
-    Parameters
-    ----------
-    symbol : str
-        How formulas and help call it.
-    default : float, optional
-        The value when the level is written without one; such a level keeps its bare name. None: it must be given.
-    positive, whole : bool
-        Whether only values above zero, or whole numbers, make sense.
-    """
-
-    symbol: str
-    default: float | None = None
-    positive: bool = True
-    whole: bool = False
-
-    def parse(self, text: str, level: str) -> float:
-        """The value written in `text`; InputError if it is not a finite (if asked, positive or whole) number."""
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value) or (self.positive and value <= 0):
-            wanted = "a finite number above 0" if self.positive else "a finite number"
-            raise InputError(f"{level!r}: {self.symbol} must be {wanted}, not {text!r}")
-        if value and not SMALLEST <= abs(value) <= LARGEST:
-            raise InputError(
-                f"{level!r}: in single precision {self.symbol} would be {0 if abs(value) < 1 else 'infinite'}; "
-                f"write a value from {SMALLEST:g} to {LARGEST:g}"
-            )
-        if self.whole and value != int(value):
-            raise InputError(f"{level!r}: {self.symbol} must be a whole number, not {text!r}")
-        return value
-
-
-@dataclass(frozen=True)
-class Level:
-    """One level of a factor: an entry's name and, where it takes one, its value; of a model, what it is built with."""
-
-    family: str
-    value: float | None = None
-    widths: tuple[int, ...] = ()
-    activation: str = ""
-
-    @property
-    def label(self) -> str:
-        """The canonical spelling, e.g. ``scaled-normal:0.01`` or ``mlp:256-128:tanh``."""
-        value = [] if self.value is None else [f"{self.value:g}"]
-        widths = [write_widths(self.widths)] if self.widths else []
-        return ":".join([self.family, *value, *widths, *([self.activation] if self.activation else [])])
 
 
 @dataclass(frozen=True)
@@ -92,6 +38,7 @@ class Entry:
     citation: str = ""
     parameter: Parameter | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None  # of the user's module that registered it; None: it comes with bnstudy
 
     @property
     def summary(self) -> str:
@@ -115,6 +62,7 @@ class Registry(Mapping[str, Entry]):
         self.provider = provider
         self._entries: dict[str, Entry] = {}
         self._complete = False
+        self._is_looking = False
 
     def register(
         self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
@@ -122,10 +70,14 @@ class Registry(Mapping[str, Entry]):
         """Decorator: add a function under `name`. A name that is taken raises ValueError."""
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            origin = origin_of(function)
+            if origin:
+                importlib.import_module(self.provider)  # first, so that a name that is taken is the user's mistake
             if name in self._entries:
                 taken = self._entries[name].function
-                raise ValueError(f"{self.kind} {name!r} is already registered by {taken.__module__}.{taken.__name__}")
-            self._entries[name] = Entry(name, function, label, citation, parameter, about)
+                by = f"{taken.__module__}.{getattr(taken, '__name__', type(taken).__name__)}"
+                raise ValueError(f"{self.kind} {name!r} is already registered by {by}")
+            self._entries[name] = Entry(name, function, label, citation, parameter, about, origin)
             return function
 
         return add
@@ -145,7 +97,7 @@ class Registry(Mapping[str, Entry]):
 
     def __iter__(self) -> Iterator[str]:
         self._discover()
-        return iter(self._entries)
+        return iter(list(self._entries))  # another thread may register one meanwhile
 
     def __len__(self) -> int:
         self._discover()
@@ -177,36 +129,17 @@ class Registry(Mapping[str, Entry]):
     def _discover(self) -> None:
         if self._complete:
             return
-        self._complete = True  # before the import: the provider itself may look names up
-        try:
-            importlib.import_module(self.provider)
-        except BaseException:
-            self._complete = False
-            raise
-        _load_plugins()
-
-
-def read_widths(text: str) -> tuple[int, ...]:
-    """``256-128`` or ``100x20`` as widths; empty if it is neither."""
-    widths: list[int] = []
-    for part in text.split("-"):
-        width, times, count = part.partition("x")
-        numbers = [width, count] if times else [width]
-        if not all(n.isdecimal() and n.isascii() and len(n) < 7 and int(n) > 0 for n in numbers):
-            return ()
-        if int(width) > MOST_UNITS or len(widths) + int(count or 1) > MOST_LAYERS:
-            return ()
-        widths += [int(width)] * int(count or 1)
-    return tuple(widths)
-
-
-def write_widths(widths: tuple[int, ...]) -> str:
-    """Widths as :func:`read_widths` reads them; four or more that are equal as ``100x4``."""
-    parts: list[str] = []
-    for width, equal in groupby(widths):
-        count = len(list(equal))
-        parts += [f"{width}x{count}"] if count >= TOLD_TOGETHER else [str(width)] * count
-    return "-".join(parts)
+        with _discovery:
+            if self._complete or self._is_looking:  # the modules being imported may look names up themselves
+                return
+            is_outermost = not any(registry._is_looking for registry in _ALL)
+            self._is_looking = True
+            try:
+                importlib.import_module(self.provider)
+                _load_installed()
+                self._complete = is_outermost  # else a plugin is still being imported, which may add to it
+            finally:
+                self._is_looking = False
 
 
 class ModelRegistry(Registry):
@@ -242,15 +175,57 @@ initializers = Registry("initializer", "bnstudy.inits")
 optimizers = Registry("optimizer", "bnstudy.optimizers")
 figures = Registry("figure", "bnstudy.figures")
 
-_loaded: list[str] = []  # modules of users that registered entries: of entry points, and named ones
+_ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
+_discovery = threading.RLock()  # held by the one thread that imports what registers
+_installed: set[str] = set()  # entry points that were loaded, or tried
+_broken: dict[str, str] = {}  # modules of those that could not be, and why
 _named: list[str] = []
 
 
-def _load_plugins() -> None:
-    for point in importlib.metadata.entry_points(group=PLUGIN_GROUP):
-        if point.value not in _loaded:
-            _loaded.append(point.value)
-            point.load()
+def _load_installed() -> None:
+    for point in _entry_points():
+        module = point.value.partition(":")[0].strip()
+        if point.value in _installed:
+            continue
+        _installed.add(point.value)
+        try:
+            with _whole_or_nothing():
+                _refuse_strange_name(module)
+                point.load()
+        except (Exception, SystemExit) as error:
+            _broken[module] = one_line(f"{type(error).__name__}: {error}")
+            owner = point.dist.name if point.dist else "an unknown package"
+            text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
+            warnings.warn(text, DataWarning, stacklevel=2)
+
+
+@cache
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    try:
+        return tuple(importlib.metadata.entry_points(group=PLUGIN_GROUP))
+    except Exception as error:  # damaged metadata, of any package
+        text = f"installed plugins cannot be listed and are passed over: {type(error).__name__}: {error}"
+        warnings.warn(text, DataWarning, stacklevel=2)
+        return ()
+
+
+def _refuse_strange_name(module: str) -> None:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise InputError(f"must be the name of a module, such as my_module, not {module[:60]!r}", "plugin")
+
+
+@contextmanager
+def _whole_or_nothing() -> Iterator[None]:
+    """What a user's module registered before it failed is forgotten again."""
+    before = {id(entry) for registry in _ALL for entry in registry._entries.values()}
+    try:
+        yield
+    except BaseException:
+        for registry in _ALL:
+            for name, entry in list(registry._entries.items()):
+                if entry.origin and id(entry) not in before:
+                    del registry._entries[name]
+        raise
 
 
 def load_plugin(name: str) -> None:
@@ -263,12 +238,11 @@ def load_plugin(name: str) -> None:
     """
     if name in _named:
         return
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise InputError(f"must be the name of a module, such as my_module, not {name[:60]!r}", "plugin")
-    for entries in (datasets, models, activations, norms, initializers, optimizers):
-        len(entries)  # ours first: a name that is taken is then the plugin's mistake
+    _refuse_strange_name(name)
+    len(initializers)  # the installed ones come first
     try:
-        importlib.import_module(name)
+        with _whole_or_nothing():
+            importlib.import_module(name)
     except (Exception, SystemExit) as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -280,6 +254,17 @@ def load_plugin(name: str) -> None:
     _named.append(name)
 
 
-def plugins() -> tuple[str, ...]:
+def loaded_plugins() -> tuple[str, ...]:
     """The modules that :func:`load_plugin` imported, for whoever has to do the same in another process."""
     return tuple(_named)
+
+
+def why_broken(module: str) -> str:
+    """Why an installed plugin could not be loaded; empty where none is broken."""
+    return _broken.get(module, "")
+
+
+def registered_by(name: str) -> bool:
+    """Whether the origin of this name has registered anything that a study may use."""
+    used = (registry for registry in _ALL if registry is not figures)
+    return any(entry.origin and entry.origin.name == name for registry in used for entry in registry.values())

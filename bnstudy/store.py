@@ -29,7 +29,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy import files, layout, locking, manifest, provenance, registry, schema, sealed
+from bnstudy import files, layout, locking, manifest, plugins, provenance, registry, schema, sealed
 from bnstudy.errors import InputError
 from bnstudy.manifest import DATASET, DIAGNOSTICS
 from bnstudy.plan import Ensemble, make_plan
@@ -118,7 +118,7 @@ class Store:
         try:
             text = (folder / "plan.json").read_bytes()
             plan = sealed.unseal(text)
-            study = Study.make(plan["study"])
+            study = plugins.study_of(plan["study"], plan["plugins"])
             if study.digest != plan["study_hash"]:
                 raise ValueError("its study is not the one of its hash")
             positions = plan["ensembles"]
@@ -128,6 +128,8 @@ class Store:
             ensembles = (Ensemble(i, tuple(runs[position] for position in some)) for i, some in enumerate(positions))
             amendments = tuple(map(_amendment, plan["amendments"]))
             return cls(folder, study, str(plan["device"]), tuple(ensembles), amendments), text
+        except plugins.LackingError as error:
+            raise InputError(f"{folder}: {error}") from None
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise InputError(
                 f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
@@ -180,6 +182,7 @@ class Store:
                 "study_hash": self.study.digest,
                 "device": self.device,
                 "amendments": list(self.amendments),
+                "plugins": plugins.needed(self.study),
                 "study": self.study.model_dump(mode="json"),
                 "ensembles": [[index[run] for run in ensemble.runs] for ensemble in self.plan],
             }

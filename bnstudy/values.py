@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bnstudy import registry
-from bnstudy.registry import LARGEST, SMALLEST
+from bnstudy.levels import LARGEST, SMALLEST
 
 MAX_RUNS = 1_000_000
 MAX_SEED = 2**62

@@ -1,56 +1,99 @@
-"""Worker processes: each trains one ensemble at a time on one thread, and answers over a pipe.
-
-The parent alone writes to disk. A worker that dies loses only the ensemble it had; a worker whose parent dies ends at
-its next message.
-"""
+"""What every worker needs, be it this process, one of several or a cluster's: the setup, the queue, the trainer."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bnstudy import registry
-from bnstudy.errors import BnstudyError
+from bnstudy import arithmetic, plugins, registry
+from bnstudy.errors import BnstudyError, InputError
+from bnstudy.study import Study
 
 if TYPE_CHECKING:
     from bnstudy.data import Data
     from bnstudy.plan import Ensemble
     from bnstudy.sharing import Shared
-    from bnstudy.study import Study
     from bnstudy.training import Curves, Progress
 
 ATTEMPTS = 2  # an ensemble that fails is tried once more
+RESTART = "restart them, or this program if it is the older"
 
 
 class StoppedError(BnstudyError):
     """Asked to stop; whatever is finished is stored."""
 
 
+class UnfitError(InputError):
+    """A worker can train no ensemble of the study, since it has not what the others have."""
+
+
 @dataclass(frozen=True)
 class Setup:
-    """What a worker needs to train any ensemble of a study. Settings travel as text, so that nothing else is shared."""
+    """What a worker needs to train any ensemble of a study. Settings travel as text, so that nothing else is shared.
+
+    It says too what the worker has to find: :meth:`study` and :func:`load` refuse other plugins and other data.
+    """
 
     study_toml: str
     data_dir: str | None
     device: str
     compiled: bool = True
     data: Shared | None = None  # where the data lie in memory; else they are read from `data_dir`
-    plugins: tuple[str, ...] = field(default_factory=registry.plugins)  # modules that this process was told to load
+    modules: tuple[str, ...] = ()  # of plugins, to be imported
+    code: str = ""  # digests of the plugins that the study uses
+    registered_data: str = ""  # digest of arrays that were registered as the data set, where they were
+    data_sha256: str = ""  # digest of the data as loaded, once it is known
+    switches: str | None = None  # settings that change sums, where they have to be those of this process
+
+    @classmethod
+    def of(
+        cls, study: Study, data_dir: str | Path | None, device: str, compiled: bool = True, data_sha256: str = ""
+    ) -> Setup:
+        """What workers need for a study as this process knows it, and `data_sha256` as it was loaded."""
+        modules = tuple(dict.fromkeys([*registry.loaded_plugins(), *plugins.modules(study)]))
+        place = str(data_dir) if data_dir else None
+        return cls(
+            study.to_toml(), place, device, compiled, None, modules, plugins.digests(study), _registered(study),
+            data_sha256,
+        )  # fmt: skip
+
+    def refuse_other_switches(self) -> None:
+        """UnfitError if this process would add up otherwise than the one that made the setup."""
+        here = arithmetic.switches(self.device)
+        if self.switches is not None and here != self.switches:
+            raise UnfitError(
+                f"worker processes add up otherwise than this one ({here or 'as usual'} there, "
+                f"{self.switches or 'as usual'} here); set that at the top of the script, or use jobs=1"
+            )
 
     def study(self) -> Study:
-        """The study itself."""
+        """The study itself.
+
+        Raises
+        ------
+        UnfitError
+            A plugin cannot be imported here, or another version of it is loaded.
+        """
         import tomllib
 
-        from bnstudy.study import Study
+        try:
+            for name in self.modules:
+                registry.load_plugin(name)
+            study = Study.make(tomllib.loads(self.study_toml))
+        except InputError as error:
+            raise UnfitError(f"workers cannot train this study: {error}") from error
+        if others := set(self.code.split(plugins.SEPARATOR)) ^ set(plugins.digests(study).split(plugins.SEPARATOR)):
+            names = " and ".join(sorted({item.rpartition(" ")[0] for item in others if item}))
+            raise UnfitError(f"the workers loaded another version of plugin {names}; {RESTART}")
+        if self.data is None and _registered(study) != self.registered_data:
+            raise UnfitError(f"the workers loaded another version of the data set {study.dataset}; {RESTART}")
+        return study
 
-        for name in self.plugins:
-            registry.load_plugin(name)
-        return Study.make(tomllib.loads(self.study_toml))
+
+def _registered(study: Study) -> str:
+    return str(registry.datasets[study.dataset].about.get("digest", ""))
 
 
 @dataclass(frozen=True)
@@ -62,13 +105,6 @@ class Watch:
     done: Callable[[Ensemble, Curves, dict[str, str] | None], None]  # with what computed it, if not this machine
     failed: Callable[[Ensemble, str], None]
     stop: Callable[[], bool]
-
-
-@dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    ensemble: Ensemble | None = None
 
 
 @dataclass
@@ -119,128 +155,14 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded
         torch.set_num_threads(threads)
 
 
-def train_in_processes(
-    setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch, loaded: Data | None = None
-) -> None:
-    """Train ensembles in `jobs` worker processes, which share the data; the numbers are those of :func:`train_here`."""
-    if not ensembles:
-        return
-    from bnstudy.sharing import share
-
-    with share(loaded or load(setup)) as shared:
-        _train_in_processes(replace(setup, data=shared), ensembles, jobs, watch)
-
-
-def _train_in_processes(setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch) -> None:
-    queue = Queue(list(ensembles))
-    workers = [_start(setup) for _ in range(min(jobs, len(ensembles)))]
-    try:
-        while queue.waiting or any(worker.ensemble for worker in workers):
-            idle = [worker for worker in workers if worker.ensemble is None]
-            for worker in idle:
-                _hand_out(worker, queue)
-            if idle:
-                watch.running([worker.ensemble for worker in workers if worker.ensemble])
-            busy: list[Any] = [worker.pipe for worker in workers if worker.ensemble]
-            ready = wait(busy, timeout=0.2)
-            if watch.stop():
-                raise StoppedError("stopped")
-            for worker in list(workers):
-                if worker.pipe in ready and not _answer(worker, queue, watch):
-                    workers.remove(worker)
-                    if queue.waiting:
-                        workers.append(_start(setup))
-    finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
-
-
-def _hand_out(worker: _Worker, queue: Queue) -> None:
-    worker.ensemble = queue.next()
-    if worker.ensemble:
-        try:
-            worker.pipe.send(worker.ensemble)
-        except OSError:
-            pass  # it died; its pipe says so when it is read
-
-
-def _answer(worker: _Worker, queue: Queue, watch: Watch) -> bool:
-    """Deal with one message; False if the worker is dead."""
-    ensemble = worker.ensemble
-    assert ensemble is not None
-    try:
-        kind, content = worker.pipe.recv()
-    except (EOFError, OSError):
-        worker.process.join()
-        if not queue.again(ensemble):
-            watch.failed(ensemble, f"its worker process died (exit code {worker.process.exitcode})")
-        return False
-    if kind == "progress":
-        watch.progress(ensemble, content)
-        return True
-    worker.ensemble = None
-    if kind == "done":
-        watch.done(ensemble, content, None)
-    elif not queue.again(ensemble):
-        watch.failed(ensemble, content)
-    return True
-
-
-def kill_workers() -> None:
-    """End every worker of this process at once."""
-    for process in multiprocessing.active_children():
-        process.kill()
-
-
-def _start(setup: Setup) -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(setup, theirs), daemon=True)
-    process.start()
-    theirs.close()
-    return _Worker(process, ours)
-
-
-def _work(setup: Setup, pipe: Connection) -> None:
-    """A worker's life: receive an ensemble, train it, answer; until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    import torch
-
-    torch.set_num_threads(1)
-    train: Callable[..., Curves] | None = None
-    while True:
-        try:
-            ensemble = pipe.recv()
-            answer: tuple[str, Any]
-            try:
-                train = train or trainer_of(setup)
-                answer = ("done", train(ensemble, lambda progress: _send(pipe, ("progress", progress))))
-            except _ParentGoneError:
-                return
-            except Exception as error:  # whatever a model raises must not end the worker
-                answer = ("failed", reason_of(error))
-            _send(pipe, answer)
-        except (EOFError, OSError, _ParentGoneError):
-            return
-
-
-class _ParentGoneError(Exception):
-    """Nobody reads what a worker sends."""
-
-
-def _send(pipe: Connection, message: tuple[str, Any]) -> None:
-    try:
-        pipe.send(message)
-    except OSError:
-        raise _ParentGoneError from None
-
-
 def load(setup: Setup) -> Data:
-    """The study's data, from memory or from disk."""
+    """The study's data, from memory or from disk; UnfitError if they are not those of the setup."""
     from bnstudy import data
 
-    return setup.data.open() if setup.data else data.load(setup.study(), setup.data_dir)
+    loaded = setup.data.open() if setup.data else data.load(setup.study(), setup.data_dir)
+    if setup.data_sha256 and loaded.digest != setup.data_sha256:
+        raise UnfitError(f"a worker read other data than there were at the start, of {setup.data_dir or 'its folder'}")
+    return loaded
 
 
 def trainer_of(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
@@ -249,6 +171,7 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, 
 
     from bnstudy import training
 
+    setup.refuse_other_switches()
     study = setup.study()
     device = torch.device(setup.device)
     ready = (loaded or load(setup)).to(device)

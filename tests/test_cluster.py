@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from bnstudy import registry
 from bnstudy.errors import InputError
 from bnstudy.execution import Observer, run
 from bnstudy.store import Store
@@ -133,6 +137,48 @@ def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
         assert {made._one(os.getpid) for _ in range(10)} == {cluster.workers[1].pid}
     finally:
         made.close()
+
+
+PLUGIN = """
+import numpy as np
+from bnstudy.registry import initializers
+from bnstudy.userdata import register_arrays
+
+@initializers.register("clustered", label="x")
+def clustered(layer, value=None):
+    layer.weight.fill_(0.1)
+
+labels = np.arange(12) % 3
+images = np.arange(12 * 64, dtype=np.uint8).reshape(12, 8, 8)
+register_arrays("clustered", images, labels, images, labels)
+"""
+
+
+def test_a_worker_that_holds_an_older_plugin_is_told(cluster, tmp_path, monkeypatch):
+    """It imported it long ago, whatever is in the file now."""
+    (tmp_path / "clustered_plugin.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cluster.add_worker()
+    importlib.import_module("clustered_plugin")  # not named with --plugin, and known to the worker all the same
+    try:
+        study = study_of(
+            dataset="clustered", train_size=12, batch_size=4, inits="clustered", models="mlp", norms="none", seeds=1
+        )
+        found = run(study, tmp_path / "s", scheduler=str(cluster.file))
+        assert re.fullmatch(r"clustered_plugin \w{12}", found.attrs["plugins"])
+        assert len(found.attrs["data_sha256"]) == 64
+        computed = Store.open(tmp_path / "s").computed_by()[0]
+        assert (computed["plugins"], computed["data_sha256"]) == (found.attrs["plugins"], found.attrs["data_sha256"])
+
+        entry = registry.initializers["clustered"]
+        newer = replace(entry, origin=replace(entry.origin, digest="0" * 12))
+        registry.initializers._entries["clustered"] = newer
+        with pytest.raises(InputError, match="loaded another version of plugin clustered_plugin; restart them"):
+            run(study, tmp_path / "t", scheduler=str(cluster.file))
+        assert not (tmp_path / "t").exists()
+    finally:
+        del registry.initializers._entries["clustered"], registry.datasets._entries["clustered"]
+        del sys.modules["clustered_plugin"]
 
 
 def test_nobody_there_is_said_in_one_line(monkeypatch, tmp_path):

@@ -209,7 +209,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.pop
 STRICT_CALLS = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}
 # Where pickling cannot be avoided, and why it is safe.
 PIPES = {
-    "workers.py": "pipes to processes this one has started",
+    "processes.py": "pipes to processes this one has started",
     "cluster.py": "Dask's own messages, from a cluster the user names",
 }
 
@@ -255,7 +255,7 @@ def test_only_pipes_and_dask_carry_objects():
             )
         }
     }  # fmt: skip
-    assert carriers - {"sharing.py"} == set(PIPES)
+    assert carriers - {"sharing.py", "spawned.py"} == set(PIPES)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,20 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import models
+from bnstudy import models, registry, sealed, userdata, workers
 from bnstudy.errors import InputError
+from bnstudy.execution import run
+from bnstudy.merging import merge
 from bnstudy.replicas import Folded
+from bnstudy.store import Store
+from bnstudy.study import Study
+from bnstudy.verification import verify
+from bnstudy.workers import Setup, UnfitError
 from torch import nn
 
 from tests.conftest import ROOT
@@ -48,9 +56,22 @@ def test_the_initializer_in_ten_lines(tmp_path):
     assert bnstudy(tmp_path, "status", "results/baseline", "--plugin=two_point").returncode == 0
     found = bnstudy(tmp_path, "status", "results/baseline")
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
-    assert "two-point" in found.stderr
-    assert "--plugin" in found.stderr
+    assert found.stderr.endswith("its study needs the plugin two_point; add --plugin two_point\n")
     assert bnstudy(tmp_path, "analyze", "results/baseline").returncode == 0
+
+
+def test_what_other_code_of_a_plugin_computed_is_not_mixed(tmp_path):
+    arguments = ("--plugin", "edited", "baseline", "--dataset", "digits", "--models", "mlp", "--inits", "two-point:0.1",
+                 *SMALL, "--jobs", "1")  # fmt: skip
+    (tmp_path / "edited.py").write_text("import helper\n" + MODULES["two_point"])
+    for shard, code in (("1/2", ""), ("2/2", "# edited\n")):
+        (tmp_path / "helper.py").write_text(code)
+        assert bnstudy(tmp_path, *arguments, "--shard", shard).returncode == 0
+    one, other = (f"results/baseline.shards/{k}-of-2" for k in (1, 2))
+    told = re.compile(r"\(plugins: edited \w{12} before, edited \w{12} now\)")
+    found = bnstudy(tmp_path, "merge", one, other, "--out", "whole", "--plugin", "edited")
+    assert (found.returncode, bool(told.search(found.stderr))) == (2, True)
+    assert not (tmp_path / "whole").exists()
 
 
 def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
@@ -133,3 +154,156 @@ def test_what_cannot_be_swapped_is_refused():
         models.Blocks("batch-after").swap_norms(Net())
     with pytest.raises(InputError, match="no batch norm"):
         models.Blocks("none").swap_norms(nn.Linear(2, 2))
+
+
+# ------------------------------------------------------------------ data
+
+
+@pytest.fixture
+def forget():
+    """Names registered in a test are gone after it."""
+    before = set(registry.datasets)
+    yield
+    for name in set(registry.datasets) - before:
+        del registry.datasets._entries[name]
+
+
+def pictures(count: int, channels: int | None = None) -> np.ndarray:
+    shape = (count, 8, 6) if channels is None else (count, channels, 8, 6)
+    return np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8)
+
+
+def load(name: str):
+    from bnstudy import data
+
+    return data.load(Study.make({"dataset": name, "input_scaling": "unit", "models": "mlp", "batch_size": 4}))
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_study_is_not_resumed_with_other_data(tmp_path):
+    study = {"dataset": "own", "models": "mlp", "norms": "none", "inits": "default,zero", "batch_size": 4, "epochs": 1}
+    labels = np.arange(12) % 3
+    userdata.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
+    stored = run(Study.make(study), tmp_path / "s")
+    assert stored.attrs["data_sha256"] == load("own").digest
+    store = Store.open(tmp_path / "s")
+    assert store.computed_by()[0]["plugins"] == stored.attrs["plugins"] != ""
+    store.path(store.plan[0]).unlink()
+    del registry.datasets._entries["own"]
+    userdata.register_arrays("own", pictures(12), labels[::-1].copy(), pictures(5), labels[:5])
+    with pytest.raises(
+        InputError, match=r"computed in part by something else \(data_sha256: \w{12} before, \w{12} now"
+    ):
+        run(Study.make(study), tmp_path / "s")
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_worker_with_another_version_of_the_data_or_a_plugin_says_so():
+    labels = np.arange(12) % 3
+    userdata.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
+    study = Study.make({"dataset": "own", "models": "mlp", "batch_size": 4})
+    setup = Setup.of(study, None, "cpu", data_sha256=load("own").digest)
+    assert setup.study() == study
+    assert setup.modules == (__name__,)
+    assert workers.load(setup).digest == setup.data_sha256
+    for change, told in (
+        ({"code": f"{__name__} 0"}, rf"loaded another version of plugin {__name__}; restart them"),
+        ({"registered_data": "0"}, "loaded another version of the data set own; restart them"),
+        ({"data_sha256": "0"}, "read other data than there were at the start"),
+        ({"modules": ("not_there",)}, "workers cannot train this study: plugin: 'not_there' cannot be imported"),
+    ):
+        with pytest.raises(UnfitError, match=told):
+            workers.load(replace(setup, **change))
+
+
+@pytest.mark.parametrize("names", [["no such; thing"], ["a\nb"], [5], "ab", {"a": 1}, ["script ../x/y"]])
+def test_a_plan_names_plugins_or_is_damaged(tmp_path, names):
+    """It may come from anybody, and what it names is told as something to type."""
+    Store.create(tmp_path / "s", Study.make({"dataset": "digits"}), "cpu")
+    plan = sealed.unseal((tmp_path / "s" / "plan.json").read_text())
+    plan["study"]["inits"], plan["plugins"] = ["unheard-of"], names
+    (tmp_path / "s" / "plan.json").write_text(sealed.seal(plan))
+    with pytest.raises(InputError, match=r"damaged") as told:
+        Store.open(tmp_path / "s")
+    assert "--plugin" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b.c"], r"its study needs the plugins a and b\.c; add --plugin a --plugin b\.c$"),
+        (["script x.py"], "needs what the script x.py registered; open it from Python there"),
+        (["notebook"], "needs what a notebook registered; open it from Python there"),
+    ],
+)
+def test_a_study_folder_says_which_plugins_it_needs(tmp_path, names, told):
+    Store.create(tmp_path / "s", Study.make({"dataset": "digits"}), "cpu")
+    plan = sealed.unseal((tmp_path / "s" / "plan.json").read_text())
+    assert plan["plugins"] == []
+    plan["study"]["inits"], plan["plugins"] = ["unheard-of"], names
+    (tmp_path / "s" / "plan.json").write_text(sealed.seal(plan))
+    for command in (Store.open, verify, lambda folder: merge([folder], tmp_path / "t")):
+        with pytest.raises(InputError, match=told):
+            command(tmp_path / "s")
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.usefixtures("forget")
+def test_arrays_become_data(tmp_path):
+    train, test = pictures(12), pictures(5)
+    userdata.register_arrays("own", train, np.arange(12) % 3, test, np.arange(5) % 3)
+    loaded = load("own")
+    np.testing.assert_allclose(loaded.train[0], train[:, None] / 255, rtol=1e-6)
+    assert loaded.classes == 3
+    np.savez(tmp_path / "a.npz", train_images=train, train_labels=np.arange(12) % 3, test_images=test,
+             test_labels=np.arange(5) % 3)  # fmt: skip
+    userdata.register_npz("own2", tmp_path / "a.npz")
+    assert load("own2").digest == loaded.digest
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_folder_of_images_becomes_data(tmp_path):
+    from PIL import Image
+
+    images = pictures(8, 3)
+    for i, picture in enumerate(images):
+        path = tmp_path / ("train" if i < 6 else "test") / ("cat" if i % 2 else "ape") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.transpose(1, 2, 0)).save(path)
+    userdata.register_image_folder("animals", tmp_path, size=(8, 6))
+    loaded = load("animals")
+    np.testing.assert_allclose(loaded.train[0], images[[0, 2, 4, 1, 3, 5]] / 255, rtol=1e-6)
+    assert loaded.train[1].tolist() == [0, 0, 0, 1, 1, 1]
+    assert loaded.shape == (3, 8, 6)
+    (tmp_path / "test" / "ape" / "x.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"x\.png: cannot be read as an image"):
+        load("animals")
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"train_images": np.zeros((12, 8))}, "must be \\(n, height, width\\)"),
+        ({"test_images": pictures(5, 3)}, "differ in shape"),
+        ({"train_labels": np.zeros(11, int)}, "train_labels must be 12 whole numbers"),
+        ({"train_labels": np.full(12, -1)}, "train_labels must be 12 whole numbers"),
+        ({"test_labels": np.zeros(5)}, "test_labels must be 5 whole numbers"),
+        ({"train_images": np.full((12, 8, 6), np.nan)}, "not finite"),
+    ],
+)
+def test_wrong_arrays_are_refused(change, wanted):
+    good = {"train_images": pictures(12), "train_labels": np.arange(12) % 3, "test_images": pictures(5),
+            "test_labels": np.arange(5) % 3}  # fmt: skip
+    with pytest.raises(InputError, match=wanted):
+        userdata.register_arrays("own", **{**good, **change})
+
+
+def test_wrong_files_are_refused(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
+        userdata.register_npz("own", tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", train_images=np.zeros(3))
+    with pytest.raises(InputError, match=r"b\.npz: holds no train_labels"):
+        userdata.register_npz("own", tmp_path / "b.npz")
+    with pytest.raises(InputError, match="no folder of images"):
+        userdata.register_image_folder("own", tmp_path, size=(8, 8))

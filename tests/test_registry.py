@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import pytest
 from bnstudy import registry
 from bnstudy.errors import InputError
 from bnstudy.registry import Parameter, Registry
+
+from tests.conftest import ROOT
 
 ALL = [
     *(registry.datasets, registry.models, registry.activations, registry.norms),
@@ -131,3 +134,90 @@ WRONG = [
 def test_wrong_models(text):
     with pytest.raises(InputError):
         registry.models.level(text)
+
+
+# ------------------------------------------------------------------ installed plugins, and first use
+
+LOOK = """
+import threading
+from bnstudy import registry
+wrong, start = [], threading.Barrier(8)
+def look():
+    start.wait()
+    try:
+        registry.datasets["digits"], registry.initializers["default"], registry.activations["relu"]
+    except BaseException as error:
+        wrong.append(error)
+threads = [threading.Thread(target=look) for _ in range(8)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print(wrong[:1])
+"""
+REGISTERS = """
+from bnstudy.registry import initializers, norms
+@initializers.register("ones", label="ones")
+def ones(layer, value=None):
+    "All ones."
+"""
+BROKEN = {
+    "raises": ("mine", REGISTERS + "raise RuntimeError('no\\nway')", r"RuntimeError: no\nway"),
+    "leaves": ("mine", REGISTERS + "raise SystemExit(7)", "SystemExit: 7"),
+    "is not there": ("mine", None, "ModuleNotFoundError: No module named 'mine'"),
+    "is no module": ("not a module!", None, "must be the name of a module"),
+    "lacks what it names": ("mine:thing", REGISTERS, "has no attribute 'thing'"),
+    "takes a name": ("mine", REGISTERS + "norms.register('batch', label='x')(ones)", "norm 'batch' is already"),
+}
+
+
+def script(code: str, *paths) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, [*paths, ROOT]))}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+
+def install(folder, point: str, code: str | None) -> None:
+    """A distribution of one plugin, as far as Python can tell."""
+    info = folder / "my_inits-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-inits\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bnstudy.plugins]\nmine = {point}\n")
+    if code is not None:
+        (folder / "mine.py").write_text(code)
+
+
+def test_names_are_there_for_whichever_thread_asks_first():
+    found = script(LOOK)
+    assert (found.stdout, found.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_installed_plugin_is_told_once_and_passed_over(tmp_path, kind):
+    point, code, why = BROKEN[kind]
+    install(tmp_path, point, code)
+    found = script("from bnstudy.cli import main; main(['list', 'inits'])", tmp_path)
+    assert found.returncode == 0
+    module = point.partition(":")[0]
+    start = f"bnstudy: warning: the plugin {module} of my-inits cannot be loaded and is passed over: "
+    assert found.stderr.startswith(start)
+    assert why in found.stderr
+    assert found.stderr.count("\n") == 1
+    assert "kaiming" in found.stdout
+    assert "ones" not in found.stdout.split()
+
+
+def test_a_study_that_needs_a_broken_plugin_says_so(tmp_path):
+    install(tmp_path / "good", "mine", REGISTERS)
+    install(tmp_path / "bad", "mine", "raise RuntimeError('no')")
+    code = "from bnstudy.{} import {}; {}"
+    made = "Store.create({!r}, Study.make({{'inits': 'ones'}}), 'cpu')".format(str(tmp_path / "s"))
+    assert script(code.format("store", "Store, Study", made), tmp_path / "good").returncode == 0
+    found = script(code.format("cli", "main", f"main(['verify', {str(tmp_path / 's')!r}])"), tmp_path / "bad")
+    assert found.returncode == 2
+    wanted = "its study needs the plugin mine, which is installed and cannot be loaded (RuntimeError: no); mend it"
+    assert wanted in found.stderr.splitlines()[-1]
+    assert found.stderr.count("\n") == 2
+
+
+def test_a_plugin_may_come_before_the_built_in_entries(tmp_path):
+    """A name that is taken is then the plugin's mistake, not bnstudy's."""
+    (tmp_path / "mine.py").write_text(REGISTERS + "norms.register('batch', label='x')(ones)")
+    found = script("import mine", tmp_path)
+    assert "ValueError: norm 'batch' is already registered by bnstudy.norms.batch" in found.stderr

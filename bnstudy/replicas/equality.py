@@ -101,7 +101,9 @@ def _overflows_alike(form: Form, networks: Sequence[nn.Module], trial: Trial) ->
     few = Trial(trial.steps[:1], trial.evaluation)
     pairs = zip(*(_steps(make(copy.deepcopy(networks)), few) for make in (form, Reference)), strict=True)
     return all(
-        torch.equal(found[name].isfinite(), value.isfinite()) for found, wanted in pairs for name, value in wanted.items()
+        torch.equal(found[name].isfinite(), value.isfinite())
+        for found, wanted in pairs
+        for name, value in wanted.items()
     )
 
 

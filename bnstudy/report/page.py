@@ -33,8 +33,8 @@ MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
 COLOURS = 128  # of an embedded picture
 WIDEST = 1800  # pixels of one
-FACTS = ("dataset", "created", "device", "kernel", "machine", "instructions", "versions", "environment", "git_commit",
-         "study_hash")  # fmt: skip
+FACTS = ("dataset", "data_sha256", "created", "device", "kernel", "machine", "instructions", "switches", "versions",
+         "plugins", "environment", "git_commit", "study_hash")  # fmt: skip
 
 
 @dataclass(frozen=True)
