@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -70,13 +70,8 @@ def traits_of(study: Study, model: str, norm: str, data: Data, batch_size: int |
         return observe(network, images, labels)
 
 
-def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
+def check(study: Study, data: Data) -> None:
     """Try every model with every norm and every initializer on a batch, before anything trains.
-
-    Returns
-    -------
-    dict of (model, norm) to tuple of str
-        The parameters that no initializer sets.
 
     Raises
     ------
@@ -84,7 +79,6 @@ def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
         A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a
         norm with nothing to normalize; an initializer fails, or draws from elsewhere than its layer's generator.
     """
-    untouched = {}
     for model in study.models:
         seen: dict[str, tuple[object, Tensor]] = {}
         for norm in study.norms:
@@ -102,16 +96,11 @@ def check(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
             seen[norm] = here
             for label in study.inits:
                 _check_init(study, model, norm, label, data, traits)
-            untouched[model, norm] = initialization.untouched(networks[0])
-    return untouched
 
 
-def told_untouched(untouched: Mapping[Arm, Sequence[str]]) -> str:
-    """What no initializer sets, by model, as one line; empty where all is set."""
-    by_model: dict[str, dict[str, None]] = {}
-    for (model, _), names in untouched.items():
-        by_model.setdefault(model, {}).update(dict.fromkeys(names))
-    return "; ".join(f"{model}: {', '.join(names)}" for model, names in by_model.items() if names)
+def untouched(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
+    """The parameters of each arm that no initializer sets: they begin as the network's own code makes them."""
+    return {arm: initialization.untouched(_network(study, *arm, data)) for arm in study.arms()}
 
 
 def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> nn.Module:

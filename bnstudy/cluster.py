@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy import plugins
 from bnstudy.errors import InputError
-from bnstudy.machine import describe, measure_arms, plan_for, resolve_device
+from bnstudy.machine import check, describe, measure_arms, plan_for, resolve_device
 from bnstudy.plan import Ensemble
 from bnstudy.provenance import computed_by, differing
 from bnstudy.study import Study
@@ -70,7 +70,7 @@ class Cluster:
         if self.resources and not any("GPU" in some for some in offered):
             self.client.close()
             raise InputError("none of its workers offers a GPU; start them with --resources GPU=1", "scheduler")
-        self.arms: dict[Arm, dict[str, float]] = {}
+        self.arms: dict[Arm, dict[str, Any]] = {}
         self.data_sha256 = ""
 
     def prepare(self, study: Study) -> None:
@@ -92,7 +92,7 @@ class Cluster:
             self.prepare(study)
         return {**self.described, "data_sha256": self.data_sha256, "plugins": plugins.digests(study)}
 
-    def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
         """Facts of each arm's plain network, measured on a worker."""
         return self.arms
 
@@ -212,9 +212,10 @@ def _describe(device: str, compiled: bool) -> dict[str, str]:
     return describe(resolve_device(device), compiled)
 
 
-def _measure(setup: Setup) -> tuple[dict[Arm, dict[str, float]], str]:
+def _measure(setup: Setup) -> tuple[dict[Arm, dict[str, Any]], str]:
     """Facts of the arms, and the digest of the data."""
     study, loaded = setup.study(), load(setup)
+    check(study, loaded)
     return measure_arms(study, loaded, setup.device), loaded.digest
 
 

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bnstudy import data, files, spawned
 from bnstudy.errors import FailedRunsError, InputError
@@ -60,7 +60,7 @@ class Trains(Protocol):
     def attributes(self, study: Study) -> dict[str, str]:
         """What computes a study, as the attributes of what is stored: its data and plugins included."""
 
-    def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
         """Facts of each arm's plain network."""
 
     def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:

@@ -141,8 +141,8 @@ def initialize(
     """Fill every weight of `module` with a plain fan-in, in place.
 
     Weights come from `level`; their biases are zero unless the initializer sets them. With ``scope="hidden"`` the
-    output layer keeps PyTorch's default. All else (norms' scales and shifts, other layers' parameters, buffers) stays as
-    the network made it: :func:`untouched` names it.
+    output layer keeps PyTorch's default. All else (norms' scales, other layers' parameters, buffers) stays as the
+    network made it: :func:`untouched` names it.
 
     Parameters
     ----------

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bnstudy import arithmetic, data, plugins, provenance
 from bnstudy.errors import InputError
@@ -58,6 +59,7 @@ class Machine:
         if self._has_workers:
             plugins.refuse_unsendable(study, "jobs", "or use jobs=1")
         self.loaded = data.load(study, self.data_dir, self.quiet)
+        check(study, self.loaded)
 
     def plan(self, study: Study) -> tuple[Ensemble, ...]:
         """Which runs train together here."""
@@ -74,7 +76,7 @@ class Machine:
             "plugins": plugins.digests(study),
         }
 
-    def measure_arms(self, study: Study) -> dict[Arm, dict[str, float]]:
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
         """Facts of each arm's plain network: parameters, and its time alone."""
         assert self.loaded
         return measure_arms(study, self.loaded, self.device)
@@ -119,23 +121,44 @@ def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
     return make_plan(study, kind, capacity, usable_cores())
 
 
-def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, float]]:
-    """Count each arm's parameters and time its plain network alone, on one thread; workers should not run yet."""
+def check(study: Study, loaded: data.Data) -> None:
+    """InputError if a network or initializer of a study cannot be trained and repeated; see :mod:`bnstudy.assembly`."""
+    from bnstudy import assembly
+
+    with _one_thread():
+        assembly.check(study, loaded)
+
+
+def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, Any]]:
+    """Facts of each arm's plain network; workers should not run yet.
+
+    ``n_parameters`` that are trained, ``epoch_seconds_alone`` on one thread, and the names of those that no initializer
+    sets, ``not_initialized``.
+    """
     import torch
 
-    from bnstudy import training
+    from bnstudy import assembly, training
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with _one_thread():
         loaded = loaded.to(torch.device(device))
         return {
             (model, norm): {
                 "n_parameters": training.count_parameters(study, model, norm, loaded.shape, loaded.classes),
                 "epoch_seconds_alone": training.seconds_alone(study, model, norm, loaded),
+                "not_initialized": names,
             }
-            for model, norm in study.arms()
+            for (model, norm), names in assembly.untouched(study, loaded).items()
         }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
 

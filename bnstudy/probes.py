@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from bnstudy import initialization, landscape, models, provenance, registry, signals, streams
-from bnstudy.assembly import check, told_untouched, traits_of
+from bnstudy.assembly import check, traits_of, untouched
 from bnstudy.data import Data
 from bnstudy.schema import OUTPUT
+from bnstudy.store import told_by_model
 from bnstudy.study import Study
 
 CELL = ("model", "norm", "init", "seed")
@@ -36,7 +37,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
         which they act; NaN where a network has no layer of that name. ``initial_loss`` over the same without ``layer``,
         and with `mechanism` :data:`bnstudy.landscape.MEASURES`.
     """
-    untouched = check(study, data)
+    check(study, data)
     seeds = study.seeds[:1]
     labels = list(product(study.models, study.norms, study.inits, seeds))
     found = [_probe_one(study, *cell, data, mechanism) for cell in labels]
@@ -55,7 +56,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
               "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip
     attributes = {
         "title": "Signals and gradients before training", "study": study.to_toml(), "study_hash": study.digest,
-        "dataset": study.dataset, "lr": study.lr[0], "not_initialized": told_untouched(untouched),
+        "dataset": study.dataset, "lr": study.lr[0], "not_initialized": told_by_model(untouched(study, data)),
         **provenance.attributes("cpu"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)

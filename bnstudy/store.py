@@ -240,11 +240,13 @@ class Store:
 
     def save(self, ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> None:
         """Store an ensemble's curves: afterwards they are there, or InputError says why not and nothing changed."""
-        dataset = layout.ensemble_dataset(ensemble, curves, {**attributes, "study_hash": self.study.digest})
+        dataset = layout.ensemble_dataset(
+            ensemble, curves, {**attributes, "form": curves.form, "study_hash": self.study.digest}
+        )
         path = self.path(ensemble)
         diverged = int((curves.status == Status.DIVERGED).sum())
         entry = {"ensemble": self.name(ensemble), "runs": len(ensemble.runs), "diverged": diverged}
-        entry["computed"] = provenance.computed_by(attributes)
+        entry["computed"], entry["form"] = provenance.computed_by(attributes), curves.form
         self._publish(path, entry, lambda temporary: layout.write_netcdf(dataset, temporary))
         for earlier in self.superseded(ensemble):
             earlier.unlink(missing_ok=True)
@@ -306,8 +308,8 @@ class Store:
 
     # ------------------------------------------------------------------- arms
 
-    def arms(self) -> dict[Arm, dict[str, float]]:
-        """``n_parameters`` and ``epoch_seconds_alone`` of each arm measured so far."""
+    def arms(self) -> dict[Arm, dict[str, Any]]:
+        """``n_parameters``, ``epoch_seconds_alone`` and ``not_initialized`` of each arm measured so far."""
         try:
             listed = sealed.unseal((self.folder / "arms.json").read_bytes())["arms"]
             return {(arm["model"], arm["norm"]): arm for arm in listed}
@@ -316,7 +318,7 @@ class Store:
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{self.folder / 'arms.json'}: damaged; delete it, so that it is measured again") from None
 
-    def save_arms(self, arms: dict[Arm, dict[str, float]]) -> None:
+    def save_arms(self, arms: dict[Arm, dict[str, Any]]) -> None:
         """Store the facts of every arm."""
         listed = [{"model": model, "norm": norm, **facts} for (model, norm), facts in arms.items()]
         files.write_text(self.folder / "arms.json", sealed.seal({"arms": listed}))
@@ -366,6 +368,7 @@ class Store:
         index = {run: i for i, run in enumerate(study.runs())}
         entries, pending = self.manifest(), {e.index for e in self.pending()}
         attributes: dict[str, str] = {}
+        forms: dict[str, dict[str, None]] = {}
         for ensemble in self.plan:
             where = np.unravel_index([index[run] for run in ensemble.runs], shape)
             entry = entries.get(self.name(ensemble), {})
@@ -373,12 +376,15 @@ class Store:
                 arrays["status"][where] = Status.FAILED if "failed" in entry else Status.PENDING
                 continue
             stored, attributes = self._read(ensemble, entry["sha256"])
+            first = ensemble.runs[0]
+            forms.setdefault(f"{first.model}, {first.norm}", {})[attributes.pop("form", "")] = None
             for name, values in stored.items():
                 arrays[name][where] = values
         for (model, norm), facts in self.arms().items():
             for name in ("n_parameters", "epoch_seconds_alone"):
                 arrays[name][study.models.index(model), study.norms.index(norm)] = facts[name]
         data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
+        attributes["forms"] = "; ".join(f"{arm}: {' or '.join(found)}" for arm, found in forms.items())
         return xr.Dataset(data, coords, {**self._attributes(), **attributes})
 
     def diagnostics(self, attributes: Mapping[str, Any]) -> xr.Dataset:
@@ -416,7 +422,18 @@ class Store:
             "classes": registry.datasets[study.dataset].about["classes"],
             "target_accuracy": study.target_accuracy,
             "amendments": json.dumps(self.amendments),
+            "not_initialized": told_by_model(
+                {arm: facts.get("not_initialized", []) for arm, facts in self.arms().items()}
+            ),
         }
+
+
+def told_by_model(names: Mapping[Arm, Sequence[str]]) -> str:
+    """Names of the arms of each model, in one line; empty where there are none."""
+    by_model: dict[str, dict[str, None]] = {}
+    for (model, _), found in names.items():
+        by_model.setdefault(model, {}).update(dict.fromkeys(found))
+    return "; ".join(f"{model}: {', '.join(found)}" for model, found in by_model.items() if found)
 
 
 def _is_plain(path: Path) -> bool:

@@ -177,16 +177,17 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
     images, labels = data.train
     parts = list(batches(len(labels), study.batch_size[0]))
     order = streams.batch_order(0, 1, len(labels)).to(device)
-    _plain_step(network, optimizer, images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
-    started, steps = time.perf_counter(), 0
-    for part in parts:
-        _plain_step(network, optimizer, images[order[part]], labels[order[part]])
-        steps += 1
-        if time.perf_counter() - started > budget:
-            break
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return (time.perf_counter() - started) / steps * len(parts)
+    with streams.kept():
+        _plain_step(network, optimizer, images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
+        started, steps = time.perf_counter(), 0
+        for part in parts:
+            _plain_step(network, optimizer, images[order[part]], labels[order[part]])
+            steps += 1
+            if time.perf_counter() - started > budget:
+                break
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return (time.perf_counter() - started) / steps * len(parts)
 
 
 def _plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
