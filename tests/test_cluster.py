@@ -39,7 +39,7 @@ class LocalCluster:
         listening = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
         self.scheduler = self._start("scheduler", *listening, "--scheduler-file", str(self.file))
         self.workers: list[subprocess.Popen[bytes]] = []
-        for _ in range(300):
+        for _ in range(1200):
             if self.file.exists() and self.file.read_text().strip().endswith("}"):
                 return
             time.sleep(0.1)
@@ -128,7 +128,7 @@ def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
     cluster.add_worker("--resources", "GPU=1")
     made = Cluster(str(cluster.file), "cpu", None, False)
     try:
-        made.client.wait_for_workers(2, timeout=30)
+        made.client.wait_for_workers(2, timeout=120)
         made.resources = {"GPU": 1}
         assert {made._one(os.getpid) for _ in range(10)} == {cluster.workers[1].pid}
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import pytest
 from bnstudy import registry
 from bnstudy.errors import InputError
 from bnstudy.registry import Parameter, Registry
+
+from tests.conftest import ROOT
 
 ALL = [
     *(registry.datasets, registry.models, registry.activations, registry.norms),
@@ -91,9 +94,8 @@ def test_entry_points_are_found(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-inits\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[bnstudy.plugins]\nmine = my_inits\n")
     code = "from bnstudy import Study; print(Study.make({'inits': 'ones'}).roles)"
-    found = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "{'ones': 'poor'}"
 
 
