@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,21 @@ import torch
 from bnstudy import models
 from bnstudy.replicas import Folded, kernel, replicate
 from bnstudy.study import Study
+
+
+def has_compiler() -> bool:
+    """Whether a compiler is here that can build a library with these flags; then it must build ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [kernel.find_compiler() or "", *kernel.FLAGS, "-x", "c++", "-", "-o", f"{folder}/library"]
+        try:
+            return (
+                subprocess.run(command, input=b"#include <cmath>\n", capture_output=True, check=False).returncode == 0
+            )
+        except OSError:
+            return False
+
+
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler here, or none that works")
 
 
 @pytest.fixture
@@ -30,7 +47,7 @@ def compiler(folder: Path, script: str) -> str:
     return str(path)
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
+@needs_compiler
 def test_built_once_and_found_again(cache):
     built = kernel.load()
     assert built is not None
@@ -63,7 +80,7 @@ def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch):
     assert type(replicate([network], torch.zeros(4, 1, 8, 8))) is Folded
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
+@needs_compiler
 def test_a_damaged_library_in_the_cache_is_built_again(cache):
     assert kernel.load() is not None
     (library,) = cache.iterdir()
@@ -73,7 +90,7 @@ def test_a_damaged_library_in_the_cache_is_built_again(cache):
     assert kernel.load() is not None
 
 
-@pytest.mark.skipif(kernel.find_compiler() is None, reason="no C++ compiler here")
+@needs_compiler
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_cache_that_cannot_be_written_is_done_without(cache):
     cache.parent.mkdir(parents=True)
