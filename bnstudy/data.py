@@ -106,9 +106,9 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
 
     from bnstudy import streams
 
-    images = torch.from_numpy(raw.train_images).float() / raw.largest
+    images = _scaled(raw.train_images, raw.largest)
     labels = torch.from_numpy(raw.train_labels)
-    test_images = torch.from_numpy(raw.test_images).float() / raw.largest
+    test_images = _scaled(raw.test_images, raw.largest)
     n, n_train = len(labels), study.n_train
     # One draw for every run: all of them train on the same samples.
     order = torch.randperm(n, generator=streams.generator("subset", study.dataset, n)) if n_train < n else None
@@ -128,6 +128,13 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
         entry.about["classes"],
         _digest(raw),
     )
+
+
+def _scaled(images: np.ndarray, largest: float) -> Tensor:
+    """Images from 0 to 1, with the strides of their shape: torch chooses its code by them, a single channel's too."""
+    import torch
+
+    return (torch.from_numpy(images).float() / largest).flatten().view(images.shape)
 
 
 def check(name: str, folder: str | Path | None = None) -> None:
