@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnstudy import initialization, landscape, models, provenance, registry, signals, streams
+from bnstudy import initialization, landscape, models, provenance, registry, schema, signals, streams
 from bnstudy.assembly import check, traits_of, untouched
 from bnstudy.data import Data
 from bnstudy.schema import OUTPUT
-from bnstudy.store import told_by_model
 from bnstudy.study import Study
 
 CELL = ("model", "norm", "init", "seed")
@@ -56,7 +55,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
               "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip
     attributes = {
         "title": "Signals and gradients before training", "study": study.to_toml(), "study_hash": study.digest,
-        "dataset": study.dataset, "lr": study.lr[0], "not_initialized": told_by_model(untouched(study, data)),
+        "dataset": study.dataset, "lr": study.lr[0], "not_initialized": schema.told_by_model(untouched(study, data)),
         **provenance.attributes("cpu"),
     }  # fmt: skip
     return xr.Dataset(variables, coords, attributes)

@@ -28,7 +28,7 @@ from bnstudy.errors import DataWarning, InputError
 from bnstudy.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
 from bnstudy.study import UNNAMED
 
-PATIENCE = 8.0  # seconds that opening a file may take, and another for every
+PATIENCE = 30.0  # seconds that a reader may take to start, from a slow disk too, and to open a file; another for every
 BYTES_A_SECOND = 20e6
 MAX_BYTES = 8 * 2**30  # of arrays that a file may hold, and of memory to read them with
 MAGIC = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")

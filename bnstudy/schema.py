@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -188,3 +188,11 @@ def variables(validation: bool) -> tuple[Variable, ...]:
 def attributes(variable: Variable) -> dict[str, Any]:
     """The netCDF attributes of a variable: ``long_name``, ``units`` and its own."""
     return {"long_name": variable.long_name, "units": variable.units, **variable.attrs}
+
+
+def told_by_model(names: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    """Names of the arms of each model, in one line; empty where there are none."""
+    by_model: dict[str, dict[str, None]] = {}
+    for (model, _), found in names.items():
+        by_model.setdefault(model, {}).update(dict.fromkeys(found))
+    return "; ".join(f"{model}: {', '.join(found)}" for model, found in by_model.items() if found)

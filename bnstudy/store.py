@@ -422,18 +422,10 @@ class Store:
             "classes": registry.datasets[study.dataset].about["classes"],
             "target_accuracy": study.target_accuracy,
             "amendments": json.dumps(self.amendments),
-            "not_initialized": told_by_model(
+            "not_initialized": schema.told_by_model(
                 {arm: facts.get("not_initialized", []) for arm, facts in self.arms().items()}
             ),
         }
-
-
-def told_by_model(names: Mapping[Arm, Sequence[str]]) -> str:
-    """Names of the arms of each model, in one line; empty where there are none."""
-    by_model: dict[str, dict[str, None]] = {}
-    for (model, _), found in names.items():
-        by_model.setdefault(model, {}).update(dict.fromkeys(found))
-    return "; ".join(f"{model}: {', '.join(found)}" for model, found in by_model.items() if found)
 
 
 def _is_plain(path: Path) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,36 @@ import pytest
 import torch
 from bnstudy import data
 from bnstudy.study import Study
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+NAMED_DATA = os.environ.get("BNSTUDY_DATA_DIR")
+# What a shell, a terminal or a network may have set: a test that is about one of them sets it itself.
+SURROUNDINGS = (
+    "BNSTUDY_DATA_DIR", "COLUMNS", "LINES", "TERM", "TERMINAL_WIDTH", "NO_COLOR", "FORCE_COLOR", "PY_COLORS",
+    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY",
+    "HTTPS_PROXY", "ALL_PROXY",
+)  # fmt: skip
+
+# The same examples everywhere, however slow the machine is.
+settings.register_profile("any machine", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
+def _any_machine() -> Iterator[None]:
+    """Tests run alike in any shell: on one thread, heeding Ctrl-C, and without what the shell has set."""
     torch.set_num_threads(1)
+    # Started in the background a shell's commands ignore SIGINT, and so would all processes that tests start.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.MonkeyPatch.context() as patched:
+        for name in SURROUNDINGS:
+            patched.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture
@@ -37,8 +63,7 @@ def digits() -> data.Data:
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
     """The folder of real MNIST; the test is skipped where there is none."""
-    named = os.environ.get("BNSTUDY_DATA_DIR")
-    for folder in ([Path(named)] if named else []) + [ROOT.parent / "shared" / "data"]:
+    for folder in ([Path(NAMED_DATA)] if NAMED_DATA else []) + [ROOT.parent / "shared" / "data"]:
         if (folder / "MNIST" / "raw").is_dir():
             return folder
     pytest.skip("no MNIST: set BNSTUDY_DATA_DIR to a folder that holds it")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from bnstudy import epochs, registry, streams, training
 from bnstudy.study import Study
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
-@settings(deadline=None)  # machines are noisy
 @given(n=st.integers(1, 500), size=st.integers(2, 100))
 def test_batches_partition_and_none_is_of_one(n, size):
     parts = list(epochs.batches(n, size))

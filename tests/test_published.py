@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from bnstudy import data, machine, provenance
+import xarray as xr
+from bnstudy import data, epochs, initialization, machine, models, provenance, registry, streams
 from bnstudy.analysis import responses
-from bnstudy.plan import make_plan
+from bnstudy.plan import Ensemble, make_plan
 from bnstudy.reading import has_diagnostics
-from bnstudy.study import Study
+from bnstudy.study import Run, Study
 from bnstudy.training import train_ensemble
+from torch.nn import functional as F
 
 from tests.conftest import ROOT
 from tests.quotes import quotes
@@ -57,37 +59,116 @@ def test_it_is_of_the_study_beside_it_and_complete(name):
     assert has_diagnostics(DATA / name) == stored.diagnostics
 
 
-@pytest.mark.parametrize(
-    ("name", "model"), [(name, model) for name in NAMES for model in dict.fromkeys(ends(Study.load(study_file(name))))]
+SLICES = [(name, model) for name in NAMES for model in dict.fromkeys(ends(Study.load(study_file(name))))]
+# How far an epoch's curves may lie from the stored ones where sums run in another order. Measured with initial weights
+# changed by 1e-7 of themselves, and with the library's code for other processors: the loss moved by up to 1 %, the norm
+# by 0.1 %. Accuracies are not compared: that of a network which has hardly learned moved by eight points.
+ELSEWHERE = {"train_loss": 0.05, "weight_norm": 0.01}
+# Here gradients grow by a fifth a layer, and rounding with them: the norm moved by up to a half.
+UNSTEADY = {("bn-depth", "mlp:100x80"), ("phase-diagram", "mlp:100x60")}
+# What computed all of them, from before it was recorded, and switches of the library that no dataset records.
+INSTRUCTIONS = "avx512f"
+SWITCHES = (
+    "ATEN_CPU_CAPABILITY",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
 )
-def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
-    """Two runs for one epoch; to the bit where the same machine, kernel and versions are here.
 
-    Sums in another order grow apart: elsewhere a mean over some thousand images agrees to a twentieth.
-    """
+
+def is_computed_as(stored: xr.Dataset, model: str) -> bool:
+    """Whether what computed a dataset's runs of a model is what computes here, so that every bit must agree."""
+    here = provenance.computed_by(machine.describe("cpu", compiled=True))
+    then = {"instructions": INSTRUCTIONS, **provenance.computed_by(stored.attrs)}
+    if model.startswith("mlp"):
+        here["kernel"] = then["kernel"]  # which only convolutions use
+    return not provenance.differing(then, here) and not any(os.environ.get(name) for name in SWITCHES)
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize(("name", "model"), SLICES)
+def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
+    """Two runs for one epoch: to the bit where the same machine, kernel and versions are here, nearly elsewhere."""
     stored = curves(name)
+    same = is_computed_as(stored, model)
+    if not same and (name, model) in UNSTEADY:
+        pytest.skip(
+            "on another machine rounding alone changes this slice; its first step is checked in double precision"
+        )
     study = Study.load(study_file(name), epochs=1)
     cores = int(stored.attrs["machine"].rpartition(",")[2].split()[0])
     of_model = [one for one in make_plan(study, "cpu", cores=cores) if one.runs[0].model == model]
     whole = of_model[0 if model == study.models[0] else -1]  # the first norm, and the last
-    ensemble = replace(whole, runs=whole.runs[:: max(1, len(whole.runs) - 1)])
-    loaded = data.load(study, mnist_folder)
+    ensemble = first_and_last(whole.runs)
     assert torch.get_num_threads() == 1
-    found = train_ensemble(study, ensemble, loaded, "cpu")
-    here, then = provenance.computed_by(machine.describe("cpu", compiled=True)), provenance.computed_by(stored.attrs)
-    if model.startswith("mlp"):
-        here["kernel"] = then["kernel"]  # which only convolutions use
-    same = not provenance.differing(then, here)
+    found = train_ensemble(study, ensemble, data.load(study, mnist_folder), "cpu")
     for i, run in enumerate(ensemble.runs):
         cell = {"model": run.model, "norm": run.norm, "init": run.init, "optimizer": run.optimizer, "lr": run.lr,
                 "seed": run.seed, "epoch": 1}  # fmt: skip
         cell |= {dim: getattr(run, dim) for dim in ("batch_size", "weight_decay") if dim in stored.dims}
-        for curve in ("train_loss", "test_accuracy", "weight_norm"):
+        for curve in ("train_loss", "test_accuracy", "weight_norm") if same else ELSEWHERE:
             wanted, got = float(stored[curve].sel(cell)), float(found.values[curve][i, 0])
             if same:
                 assert np.array_equal(got, wanted, equal_nan=True), (run, curve)
             else:
-                assert got == pytest.approx(wanted, rel=0.05, abs=0.05, nan_ok=True), (run, curve)
+                assert got == pytest.approx(wanted, rel=ELSEWHERE[curve], nan_ok=True), (run, curve)
+
+
+def first_and_last(runs: tuple[Run, ...]) -> Ensemble:
+    return Ensemble(0, runs[:: max(1, len(runs) - 1)])
+
+
+@pytest.mark.parametrize(("name", "model"), SLICES)
+def test_its_first_steps_are_those_of_plain_code(name, model, generator):
+    """Every arm of every slice on made-up images, in double precision: rounding changes it on no machine.
+
+    Five steps; one of networks so deep that with BN rounding would be seen in the second.
+    """
+    study = Study.load(study_file(name), epochs=1, diagnostics=False)
+    steps = 5 if len(registry.models.level(model).widths) < 20 else 1
+    for norm in study.norms:
+        ensemble = first_and_last(
+            next(one.runs for one in make_plan(study) if (one.runs[0].model, one.runs[0].norm) == (model, norm))
+        )
+        train, test = (made_up(count, generator) for count in (steps * ensemble.runs[0].batch_size, 200))
+        found = train_ensemble(study, ensemble, data.Data(train, None, test, 10, ""), "cpu", torch.float64)
+        for i, run in enumerate(ensemble.runs):
+            for curve, wanted in plain_curves(study, run, train, test).items():
+                assert found.values[curve][i, 0] == pytest.approx(wanted, rel=1e-6), (run, curve)
+
+
+def made_up(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images of MNIST's shape, and labels."""
+    return torch.randn(count, 1, 28, 28, generator=generator), torch.randint(10, (count,), generator=generator)
+
+
+def plain_curves(study: Study, run: Run, train: epochs.Pair, test: epochs.Pair) -> dict[str, np.float32]:
+    """The curves of one epoch as one would train by hand, in double precision, rounded as they are stored."""
+    network = models.build(run.model, run.norm, study, (1, 28, 28), 10)
+    initialization.initialize(network, registry.initializers.level(run.init), run.seed)
+    network.double()
+    optimizer = torch.optim.SGD(network.parameters(), run.lr, study.momentum, weight_decay=run.weight_decay)
+    losses = []
+    for chosen in streams.batch_order(run.seed, 1, len(train[1])).split(run.batch_size):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(network(train[0][chosen].double()), train[1][chosen])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    network.eval()
+    with torch.no_grad():
+        logits = network(test[0].double())
+    parameters = list(network.parameters())
+    found = {
+        "train_loss": np.mean(losses),
+        "test_loss": F.cross_entropy(logits, test[1]).item(),
+        "test_accuracy": (logits.argmax(1) == test[1]).double().mean().item(),
+        "grad_norm": torch.cat([p.grad.flatten() for p in parameters]).norm().item(),
+        "weight_norm": torch.cat([p.detach().flatten() for p in parameters if p.dim() > 1]).norm().item(),
+    }
+    with np.errstate(over="ignore"):  # of the deepest with BN, whose running statistics know one batch
+        return {curve: np.float32(value) for curve, value in found.items()}
 
 
 # ------------------------------------------------------------------ numbers quoted in README.md and docs/findings.md

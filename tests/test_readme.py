@@ -24,7 +24,7 @@ PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 
 
 def run(arguments: list[str], folder) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT)))}
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -94,9 +94,8 @@ def test_entry_points_are_found(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-inits\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[bnstudy.plugins]\nmine = my_inits\n")
     code = "from bnstudy import Study; print(Study.make({'inits': 'ones'}).roles)"
-    found = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "{'ones': 'poor'}"
 
 

@@ -112,38 +112,19 @@ PAIRS = [
 ]
 
 
-# Where exact arithmetic stands still (THEORY fact 8: what BN cancels) or keeps units identical, and a norm divides by
-# the root of its eps, rounding grows a hundredfold a step and layer. Then two forms can agree no better than a network
-# does with itself after its weights were shaken by rounding.
+# Where exact arithmetic stands still (what BN cancels) or keeps units identical, and a norm divides by the root of its
+# eps, rounding grows a hundredfold a step and layer, and no two machines agree. Divided by about 1 it stays rounding.
 UNSTABLE = {(norm, "zero-hidden") for norm in ("batch", "batch-no-affine", "group", "instance")}
 UNSTABLE |= {("rms", "constant:0.1")}
 
 
-def shaken(nets: list[nn.Module]) -> list[nn.Module]:
-    draw = torch.Generator().manual_seed(3)
-    moved = copy.deepcopy(nets)
-    with torch.no_grad():
-        for p in (p for net in moved for p in net.parameters()):
-            p.add_(torch.randn(p.shape, generator=draw, dtype=p.dtype) * 1e-16 * (1 + p.abs()))
-    return moved
-
-
-def furthest(found: list[dict[str, Tensor]], wanted: list[dict[str, Tensor]]) -> float:
-    return max(float((one[n].double() - other[n].double()).norm()) for one, other in zip(found, wanted, strict=True)
-               for n in other)  # fmt: skip
-
-
 @pytest.mark.parametrize(("form", "model", "norm", "init"), PAIRS)
 def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
-    nets, data = networks(model, norm, init, 3), batches(1)
+    eps = 1.0 if (norm, init) in UNSTABLE else 1e-5
+    nets, data = networks(model, norm, init, 3, norm_eps=eps), batches(1)
     replicas = chosen(copy.deepcopy(nets), data[0][0][0], compiled=form is Lanes)
     assert type(replicas) is form
-    found, wanted = train_together(replicas, data), train_alone(nets, data)
-    if (norm, init) in UNSTABLE:
-        bound = 1000 * furthest(train_alone(shaken(nets), data), wanted)
-        assert furthest(found, wanted) <= max(bound, 1e-10)
-        return
-    assert_same(found, wanted)
+    assert_same(train_together(replicas, data), train_alone(nets, data))
 
 
 # Where branches explode or keep units alike, rounding grows from step to step: the inits here do neither.

@@ -133,17 +133,17 @@ def test_a_damaged_file_is_named_and_mended_by_fetching_it_again(patched, tmp_pa
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
 @pytest.mark.parametrize("fault", ["cut", "500", "slow"])
 def test_a_download_that_fails_leaves_nothing(patched, tmp_path, monkeypatch, dataset, fault):
-    monkeypatch.setattr(Server, "fault", fault)
-    monkeypatch.setattr(downloads, "DOWNLOAD_TIMEOUT", 1.0)
     folder = tmp_path / "cache"
-    with pytest.raises(InputError) as caught:
-        load(folder, dataset)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(Server, "fault", fault)
+        hasty.setattr(downloads, "DOWNLOAD_TIMEOUT", 1.0)
+        with pytest.raises(InputError) as caught:
+            load(folder, dataset)
     assert "\n" not in caught.value.problem
     assert "cannot be downloaded" in caught.value.problem
     assert list(folder.iterdir()) == []
     del caught
     gc.collect()
-    monkeypatch.setattr(Server, "fault", "")
     assert load(folder, dataset).classes == 10
 
 

@@ -6,6 +6,7 @@ import builtins
 import errno
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -114,8 +115,8 @@ def test_an_io_error_at_any_step_is_one_line_and_loses_nothing(begun, tmp_path, 
 
 def in_a_namespace(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a shell script that may mount what it likes, unseen by others; skip where that is not allowed."""
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if probe.returncode:
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
+    if shutil.which("unshare") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this system lets no test mount a file system")
     command = ["unshare", "-rm", "sh", "-c", script, "sh", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -210,6 +211,12 @@ def test_no_home_is_no_obstacle(begun, tmp_path, home):
     assert_unharmed(tmp_path / "s", numbers(begun[1]))
 
 
+def in_a_shell(arguments: list[object], redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line with its streams redirected by a shell."""
+    line = shlex.join([sys.executable, "-c", "from bnstudy.cli import main; main()", *map(str, arguments)])
+    return subprocess.run(["sh", "-c", f"{line} {redirected}"], capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize(
     "closed",
     [
@@ -222,9 +229,8 @@ def test_closed_streams_are_no_obstacle(begun, tmp_path, closed, command):
     study = tmp_path / "study.toml"
     study.write_text(Study.make(TINY).to_toml())
     shutil.copytree(begun[0], tmp_path / "s")
-    asked = {"run": f"run {study} --out {tmp_path / 's'} --jobs 1", "status": f"status {tmp_path / 's'}"}[command]
-    line = f"{sys.executable} -c 'from bnstudy.cli import main; main()' {asked} {closed}"
-    found = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    asked = {"run": ["run", study, "--out", tmp_path / "s", "--jobs", "1"], "status": ["status", tmp_path / "s"]}
+    found = in_a_shell(asked[command], closed)
     assert found.returncode == 0, found.stderr
     assert "Traceback" not in found.stderr
     if command == "run":
@@ -236,8 +242,7 @@ def test_a_full_output_is_one_line_and_the_study_is_stored(begun, tmp_path, stre
     """/dev/full refuses every write, as a log file on a full disk does."""
     study = tmp_path / "study.toml"
     study.write_text(Study.make(TINY).to_toml())
-    line = f"{sys.executable} -c 'from bnstudy.cli import main; main()' run {study} --out {tmp_path / 's'} --jobs 1"
-    found = subprocess.run(["sh", "-c", f"{line} {stream}>/dev/full"], capture_output=True, text=True, check=False)
+    found = in_a_shell(["run", study, "--out", tmp_path / "s", "--jobs", "1"], f"{stream}>/dev/full")
     assert found.returncode in (0, 2)
     assert "Traceback" not in found.stderr
     assert found.stderr.count("bnstudy:") <= 1

@@ -21,7 +21,7 @@ from bnstudy.verification import verify
 from tests.faults.studies import TIMES, TINY, damaged
 
 SETTINGS = {**TINY, "inits": "default,zero", "norms": "none,batch", "seeds": 2, "epochs": 2}
-LIMIT = 10.0  # seconds
+LIMIT = 60.0  # seconds, on any machine
 
 
 @pytest.fixture(scope="module")
