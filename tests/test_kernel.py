@@ -31,21 +31,6 @@ START = (
 )
 
 
-def has_compiler() -> bool:
-    """Whether a compiler is here that can build a library with these flags; then it must build ours."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [kernel.find_compiler() or "", *kernel.FLAGS, "-x", "c++", "-", "-o", f"{folder}/library"]
-        try:
-            return (
-                subprocess.run(command, input=b"#include <cmath>\n", capture_output=True, check=False).returncode == 0
-            )
-        except OSError:
-            return False
-
-
-needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler here, or none that works")
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache, as on a new machine, and a source that is soon built."""
