@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bnstudy import models, registry, streams, training
+from bnstudy import initialization, models, registry, schema, streams, training
 from bnstudy.data import Data
 from bnstudy.plan import Ensemble
 from bnstudy.study import Study
@@ -23,13 +23,26 @@ BACKWARD = 2  # passes backward cost twice what one forward does
 
 
 @dataclass(frozen=True)
+class Timed:
+    """An ensemble's time: seconds of one epoch of one run, and seconds before the first step; its form in words."""
+
+    run_epoch: float
+    before: float
+    form: str
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What some ensembles cost: floating-point operations, and seconds of one worker where they were measured."""
+    """What some ensembles cost: floating-point operations, and seconds of one worker where they were measured.
+
+    `timed` holds what was measured of the first ensemble of each model and norm.
+    """
 
     runs: int
     run_epochs: int
     operations: float
     seconds: float | None
+    timed: Mapping[Arm, Timed]
 
 
 def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None = None) -> list[Cost]:
@@ -45,10 +58,11 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
         Where to measure times; without it none are measured.
     """
     counted = {arm: run_epoch_operations(study, *arm) for arm in study.arms()}
-    timed: dict[tuple[Arm, int, int], float] = {}
+    timed: dict[tuple[Arm, int, int], Timed] = {}
     found = []
     for part in parts:
         operations, seconds = 0.0, 0.0
+        first: dict[Arm, Timed] = {}
         for ensemble in part:
             size = len(ensemble.runs) * study.epochs
             arm = (ensemble.runs[0].model, ensemble.runs[0].norm)
@@ -56,10 +70,11 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
             if device:
                 key = (arm, ensemble.runs[0].batch_size, len(ensemble.runs))
                 if key not in timed:
-                    timed[key] = run_epoch_seconds(study, ensemble, device)
-                seconds += timed[key] * size
+                    timed[key] = time_ensemble(study, ensemble, device)
+                seconds += timed[key].before + timed[key].run_epoch * size
+                first.setdefault(arm, timed[key])
         runs = sum(len(ensemble.runs) for ensemble in part)
-        found.append(Cost(runs, runs * study.epochs, operations, seconds if device else None))
+        found.append(Cost(runs, runs * study.epochs, operations, seconds if device else None, first))
     return found
 
 
@@ -73,8 +88,8 @@ def run_epoch_operations(study: Study, model: str, norm: str) -> float:
     return forward * ((1 + BACKWARD) * study.n_train + about["test_size"] + study.validation_size)
 
 
-def run_epoch_seconds(study: Study, ensemble: Ensemble, device: str) -> float:
-    """Seconds of one epoch of one run in an ensemble, from a few steps on random data on one thread of this machine."""
+def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
+    """How long an ensemble takes, from a few steps on random data on one thread of this machine."""
     about = registry.datasets[study.dataset].about
     batch = ensemble.runs[0].batch_size
     n = min(study.n_train, STEPS * batch)
@@ -92,10 +107,20 @@ def run_epoch_seconds(study: Study, ensemble: Ensemble, device: str) -> float:
     times: list[float] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    started = time.perf_counter()
     try:
-        training.train_ensemble(short, ensemble, data, device, report=lambda _: times.append(time.perf_counter()))
+        trained = training.train_ensemble(
+            short, ensemble, data, device, report=lambda _: times.append(time.perf_counter())
+        )
     finally:
         torch.set_num_threads(threads)
-    if len(times) < 2:  # all diverged at once: the first epoch is all there is
-        return 0.0
-    return (times[1] - times[0]) / share / len(ensemble.runs)
+    # Where all diverged at once the first epoch is all there is.
+    epoch = times[1] - times[0] if len(times) > 1 else 0.0
+    return Timed(epoch / share / len(ensemble.runs), max(0.0, times[0] - started - epoch), trained.form)
+
+
+def not_initialized(study: Study) -> str:
+    """The parameters that no initializer sets, by model, in one line; empty where there are none."""
+    about = registry.datasets[study.dataset].about
+    built = {arm: models.build(*arm, study, about["shape"], about["classes"]) for arm in study.arms()}
+    return schema.told_by_model({arm: initialization.untouched(network) for arm, network in built.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy.costs import costs, run_epoch_operations, run_epoch_seconds
+from bnstudy.costs import costs, run_epoch_operations, time_ensemble
 from bnstudy.plan import make_plan
 from bnstudy.study import Study
 
@@ -30,7 +30,11 @@ def test_time_is_measured_for_any_study(capsys):
     )
     small = Study.make({**study.model_dump(), "hidden": "4"})
     (plan,), (little,) = make_plan(study, capacity=16)[:1], make_plan(small, capacity=16)[:1]
-    assert run_epoch_seconds(study, plan, "cpu") > 3 * run_epoch_seconds(small, little, "cpu") > 0
+    large, tiny = time_ensemble(study, plan, "cpu"), time_ensemble(small, little, "cpu")
+    assert large.run_epoch > 3 * tiny.run_epoch > 0
+    assert large.before > 0
+    assert large.form == "folded"
     (cost,) = costs(small, [[little]], "cpu")
     assert cost.seconds is not None
     assert cost.seconds > 0
+    assert set(cost.timed) == {("mlp", "none")}

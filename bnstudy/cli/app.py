@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bnstudy.cli import judging, looking, probing, training
+from bnstudy.cli import judging, looking, probing, training, verify
 from bnstudy.cli.options import option_name
 from bnstudy.errors import BnstudyError, DataWarning, InputError, one_line
 
@@ -31,7 +31,7 @@ for name, command in (
     ("extend", training.extend),
     ("merge", training.merge),
     ("status", looking.status),
-    ("verify", looking.verify),
+    ("verify", verify.verify),
     ("analyze", judging.analyze),
     ("figures", looking.figures),
     ("report", judging.report),

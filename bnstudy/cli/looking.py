@@ -36,26 +36,6 @@ def status(
             print(f"{name} failed: {entry['failed']}")
 
 
-def verify(
-    folder: StudyFolder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False
-) -> None:
-    """Check every file of a study against its checksum; names those that are damaged, missing or foreign."""
-    from bnstudy.verification import verify as find
-
-    found = find(folder)
-    if as_json:
-        import json
-
-        print(json.dumps([{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in found]))
-    else:
-        for finding in found:
-            print(f"{finding.path}: {finding.kind}; {finding.advice}")
-    if found:
-        raise InputError(f"{folder}: {len(found)} of its files are not as they should be")
-    if not as_json:
-        print(f"{folder}: every file is as it was written")
-
-
 def list_entries(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="inits, norms, models, datasets, …", show_default=False)],
 ) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
+from bnstudy.errors import InputError
+
 FACTORS, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
 
 # study key: (panel, how the value is written, help)
@@ -45,6 +47,14 @@ SCALES = (FACTORS, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,
 def option_name(key: str) -> str:
     """The option of a study key: ``--batch-size`` for ``batch_size``."""
     return "--" + key.replace("_", "-")
+
+
+def whole_number(text: str, key: str) -> int:
+    """An option's text as a number; InputError names the option."""
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"must be a whole number, not {text[:60]!r}", key) from None
 
 
 def study_options(

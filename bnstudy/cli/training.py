@@ -18,6 +18,7 @@ from bnstudy.cli.options import (
     StudyFolder,
     Wait,
     study_options,
+    whole_number,
 )
 from bnstudy.errors import InputError
 
@@ -112,7 +113,7 @@ def _run(study: Study, running: Running) -> None:
             running.out,
             data_dir=running.data_dir,
             device=running.device,
-            jobs=usable_cores() if running.jobs is None else _whole_number(running.jobs, "jobs"),
+            jobs=usable_cores() if running.jobs is None else whole_number(running.jobs, "jobs"),
             shard=shard,
             scheduler=running.scheduler,
             compiled=not running.no_compile,
@@ -140,13 +141,6 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
         print_table((report_table if is_the_reports else sweep_table)(dataset))
     print(f"\nCurves: {folder / 'curves.nc'}")
-
-
-def _whole_number(text: str, key: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"must be a whole number, not {text[:60]!r}", key) from None
 
 
 def _load(path: Path, settings: Mapping[str, Any]) -> Study:
@@ -178,6 +172,7 @@ def _shipped(name: str) -> Path:
 def _print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
     from bnstudy.analysis.design import warnings
     from bnstudy.cli.tables import cost_table, plan_rows, print_table
+    from bnstudy.costs import not_initialized
     from bnstudy.execution import default_folder
     from bnstudy.machine import plan_for, resolve_device
     from bnstudy.plan import Shard as Part
@@ -188,5 +183,7 @@ def _print_plan(study: Study, out: str | None, device: str, shard: str | None, m
     for name, value in plan_rows(study, ensembles, chosen, Path(out) if out else default_folder(study, part)):
         print(f"{name:15} {value}")
     print_table(cost_table(study, ensembles, part.count if part else 1, chosen if measure else None))
+    if text := not_initialized(study):
+        print(f"set by no initializer: {text}")
     for text in warnings(study.roles, len(study.norms), len(study.seeds), study.alpha):
         print(f"warning: {text}")
