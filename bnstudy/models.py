@@ -119,7 +119,7 @@ class Blocks:
                 f"layer {name!r} is a {type(child).__name__}, which does more than a batch norm of PyTorch's: "
                 "nobody can say what would stay without it; use nn.BatchNorm1d, 2d or 3d", "models",
             )  # fmt: skip
-        if any(getattr(child, hooks) for hooks in ("_forward_hooks", "_forward_pre_hooks")):
+        if not lazy and any(getattr(child, hooks) for hooks in ("_forward_hooks", "_forward_pre_hooks")):
             raise InputError(f"layer {name!r} has hooks, which another norm would not have", "models")
         if self.norm_eps != USUAL_EPS:
             child.eps = self.norm_eps
