@@ -112,8 +112,10 @@ def untouched(module: nn.Module) -> tuple[str, ...]:
     """Names of the parameters that no initializer sets: they begin as the network's own code makes them."""
     import torch
 
+    from bnstudy import streams
+
     reached: set[int] = set()
-    with torch.no_grad():
+    with torch.no_grad(), streams.kept():
         for slot in slots(module):
             if slot.fill(slot.weight.detach().clone()):
                 reached |= {id(p) for p in (*slot.made_of(), slot.bias)}
@@ -220,7 +222,9 @@ def _fill(slot: Slot, function: Callable[..., None], value: float | None, seed: 
     weight = slot.weight if is_own else slot.weight.detach().clone()
     function(inits.Layer(weight, bias, generator, is_output), value)
     if not is_own:
-        slot.fill(weight)
+        with streams.kept():  # a parametrization may draw what its weight does not say
+            streams.turn("parametrization", seed, slot.name)
+            slot.fill(weight)
 
 
 def _unit_variance(module: nn.Module, layers: Sequence[nn.Module], batch: torch.Tensor) -> None:

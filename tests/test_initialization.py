@@ -130,7 +130,10 @@ def test_an_initializer_that_draws_from_elsewhere_is_refused(draw, digits, regis
 
 def test_an_initializer_that_draws_from_its_layer_is_not(digits, register):
     register(registry.initializers, "here")(lambda layer, value=None: layer.weight.normal_(generator=layer.generator))
-    assert assembly.check(Study.make({"dataset": "digits", "models": "mlp", "inits": "here"}), digits)
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "here", "seeds": 2})
+    assembly.check(study, digits)
+    drawn = assembly.build_replicas(study, tuple(study.runs()), digits, "cpu").parameters["output.weight"]
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 @pytest.mark.parametrize("wrong", [lambda layer, value=None: layer.weights, lambda layer, value=None: 1 / 0])
