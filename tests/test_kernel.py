@@ -15,10 +15,11 @@ import pytest
 import torch
 from bnstudy import models
 from bnstudy.cli import checks
-from bnstudy.replicas import Folded, building, kernel, replicate
+from bnstudy.replicas import Folded, building, kernel
 from bnstudy.study import Study
 
 from tests.conftest import ROOT
+from tests.test_replicas import chosen
 
 CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
 needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
@@ -146,12 +147,12 @@ def test_a_compiler_that_is_not_there_is_told(cache, monkeypatch, cxx, told):
     assert told in checks._kernel()
 
 
-def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch):
+def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch, generator):
     monkeypatch.setenv("PATH", "")
     assert again() is None
     assert "no C++ compiler found" in checks._kernel()
     network = models.build("cnn", "batch", Study.make({"dataset": "digits"}), (1, 8, 8), 10)
-    assert type(replicate([network], torch.zeros(4, 1, 8, 8))) is Folded
+    assert type(chosen([network], torch.rand(9, 1, 8, 8, generator=generator))) is Folded
 
 
 # ------------------------------------------------------------------ the cache
