@@ -16,6 +16,7 @@ from bnstudy.replicas import Reference, Replicas, Traits, Trial, observe, refuse
 from bnstudy.study import Run, Study
 
 Arm = tuple[str, str]  # model, norm
+LARGE = 1e6  # parameters, from which on each size of a batch is tried once, not shared and apart
 
 
 def build_replicas(
@@ -58,7 +59,8 @@ def build_replicas(
     groups = [distinct.index(seed) for seed in seeds]
     parameters = sum(p.numel() for p in networks[0].parameters())
     evaluation = data.test[0][: sizes[0]]
-    trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), evaluation, parameters, not traits.plain)
+    thorough = not traits.plain and parameters <= LARGE
+    trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), evaluation, parameters, thorough)
     return replicate(networks, traits, trial, seeds, compiled)
 
 
