@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy import plugins
-from bnstudy.errors import InputError
+from bnstudy.errors import InputError, reason_of
 from bnstudy.machine import check, describe, measure_arms, plan_for, resolve_device
 from bnstudy.plan import Ensemble
 from bnstudy.provenance import computed_by, differing
 from bnstudy.study import Study
-from bnstudy.workers import Queue, Setup, StoppedError, UnfitError, Watch, load, reason_of, trainer_of
+from bnstudy.workers import Queue, Setup, StoppedError, UnfitError, Watch, load, trainer_of
 
 if TYPE_CHECKING:
     from distributed import Future

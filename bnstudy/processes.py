@@ -16,8 +16,8 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from bnstudy import spawned
-from bnstudy.errors import BnstudyError, DataWarning, InputError
-from bnstudy.workers import ATTEMPTS, Queue, Setup, StoppedError, UnfitError, Watch, load, reason_of, trainer_of
+from bnstudy.errors import BnstudyError, DataWarning, InputError, reason_of
+from bnstudy.workers import ATTEMPTS, Queue, Setup, StoppedError, UnfitError, Watch, load, trainer_of
 
 if TYPE_CHECKING:
     from bnstudy.data import Data

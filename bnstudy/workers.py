@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnstudy import arithmetic, plugins, registry
-from bnstudy.errors import BnstudyError, InputError
+from bnstudy.errors import BnstudyError, InputError, reason_of
 from bnstudy.study import Study
 
 if TYPE_CHECKING:
@@ -189,9 +189,3 @@ def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:
             raise StoppedError("stopped")
 
     return report
-
-
-def reason_of(error: BaseException) -> str:
-    """An error as one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -67,3 +67,17 @@ def mnist_folder() -> Path:
         if (folder / "MNIST" / "raw").is_dir():
             return folder
     pytest.skip("no MNIST: set BNSTUDY_DATA_DIR to a folder that holds it")
+
+
+@pytest.fixture
+def register():
+    """Register for one test: ``register(registry, name)(function)``."""
+    made = []
+
+    def add(kind, name, **about):
+        made.append((kind, name))
+        return kind.register(name, label=name, **about)
+
+    yield add
+    for kind, name in made:
+        kind._entries.pop(name, None)

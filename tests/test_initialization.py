@@ -17,20 +17,6 @@ from torch.nn.utils import parametrizations, prune
 from tests.zoo.networks import NETWORKS
 
 
-@pytest.fixture
-def register():
-    """Register for one test: ``register(registry, name)(function)``."""
-    made = []
-
-    def add(kind, name, **about):
-        made.append((kind, name))
-        return kind.register(name, label=name, **about)
-
-    yield add
-    for kind, name in made:
-        kind._entries.pop(name, None)
-
-
 def initialized(net: nn.Module, label: str = "constant:0.5", **options) -> nn.Module:
     initialization.initialize(net, initializers.level(label), 3, **options)
     return net

@@ -21,20 +21,6 @@ def swap(norm: str, network: nn.Module, **settings) -> nn.Module:
     return models.Blocks(norm, **settings).swap_norms(network)
 
 
-@pytest.fixture
-def register():
-    """Register for one test: ``register(registry, name)(function)``."""
-    made = []
-
-    def add(kind, name, **about):
-        made.append((kind, name))
-        return kind.register(name, label=name, **about)
-
-    yield add
-    for kind, name in made:
-        kind._entries.pop(name, None)
-
-
 def study_of(**settings) -> Study:
     return Study.make({"dataset": "digits", "models": "net", **settings})
 
