@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test test-faults calibration publish figures bench bench-clean format check clean
+.PHONY: install demo test test-all test-faults calibration publish figures bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -43,6 +43,10 @@ bench: .venv/.bench
 
 bench-clean:
 	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
+
+# All but injected faults.
+test-all: check
+	$(BIN)/python -m pytest -n 2 -m 'not faults'
 
 # Every fault in full, half an hour or more; each prints its figure. docs/reliability.md holds them as measured.
 test-faults: .venv/.dev

@@ -12,6 +12,7 @@ import pytest
 from bnstudy.cli.app import app, main
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
 
+from tests import commands
 from tests.synthetic import make_dataset
 
 TINY = ["--dataset", "digits", "--train-size", "200", "--hidden", "8", "--channels", "2", "--epochs", "2"]
@@ -30,11 +31,6 @@ def bnstudy(monkeypatch, tmp_path, capsys):
         return int(ended.value.code or 0), out, err
 
     return call
-
-
-def script(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from bnstudy.cli import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
 
 
 def test_baseline_prints_the_reports_table(bnstudy, tmp_path):
@@ -291,7 +287,7 @@ def test_bad_input_is_refused_without_torch():
 
 
 def test_no_colour_and_no_bar_off_a_terminal(tmp_path):
-    found = script("baseline", *TINY, "--out", str(tmp_path / "s"), NO_COLOR="1")
+    found = commands.bnstudy(tmp_path, "baseline", *TINY, "--out", "s", environment={**os.environ, "NO_COLOR": "1"})
     assert found.returncode == 0
     assert "\x1b" not in found.stdout + found.stderr
 

@@ -26,7 +26,7 @@ def test_costs_add_up_over_parts():
 
 def test_time_is_measured_for_any_study(capsys):
     study = Study.make(
-        {"dataset": "digits", "hidden": "2048,2048", "validation_size": 100, "models": "mlp", "norms": "none"}
+        {"dataset": "digits", "hidden": "512,512", "validation_size": 100, "models": "mlp", "norms": "none"}
     )
     small = Study.make({**study.model_dump(), "hidden": "4"})
     (plan,), (little,) = make_plan(study, capacity=16)[:1], make_plan(small, capacity=16)[:1]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from bnstudy.store import Store
 from bnstudy.study import Study
 from bnstudy.verification import verify
 
+from tests import commands
 from tests.conftest import ROOT
 from tests.faults.studies import TINY
 from tests.synthetic import make_dataset
@@ -176,7 +175,6 @@ def test_no_secret_of_the_environment_is_kept_or_shown(tmp_path):
     canaries |= {"https_proxy": "http://user:canary-19-of-20@127.0.0.1:port", "http_proxy": "http://u:canary-20@:x"}
     assert len(canaries) > 20
     (tmp_path / "study.toml").write_text(Study.make({**TINY, "seeds": 2}).to_toml())
-    start = "from bnstudy.cli import main; main()"
     printed = ""
     for arguments, code in (
         (["run", "study.toml", "--verbose", "--jobs", "2"], 0),
@@ -188,10 +186,7 @@ def test_no_secret_of_the_environment_is_kept_or_shown(tmp_path):
         (["baseline", "--data-dir", "no-data"], 2),
         (["baseline", "--data-dir", "no-data", "--dataset", "fashion-mnist"], 2),
     ):
-        found = subprocess.run(
-            [sys.executable, "-c", start, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path,
-            env={**os.environ, **canaries},
-        )  # fmt: skip
+        found = commands.bnstudy(tmp_path, *arguments, environment={**os.environ, **canaries})
         assert found.returncode == code, found.stderr
         assert found.stderr.count("\n") == 1 or code == 0, found.stderr
         printed += found.stdout + found.stderr

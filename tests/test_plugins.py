@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +20,7 @@ from bnstudy.verification import verify
 from bnstudy.workers import Setup, UnfitError
 from torch import nn
 
+from tests import commands
 from tests.conftest import ROOT
 from tests.test_replicas import chosen
 
@@ -31,14 +30,10 @@ MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(
 SMALL = ("--seeds", "2", "--epochs", "1", "--quiet", "--batch-size", "30")
 
 
-def bnstudy(folder, *arguments: str) -> subprocess.CompletedProcess[str]:
+def bnstudy(folder, *arguments: str):
     for name, code in MODULES.items():
         (folder / f"{name}.py").write_text(code)
-    start = [sys.executable, "-c", "from bnstudy.cli import main; main()"]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*start, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return commands.bnstudy(folder, *arguments, environment=os.environ | {"PYTHONPATH": str(ROOT)})
 
 
 def test_the_initializer_in_ten_lines(tmp_path):
@@ -75,11 +70,12 @@ def test_what_other_code_of_a_plugin_computed_is_not_mixed(tmp_path):
 
 
 def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
-    arguments = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch,group:8")
-    found = bnstudy(tmp_path, *arguments, *SMALL, "--plugin", "my_data", "--plugin", "my_resnet")
+    arguments = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch")
+    small = ("--seeds", "1", "--epochs", "1", "--batch-size", "30", "--train-size", "60", "--quiet", "--jobs", "1")
+    found = bnstudy(tmp_path, *arguments, *small, "--plugin", "my_data", "--plugin", "my_resnet")
     assert (found.returncode, found.stderr) == (0, "")
     with xr.open_dataset(tmp_path / "results" / "baseline" / "curves.nc") as dataset:
-        assert dataset.sizes["norm"] == 3
+        assert dataset.sizes["norm"] == 2
         assert dataset.test_loss.notnull().all()
         counts = dataset.n_parameters.squeeze("model")
         assert int(counts.sel(norm="batch") - counts.sel(norm="none")) == 2 * 4800  # two for each normalized channel
@@ -87,7 +83,7 @@ def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
 
 def test_the_norm(tmp_path):
     arguments = ("baseline", "--dataset", "digits", "--models", "cnn", "--norms", "none,local-response", *SMALL)
-    assert bnstudy(tmp_path, *arguments, "--plugin", "my_norm").returncode == 0
+    assert bnstudy(tmp_path, *arguments, "--jobs", "1", "--plugin", "my_norm").returncode == 0
     found = bnstudy(tmp_path, "list", "norms", "--plugin", "my_norm")
     assert "local-response" in found.stdout
 

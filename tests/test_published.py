@@ -86,8 +86,13 @@ def is_computed_as(stored: xr.Dataset, model: str) -> bool:
     return not provenance.differing(then, here) and not any(os.environ.get(name) for name in SWITCHES)
 
 
+# The report's models stand in four studies: here by turns, the others in `make test-all`.
+TURNS = {("baseline", "mlp"), ("init-sweep", "cnn"), ("learning-rate", "cnn"), ("norms", "mlp")}
+AGAIN = [pytest.param(*one, marks=[pytest.mark.slow] if one in TURNS else []) for one in SLICES]
+
+
 @pytest.mark.mnist
-@pytest.mark.parametrize(("name", "model"), SLICES)
+@pytest.mark.parametrize(("name", "model"), AGAIN)
 def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     """Two runs for one epoch: to the bit where the same machine, kernel and versions are here, nearly elsewhere."""
     stored = curves(name)

@@ -13,6 +13,8 @@ from bnstudy.study import Study, unfit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.pairs import pairs
+
 INITS = [
     *("default", "scaled-normal:0.01", "scaled-normal:10", "zero", "zero-hidden", "large-variance", "normal:0.1"),
     *("uniform:0.2", "constant:0.1", "xavier", "he-fan-out", "orthogonal", "lsuv", "truncated-normal", "lecun"),
@@ -128,8 +130,13 @@ def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
 
 
 # Where branches explode or keep units alike, rounding grows from step to step: the inits here do neither.
-@pytest.mark.parametrize("init", ["default", "scaled-normal:0.1", "zero"])
-@pytest.mark.parametrize("norm", [norm for norm in registry.norms if not unfit("residual-mlp", norm)])
+@pytest.mark.parametrize(
+    ("norm", "init"),
+    [
+        (norm, ["default", "scaled-normal:0.1", "zero"][number % 3])
+        for number, norm in enumerate(norm for norm in registry.norms if not unfit("residual-mlp", norm))
+    ],
+)
 def test_a_network_with_branches_is_each_run_alone(norm, init):
     nets, data = networks("residual-mlp", norm, init, 3), batches(1)
     replicas = chosen(copy.deepcopy(nets), data[0][0][0])
@@ -137,10 +144,13 @@ def test_a_network_with_branches_is_each_run_alone(norm, init):
     assert_same(train_together(replicas, data), train_alone(nets, data))
 
 
-@pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Reference])
-@pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize("norm", ["none", "batch"])
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize(
+    ("form", "groups", "norm", "model"),
+    [
+        pytest.param(*row, marks=needs_kernel if row[0] is Lanes else ())
+        for row in pairs([Lanes, Folded, Vmapped, Reference], [1, 2, 4], ["none", "batch"], ["mlp", "cnn"])
+    ],
+)
 def test_every_form_and_grouping_is_each_run_alone(form, groups, norm, model):
     nets, data = networks(model, norm, "default", 4), batches(groups)
     assert_same(train_together(form(copy.deepcopy(nets)), data), train_alone(nets, data))
@@ -256,9 +266,8 @@ CHAINS = {
 
 
 @needs_kernel
-@pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize("size", [8, 11])  # of an odd number of places pooling drops the last
-@pytest.mark.parametrize("chain", list(CHAINS))
+# Of an odd number of places pooling drops the last.
+@pytest.mark.parametrize(("chain", "size", "groups"), pairs(list(CHAINS), [8, 11], [1, 3]))
 def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)

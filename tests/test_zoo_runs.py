@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from tests import commands
 from tests.conftest import ROOT
 from tests.zoo.networks import DRAW
 
@@ -33,19 +32,8 @@ batch_size = 20
 
 
 def bnstudy(folder, *arguments: str) -> str:
-    start = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-c",
-        "from bnstudy.cli import main; main()",
-        "--plugin",
-        "tests.zoo.plugin",
-    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(
-        [*start, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    ended = commands.bnstudy(folder, "--plugin", "tests.zoo.plugin", *arguments, environment=environment, quiet=True)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
     return ended.stdout
 
@@ -58,29 +46,20 @@ def folder(tmp_path_factory):
     return folder
 
 
-def assert_same_bits(folder, name: str) -> None:
-    with xr.open_dataset(folder / "one" / "curves.nc") as one, xr.open_dataset(folder / name / "curves.nc") as other:
+def test_shards_with_any_number_of_jobs_give_the_same_bits(folder):
+    for shard, jobs in (("1/2", "1"), ("2/2", "2")):
+        bnstudy(folder, "run", "zoo.toml", "--shard", shard, "--jobs", jobs, "--out", shard[0], "--quiet")
+    bnstudy(folder, "merge", "1", "2", "--out", "whole")
+    with xr.open_dataset(folder / "one" / "curves.nc") as one, xr.open_dataset(folder / "whole" / "curves.nc") as other:
         assert (one.status == 1).all()
         for curve in ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "grad_norm", "weight_norm"):
             different = one.model.values[(one[curve].values != other[curve].values).any((1, 2, 3, 4, 5, 6))]
             assert different.tolist() == [], curve
 
 
-def test_any_number_of_jobs_gives_the_same_bits(folder):
-    bnstudy(folder, "run", "zoo.toml", "--jobs", "2", "--out", "two", "--quiet")
-    assert_same_bits(folder, "two")
-
-
-def test_shards_give_the_same_bits(folder):
-    for shard in ("1/2", "2/2"):
-        bnstudy(folder, "run", "zoo.toml", "--shard", shard, "--jobs", "1", "--out", shard[0], "--quiet")
-    bnstudy(folder, "merge", "1", "2", "--out", "whole")
-    assert_same_bits(folder, "whole")
-
-
 def test_what_no_initializer_sets_is_told_everywhere(folder):
     named = "bare-parameters: weight, shift"
-    assert named in bnstudy(folder, "plan", "zoo.toml")
+    assert named in bnstudy(folder, "plan", "zoo.toml", "--models", "bare-parameters,lstm")
     with xr.open_dataset(folder / "one" / "curves.nc") as dataset:
         assert named in dataset.attrs["not_initialized"]
         assert "dropout, none: one by one (draws random numbers)" in dataset.attrs["forms"]
@@ -89,14 +68,13 @@ def test_what_no_initializer_sets_is_told_everywhere(folder):
 
 
 def test_diagnostics_take_any_network(folder):
-    bnstudy(folder, "run", "zoo.toml", "--models", "tied-weights,pruned,lstm,dropout,a-buffer-that-is-not-stored,"
-            "attention,parameters-in-lists-drawn-by-numpy", "--seeds", "1", "--inits", "default", "--out", "looked",
-            "--diagnostics", "--mechanism", "--quiet")  # fmt: skip
+    bnstudy(folder, "run", "zoo.toml", "--models", "tied-weights,pruned,lstm", "--epochs", "1", "--seeds", "1",
+            "--inits", "default", "--out", "looked", "--diagnostics", "--mechanism", "--quiet")  # fmt: skip
     with xr.open_dataset(folder / "looked" / "diagnostics.nc") as looked:
         assert np.isfinite(looked.batch_loss).all()
-        assert np.isfinite(looked.sharpness.sel(model=["tied-weights", "pruned", "dropout"])).all()
+        assert np.isfinite(looked.sharpness.sel(model=["tied-weights", "pruned"])).all()
 
 
 def test_runs_of_the_zoo_are_verified_by_training_again(folder):
-    out = bnstudy(folder, "verify", "one", "--retrain", "6")
-    assert out.count("the same numbers") + out.count("as near as rounding") == 6
+    out = bnstudy(folder, "verify", "one", "--retrain", "3")
+    assert out.count("the same numbers") + out.count("as near as rounding") == 3

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from bnstudy.analysis.inference import equivalence, holm, interval, mean_difference, sign_flip
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -89,9 +89,8 @@ def test_interval_is_scipys(rows, confidence):
             assert low[i] == high[i] == row[0]
 
 
-@settings(max_examples=25)  # statsmodels takes 40 ms a call
-@given(hnp.arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 6)), elements=st.floats(0, 1)))
-def test_holm_is_statsmodels(p):
+def test_holm_is_statsmodels(rng):
+    p = rng.choice([0.0, 0.01, 0.02, 0.3, 1.0], (8, 5))
     for row, found in zip(p, holm(p), strict=True):
         np.testing.assert_allclose(found, multipletests(row, method="holm")[1], atol=1e-12)
 

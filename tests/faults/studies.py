@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -78,12 +77,6 @@ def damaged(content: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
         "empty": b"",
         "text": b"<html>404 not found</html>",
     }.get(kind, bytes(changed))
-
-
-def script(arguments: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    begin = [sys.executable, "-c", "from bnstudy.cli import main; main()"]
-    return subprocess.run([*begin, *arguments], text=True, check=False, **{"capture_output": True, **options})
 
 
 def workers_of(parent: int) -> list[int]:

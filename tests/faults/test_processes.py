@@ -42,7 +42,7 @@ def whole(tmp_path_factory):
     """A study file, and what it gives when nothing happens to it."""
     folder = tmp_path_factory.mktemp("signals")
     study = folder / "study.toml"
-    study.write_text(STUDY.format(seeds=20))
+    study.write_text(STUDY.format(seeds=12))
     started = time.monotonic()
     assert subprocess.run(command(study, folder / "whole"), check=False).returncode == 0
     return study, numbers(folder / "whole"), time.monotonic() - started

@@ -13,7 +13,8 @@ from bnstudy.schema import Status
 from bnstudy.store import Store
 from bnstudy.study import Study
 
-from tests.faults.studies import assert_unharmed, numbers, script
+from tests.commands import bnstudy
+from tests.faults.studies import assert_unharmed, numbers
 
 # A model of a user's, which fails in a worker process for as long as a file is there.
 PLUGIN = """
@@ -74,7 +75,7 @@ def plugin(tmp_path):
 
 
 def status(folder: Path, environment: dict[str, str]) -> dict[str, int]:
-    return json.loads(script(["status", str(folder), "--json"], env=environment).stdout)
+    return json.loads(bnstudy(folder, "status", ".", "--json", environment=environment).stdout)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_worker_that_fails_is_tried_twice_then_left_for_later(plugin, tmp_path
     environment, study, fault = plugin
     fault.write_text(kind)
     command = ["run", str(study), "--out", str(tmp_path / "s"), "--jobs", "2", "--quiet"]
-    found = script(command, env=environment)
+    found = bnstudy(tmp_path, *command, environment=environment)
     assert found.returncode == 3, found.stderr
     assert found.stderr == "bnstudy: 4 of 12 runs failed; the same command tries them again\n"
     if kind in ("killed", "exits"):  # one that raises is also caught where the network is looked over
@@ -93,8 +94,8 @@ def test_a_worker_that_fails_is_tried_twice_then_left_for_later(plugin, tmp_path
     report = status(tmp_path / "s", environment)
     assert (report["done"], report["failed"], report["pending"]) == (8, 4, 0)
     fault.unlink()
-    assert script(command, env=environment).returncode == 0
-    assert script([*command[:3], str(tmp_path / "t"), *command[4:]], env=environment).returncode == 0
+    assert bnstudy(tmp_path, *command, environment=environment).returncode == 0
+    assert bnstudy(tmp_path, *command[:3], "t", *command[4:], environment=environment).returncode == 0
     assert status(tmp_path / "s", environment)["done"] == 12
     assert_unharmed_here(tmp_path / "s", tmp_path / "t")
     print(f"\na worker that fails ({kind}): tried twice, the others finished, exit 3; run again, all finished")
