@@ -23,11 +23,11 @@ OTHERS = ("default", "zero", "zero-hidden", "large-variance", "xavier", "orthogo
 def make(folder: Path, runs: int, epochs: int) -> None:
     """A finished study whose curves rise to a level of their own; a twentieth of the runs diverged."""
     import numpy as np
-    from bnstudy import schema
-    from bnstudy.schema import Status
-    from bnstudy.store import Store
-    from bnstudy.study import Study
-    from bnstudy.training import Curves
+    from bnstudy.storage.store import Store
+    from bnstudy.study import schema
+    from bnstudy.study.schema import Status
+    from bnstudy.study.study import Study
+    from bnstudy.training.ensembles import Curves
 
     inits = [*OTHERS, *(f"scaled-normal:{scale:g}" for scale in SCALES)]
     seeds = max(1, runs // (MODELS * NORMS * len(inits)))
@@ -55,16 +55,16 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
     if what == "make":
         make(folder, runs, epochs)
     elif what == "consolidate":
-        from bnstudy.store import Store
+        from bnstudy.storage.store import Store
 
         Store.open(folder).consolidate()
     elif what == "open":
-        from bnstudy.reading import open_results
+        from bnstudy.storage.opening import open_results
 
         open_results(folder).load()
     elif what == "table":
         from bnstudy.analysis.table import report_table, sweep_table
-        from bnstudy.reading import open_results
+        from bnstudy.storage.opening import open_results
 
         dataset = open_results(folder)
         report_table(dataset)
@@ -72,16 +72,16 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
     elif what == "analyze":
         from bnstudy.analysis.assessment import assess
         from bnstudy.analysis.verdicts import rows, sentences, verdict_table
-        from bnstudy.reading import open_results
+        from bnstudy.storage.opening import open_results
 
         result = assess(open_results(folder))
         rows(result), sentences(result), verdict_table(result)
     elif what == "report":
-        from bnstudy.report import write_report
+        from bnstudy.analysis.report import write_report
 
         write_report(folder)
     else:
-        from bnstudy.figures.gallery import draw_studies
+        from bnstudy.analysis.figures.gallery import draw_studies
 
         draw_studies([folder], folder.parent / "figures")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

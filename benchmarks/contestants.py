@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from bnstudy import epochs, initialization, models, registry, workers
-from bnstudy.data import Data
-from bnstudy.machine import usable_cores
-from bnstudy.plan import make_plan
-from bnstudy.replicas import Vmapped
-from bnstudy.sharing import Shared
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.plan import make_plan
+from bnstudy.study.study import Study
+from bnstudy.training import epochs
+from bnstudy.training.datasets.data import Data
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.replicas import Vmapped
+from bnstudy.training.running import workers
+from bnstudy.training.running.machine import usable_cores
+from bnstudy.training.running.shared_data import Shared
 from torch import nn
 from torch.nn import functional as F
 

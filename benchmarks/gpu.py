@@ -17,7 +17,8 @@ from pathlib import Path
 
 import bnstudy
 import torch
-from bnstudy import data, training
+from bnstudy.training import ensembles
+from bnstudy.training.datasets import data
 
 GRID = {
     "name": "grid",
@@ -45,7 +46,7 @@ def main() -> None:
     loaded = data.load(study, options.data_dir).to(torch.device(options.device))
     each = study.n_runs // (len(study.models) * len(study.norms)) * study.epochs
     loop = sum(
-        each * training.seconds_alone(study, model, norm, loaded, budget=20)
+        each * ensembles.seconds_alone(study, model, norm, loaded, budget=20)
         for model in study.models
         for norm in study.norms
     )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from bnstudy import provenance
+from bnstudy.study import provenance
 
 HERE = Path(__file__).parent
 TASKS = [("cnn", "none"), ("cnn", "batch"), ("mlp", "none"), ("mlp", "batch")]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import warnings
 
 import torch
-from bnstudy import epochs, registry
-from bnstudy.replicas import Folded, Lanes
+from bnstudy.study import registry
+from bnstudy.training import epochs
+from bnstudy.training.replicas import Folded, Lanes
 from contestants import BATCH, LR, MOMENTUM, Task, network, pictures
 from torch.profiler import ProfilerActivity, profile
 

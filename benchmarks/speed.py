@@ -15,7 +15,7 @@ import random
 import sys
 from pathlib import Path
 
-from bnstudy.sharing import share
+from bnstudy.training.running.shared_data import share
 from contestants import CONTESTANTS, Task, pictures
 
 TASKS = [Task(model, norm) for model in ("cnn", "mlp") for norm in ("none", "batch")]

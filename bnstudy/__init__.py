@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnstudy.analysis.assessment import assess
-    from bnstudy.errors import InputError
-    from bnstudy.execution import run
-    from bnstudy.plan import make_plan
-    from bnstudy.reading import open_results
-    from bnstudy.study import Study
+    from bnstudy.storage.opening import open_results
+    from bnstudy.study.errors import InputError
+    from bnstudy.study.plan import make_plan
+    from bnstudy.study.study import Study
+    from bnstudy.training.running.execution import run
 
 _HOMES = {
-    "InputError": "bnstudy.errors",
-    "Study": "bnstudy.study",
+    "InputError": "bnstudy.study.errors",
+    "Study": "bnstudy.study.study",
     "assess": "bnstudy.analysis.assessment",
-    "make_plan": "bnstudy.plan",
-    "open_results": "bnstudy.reading",
-    "run": "bnstudy.execution",
+    "make_plan": "bnstudy.study.plan",
+    "open_results": "bnstudy.storage.opening",
+    "run": "bnstudy.training.running.execution",
 }
 __all__ = ["InputError", "Study", "assess", "make_plan", "open_results", "run"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnstudy import data
-from bnstudy.study import Study
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import xarray as xr
-from bnstudy import schema
+from bnstudy.study import schema
 
 NUMBERS = {
     "NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "negative": -1.0, "zero": 0.0, "half": 0.5, "tiny": 1e-300,

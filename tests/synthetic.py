@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from bnstudy import schema
-from bnstudy.schema import Status
+from bnstudy.study import schema
+from bnstudy.study.schema import Status
 
 
 def make_dataset(

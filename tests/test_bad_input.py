@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 from bnstudy.cli.app import main
-from bnstudy.errors import LONGEST, InputError
-from bnstudy.study import Study
+from bnstudy.study.errors import LONGEST, InputError
+from bnstudy.study.study import Study
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from bnstudy import registry
-from bnstudy.errors import InputError
-from bnstudy.execution import Observer, run
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.verification import verify
-from bnstudy.workers import StoppedError
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import Observer, run
+from bnstudy.training.running.workers import StoppedError
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
 SETTINGS = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
@@ -126,7 +126,7 @@ def test_a_scheduler_that_goes_away_ends_in_one_line_and_loses_nothing(cluster, 
 
 
 def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
-    from bnstudy.cluster import Cluster
+    from bnstudy.training.running.cluster import Cluster
 
     cluster.add_worker()
     cluster.add_worker("--resources", "GPU=1")
@@ -141,8 +141,8 @@ def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
 
 PLUGIN = """
 import numpy as np
-from bnstudy.registry import initializers
-from bnstudy.userdata import register_arrays
+from bnstudy.study.registry import initializers
+from bnstudy.training.datasets.own_data import register_arrays
 
 @initializers.register("clustered", label="x")
 def clustered(layer, value=None):
@@ -182,7 +182,7 @@ def test_a_worker_that_holds_an_older_plugin_is_told(cluster, tmp_path, monkeypa
 
 
 def test_nobody_there_is_said_in_one_line(monkeypatch, tmp_path):
-    from bnstudy import cluster
+    from bnstudy.training.running import cluster
 
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 1.0)
     for address in ("tcp://127.0.0.1:9", "nonsense", "tcp://", " "):

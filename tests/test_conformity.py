@@ -8,11 +8,13 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import conformity, export, files, manifest, schema, sealed
+from bnstudy.analysis import export
 from bnstudy.analysis.assessment import assess
 from bnstudy.cli.app import main
-from bnstudy.errors import InputError
-from bnstudy.reading import open_results
+from bnstudy.storage import atomic, checksummed_json, conformity, manifest
+from bnstudy.storage.opening import open_results
+from bnstudy.study import schema
+from bnstudy.study.errors import InputError
 
 from tests.mutations import mutations
 from tests.synthetic import make_dataset
@@ -115,8 +117,8 @@ def test_dimensions_in_another_order_are_the_same_dataset(dataset, tmp_path):
 
 def seal_folder(folder, name) -> None:
     """Let the manifest know a dataset that somebody else put there."""
-    digest = files.sha256(folder / name)
-    (folder / "manifest.jsonl").write_text(sealed.seal({"file": name, "sha256": digest}) + "\n")
+    digest = atomic.sha256(folder / name)
+    (folder / "manifest.jsonl").write_text(checksummed_json.seal({"file": name, "sha256": digest}) + "\n")
 
 
 def test_a_small_sealed_file_that_claims_to_hold_much_is_refused_before_it_is_read(tmp_path):

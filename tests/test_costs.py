@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy.costs import costs, run_epoch_operations, time_ensemble
-from bnstudy.plan import make_plan
-from bnstudy.study import Study
+from bnstudy.study.plan import make_plan
+from bnstudy.study.study import Study
+from bnstudy.training.running.costs import costs, run_epoch_operations, time_ensemble
 
 STUDY = Study.make({"dataset": "digits", "seeds": 3, "epochs": 7, "inits": "default,zero", "norms": "none"})
 

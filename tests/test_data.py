@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnstudy import data, datasets, downloads, execution, registry, sharing
-from bnstudy.errors import InputError
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import builtin, data, downloads
+from bnstudy.training.running import execution, shared_data
 
-FILES = list(datasets.MNIST_MD5)
+FILES = list(builtin.MNIST_MD5)
 
 
 def load(folder=None, **settings):
@@ -118,7 +120,7 @@ def mirror(tmp_path, monkeypatch, rng):
     monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
     monkeypatch.setattr(MNIST, "resources", resources)
     for name, digest in sums.items():
-        monkeypatch.setitem(datasets.MNIST_MD5, name, digest)
+        monkeypatch.setitem(builtin.MNIST_MD5, name, digest)
     yield served
     server.shutdown()
     server.server_close()
@@ -273,7 +275,7 @@ def strides(shape) -> tuple[int, ...]:
 @pytest.mark.parametrize("settings", [{}, {"train_size": 300, "validation_size": 30}, {"input_scaling": "unit"}])
 def test_tensors_lie_row_by_row_whether_shared_or_not(settings):
     loaded = load(**settings)
-    with sharing.share(loaded) as shared:
+    with shared_data.share(loaded) as shared:
         opened = shared.open()
         for found in (loaded, opened):
             for pair in (found.train, found.test, found.validation or ()):

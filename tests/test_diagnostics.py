@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from bnstudy import data, landscape, probes, signals
+from bnstudy.analysis.figures import style
+from bnstudy.analysis.figures.gallery import draw_studies
+from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
 from bnstudy.cli.app import main
-from bnstudy.diagnostics import Recorder
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.extension import extend, extended
-from bnstudy.figures import style
-from bnstudy.figures.diagnostics import diagnostics_figure
-from bnstudy.figures.gallery import draw_studies
-from bnstudy.plan import make_plan
-from bnstudy.reading import has_diagnostics, open_diagnostics
-from bnstudy.study import Study
-from bnstudy.training import build_replicas
-from bnstudy.verification import verify
+from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.opening import has_diagnostics, open_diagnostics
+from bnstudy.storage.verification import verify
+from bnstudy.study.errors import InputError
+from bnstudy.study.plan import make_plan
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
+from bnstudy.training.ensembles import build_replicas
+from bnstudy.training.inspection import probes, sharpness, signals
+from bnstudy.training.inspection.diagnostics import Recorder
+from bnstudy.training.running.execution import run
 from torch import nn
 
 SETTINGS = {
@@ -47,7 +48,7 @@ def test_epochs_start_at_0_and_the_layers_are_those_of_all_models(stored):
     }
     assert found.dead.dims == (*curves.test_accuracy.dims, "layer")
     assert found.sharpness.dims == curves.test_accuracy.dims
-    assert {str(name) for name in found.data_vars} == {*signals.MEASURES, *landscape.MEASURES, "batch_loss"}
+    assert {str(name) for name in found.data_vars} == {*signals.MEASURES, *sharpness.MEASURES, "batch_loss"}
     for name in found.data_vars:
         assert found[name].attrs["long_name"]
         assert found[name].attrs["units"]
@@ -58,7 +59,7 @@ def test_epoch_0_is_what_a_probe_shows(stored):
     _, _, found = stored
     looked = probes.probe(STUDY, data.load(STUDY), mechanism=True)
     here = found.isel(epoch=0, seed=0, optimizer=0, lr=0)
-    for name in (*signals.MEASURES, *landscape.MEASURES):
+    for name in (*signals.MEASURES, *sharpness.MEASURES):
         wanted = looked[name].isel(seed=0).sel(init=["default", "zero"])
         got = here[name].sel(init=["default", "zero"])
         np.testing.assert_allclose(got, wanted.transpose(*got.dims), rtol=2e-4, atol=1e-6)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from bnstudy import epochs, registry, streams, training
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.study import Study
+from bnstudy.training import ensembles, epochs, streams
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def test_every_sample_is_seen_once_an_epoch_in_its_seeds_order(digits):
     """Also where the last batch is smaller, and where a recorded step would be replayed."""
     study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "default", "seeds": 2})
     runs = tuple(study.runs())
-    replicas = training.build_replicas(study, runs, digits, "cpu")
+    replicas = ensembles.build_replicas(study, runs, digits, "cpu")
     seen: list[torch.Tensor] = []
     step = registry.optimizers["sgd"].function(
         list(replicas.parameters.values()), torch.tensor([0.01, 0.01], dtype=torch.float64), 0.9, 0.0
@@ -70,7 +71,7 @@ def test_a_step_that_cannot_be_recorded_still_runs(monkeypatch):
 
 def test_evaluation_does_not_depend_on_its_batch(digits, monkeypatch):
     study = Study.make({"dataset": "digits", "models": "cnn", "norms": "batch", "inits": "default", "seeds": 1})
-    replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
+    replicas = ensembles.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
     wanted = epochs.evaluate(replicas, digits.test, "test")
     monkeypatch.setattr(type(replicas), "evaluation_batch", 7)
     found = epochs.evaluate(replicas, digits.test, "test")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy.errors import LONGEST, BnstudyError, FailedRunsError, InputError, LockedError, one_line
+from bnstudy.study.errors import LONGEST, BnstudyError, FailedRunsError, InputError, LockedError, one_line
 
 
 @pytest.mark.parametrize("kind", [BnstudyError, InputError, FailedRunsError, LockedError])

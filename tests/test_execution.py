@@ -12,12 +12,12 @@ import time
 import bnstudy
 import pytest
 import xarray as xr
-from bnstudy import provenance
-from bnstudy.errors import FailedRunsError, InputError, LockedError
-from bnstudy.execution import Observer, run
-from bnstudy.machine import resolve_device
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.store import Store
+from bnstudy.study import provenance
+from bnstudy.study.errors import FailedRunsError, InputError, LockedError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import Observer, run
+from bnstudy.training.running.machine import resolve_device
 
 SMALL = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
 TIMES = ["train_seconds", "epoch_seconds_alone"]
@@ -61,7 +61,7 @@ def test_a_resumed_study_is_the_uninterrupted_one(tmp_path):
         def done(self, ensemble, curves):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(bnstudy.execution.StoppedError) as stopped:
+    with pytest.raises(bnstudy.training.running.execution.StoppedError) as stopped:
         run(study_of(), tmp_path / "cut", observer=Stop())
     assert stopped.value.exit_code == 143
     assert len(Store.open(tmp_path / "cut").pending()) == 3
@@ -108,9 +108,9 @@ def test_a_locked_study_is_left_alone(tmp_path):
 
 
 def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monkeypatch):
-    from bnstudy import training
+    from bnstudy.training import ensembles
 
-    train, tries = training.train_ensemble, []
+    train, tries = ensembles.train_ensemble, []
 
     def sometimes(study, ensemble, *args, **options):
         if ensemble.index == 1:
@@ -118,7 +118,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
             raise ValueError("no\nway")
         return train(study, ensemble, *args, **options)
 
-    monkeypatch.setattr(training, "train_ensemble", sometimes)
+    monkeypatch.setattr(ensembles, "train_ensemble", sometimes)
     recorder = Recorder()
     with pytest.raises(FailedRunsError, match="4 of 16 runs failed") as caught:
         run(study_of(), tmp_path / "s", observer=recorder)
@@ -127,7 +127,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
     assert recorder.failures == ["ValueError: no"]
     assert recorder.trained == [0, 2, 3]
     assert Store.open(tmp_path / "s").counts()["failed"] == 4
-    monkeypatch.setattr(training, "train_ensemble", train)
+    monkeypatch.setattr(ensembles, "train_ensemble", train)
     assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
 
 

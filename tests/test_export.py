@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from bnstudy import export, files
-from bnstudy.analysis import responses
-from bnstudy.errors import InputError
-from bnstudy.schema import CURVE_DIMS, CURVES, RUN_DIMS
+from bnstudy.analysis import export, responses
+from bnstudy.storage import atomic
+from bnstudy.study.errors import InputError
+from bnstudy.study.schema import CURVE_DIMS, CURVES, RUN_DIMS
 
 from tests.synthetic import make_dataset
 
@@ -76,14 +76,14 @@ def test_event_files_hold_every_observed_run(source, tmp_path):
 def test_what_a_killed_export_left_goes_with_the_next(source, tmp_path, form):
     dies = (
         "import os, signal, sys\n"
-        "from bnstudy import export, files\n"
+        "from bnstudy.analysis import export; from bnstudy import files\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
         f"export.{'_write_scalars' if form == 'tensorboard' else 'files.publish'} = die\n"
         "export.export(*sys.argv[1:])\n"
     )
     (tmp_path / "out").mkdir()
     if form == "tensorboard":
-        files.temporary(tmp_path / "out" / "made-up-tensorboard").mkdir()  # and so another process would have left it
+        atomic.temporary(tmp_path / "out" / "made-up-tensorboard").mkdir()  # and so another process would have left it
         (left,) = (tmp_path / "out").iterdir()
         left.rename(left.with_name(left.name.replace(f".{os.getpid()}.", f".{2**22 + 1}.")))
     else:

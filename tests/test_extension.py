@@ -8,14 +8,15 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import execution, files, locking
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.extension import extend, extended
-from bnstudy.schema import Status
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.verification import verify
+from bnstudy.storage import atomic, locking
+from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study.errors import InputError
+from bnstudy.study.schema import Status
+from bnstudy.study.study import Study
+from bnstudy.training.running import execution
+from bnstudy.training.running.execution import run
 
 SETTINGS = {
     "dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2,
@@ -111,7 +112,7 @@ def test_more_epochs_begin_as_the_old_ones_did(tmp_path):
 @pytest.mark.parametrize("name", ["plan.json", "study.toml"])
 def test_killed_while_it_is_amended_a_study_is_the_old_or_the_new_one(tmp_path, monkeypatch, name):
     Store.create(tmp_path / "s", STUDY, "cpu")
-    write = files.write_text
+    write = atomic.write_text
 
     def dies(path, text):
         if path.name == name:
@@ -120,7 +121,7 @@ def test_killed_while_it_is_amended_a_study_is_the_old_or_the_new_one(tmp_path, 
 
     larger = extended(STUDY, {"seeds": "3"})
     with monkeypatch.context() as patched:
-        patched.setattr(files, "write_text", dies)
+        patched.setattr(atomic, "write_text", dies)
         with pytest.raises(KeyboardInterrupt):
             extend(tmp_path / "s", larger)
     assert Store.open(tmp_path / "s").study == (STUDY if name == "plan.json" else larger)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from bnstudy.cli.app import main
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.reading import open_results
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.verification import verify
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests import commands
 from tests.conftest import ROOT

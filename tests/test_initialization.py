@@ -7,10 +7,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from bnstudy import assembly, initialization, models, registry, streams
-from bnstudy.errors import InputError
-from bnstudy.registry import initializers
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import initializers
+from bnstudy.study.study import Study
+from bnstudy.training import assembly, streams
+from bnstudy.training.networks import initialization, models
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 

@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
-from bnstudy import initialization, inits, models, streams
-from bnstudy.registry import initializers
-from bnstudy.study import Study, default_role
+from bnstudy.study.registry import initializers
+from bnstudy.study.study import Study, default_role
+from bnstudy.training import streams
+from bnstudy.training.networks import initialization, initializers, models
 from scipy import stats
 from torch import nn
 
@@ -44,7 +45,7 @@ FOURTH = {"sparse": 3 * IN / 15}  # moment over that of the second squared, wher
 def draw(label: str, shape=(OUT, IN)) -> torch.Tensor:
     level = initializers.level(label)
     weight = torch.full(shape, math.nan)
-    layer = inits.Layer(weight, torch.zeros(shape[0]), streams.generator("test", 1))
+    layer = initializers.Layer(weight, torch.zeros(shape[0]), streams.generator("test", 1))
     initializers[level.family].function(layer, initializers.value(level))
     return weight.double()
 
@@ -77,17 +78,17 @@ def test_normal_and_uniform_have_their_shapes():
 
 
 def test_convolutions_count_their_receptive_field():
-    layer = inits.Layer(torch.empty(8, 4, 3, 3), None, streams.generator("test"))
+    layer = initializers.Layer(torch.empty(8, 4, 3, 3), None, streams.generator("test"))
     assert (layer.fan_in, layer.fan_out) == (36, 72)
 
 
 def test_truncated_normal_is_cut_at_two_of_its_own_deviations():
-    weight = draw("truncated-normal:1") / math.sqrt(2 / IN) * inits.DEVIATION_WITHIN_TWO
+    weight = draw("truncated-normal:1") / math.sqrt(2 / IN) * initializers.DEVIATION_WITHIN_TWO
     assert weight.abs().max() <= 2
     fourth, eighth = (stats.truncnorm(-2, 2).moment(order) for order in (4, 8))
     error = math.sqrt((eighth - fourth**2) / weight.numel())
     assert (weight**4).mean().item() == pytest.approx(fourth, abs=4 * error)
-    assert pytest.approx(stats.truncnorm(-2, 2).std(), abs=1e-12) == inits.DEVIATION_WITHIN_TWO
+    assert pytest.approx(stats.truncnorm(-2, 2).std(), abs=1e-12) == initializers.DEVIATION_WITHIN_TWO
 
 
 @pytest.mark.parametrize(("label", "inputs"), [("sparse", 15), ("sparse:3", 3), ("sparse:9999", IN)])
@@ -126,7 +127,7 @@ def test_default_is_pytorchs_own(kind):
         torch.manual_seed(11)
         theirs = nn.Linear(7, 5) if kind == "linear" else nn.Conv2d(3, 5, 3)
     weight, bias = torch.empty_like(theirs.weight), torch.zeros_like(theirs.bias)
-    initializers["default"].function(inits.Layer(weight, bias, torch.Generator().manual_seed(11)), None)
+    initializers["default"].function(initializers.Layer(weight, bias, torch.Generator().manual_seed(11)), None)
     assert torch.equal(weight, theirs.weight)
     assert torch.equal(bias, theirs.bias)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnstudy import models
 from bnstudy.cli import checks
-from bnstudy.replicas import Folded, building, kernel
-from bnstudy.study import Study
+from bnstudy.study.study import Study
+from bnstudy.training.networks import models
+from bnstudy.training.replicas import Folded
+from bnstudy.training.replicas.lanes import building, kernel
 
 from tests.conftest import ROOT
 from tests.test_replicas import chosen
@@ -26,7 +27,7 @@ needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
 # A compiler takes seconds for the whole of it; these tests are about what becomes of the library.
 SMALL = 'extern "C" {{ long lanes_float32() {{ return {lanes}; }} long lanes_float64() {{ return 4; }} }}\n'
 START = (
-    "import sys; from pathlib import Path; from bnstudy.replicas import building, kernel; "
+    "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import building, kernel; "
     "building.SOURCE = Path(sys.argv[1]); building.cache_folder = lambda: Path(sys.argv[2]); import torch; "
     "found = kernel.attempt(); print(found if isinstance(found, str) else (found.lanes(torch.float32), found.kept))"
 )

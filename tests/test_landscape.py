@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from bnstudy import landscape
+from bnstudy.training.inspection import sharpness
 from torch import nn
 from torch.nn import functional as F
 
@@ -39,8 +39,8 @@ def hessian(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> n
 def test_sharpness_is_the_largest_eigenvalue_of_the_hessian(batch, norm, seed):
     network = small(norm, seed)
     wanted = np.linalg.eigvalsh(hessian(network, *batch)).max()
-    assert landscape.sharpness(network, *batch) == pytest.approx(wanted, rel=1e-3)
-    assert landscape.sharpness(network.float(), batch[0].float(), batch[1]) == pytest.approx(wanted, rel=1e-3)
+    assert sharpness.sharpness(network, *batch) == pytest.approx(wanted, rel=1e-3)
+    assert sharpness.sharpness(network.float(), batch[0].float(), batch[1]) == pytest.approx(wanted, rel=1e-3)
 
 
 def test_of_a_linear_model_it_is_known_in_closed_form():
@@ -49,7 +49,7 @@ def test_of_a_linear_model_it_is_known_in_closed_form():
     network = nn.Linear(7, 4, bias=False).double()
     nn.init.zeros_(network.weight)
     top = torch.linalg.eigvalsh(images.T @ images / 50).max().item()
-    found = landscape.sharpness(network, images, torch.arange(50) % 4)
+    found = sharpness.sharpness(network, images, torch.arange(50) % 4)
     assert found == pytest.approx(top / 4, rel=1e-3)
 
 
@@ -64,14 +64,14 @@ def test_sharpness_with_scale_invariance_falls_as_the_square_of_the_scale(batch)
         with torch.no_grad():
             network[0].weight.mul_(a)
         network[0].bias.requires_grad_(False)
-        found.append(landscape.sharpness(network, *batch))
+        found.append(sharpness.sharpness(network, *batch))
     assert found[0] == pytest.approx(64 * found[1], rel=1e-3)
 
 
 def test_the_gradients_change_is_that_of_two_gradients(batch):
     network = small(norm=True)
     before = [p.detach().clone() for p in network.parameters()]
-    found = landscape.landscape(network, *batch, lr=0.1)
+    found = sharpness.landscape(network, *batch, lr=0.1)
     for p, was in zip(network.parameters(), before, strict=True):
         assert torch.equal(p, was)
 
@@ -103,6 +103,6 @@ def test_what_is_not_finite_is_nan_and_what_is_flat_is_0(batch):
     network = small(norm=False)
     with torch.no_grad():
         network[0].weight.fill_(torch.inf)
-    assert all(np.isnan(value) for value in landscape.landscape(network, *batch, lr=0.1).values())
+    assert all(np.isnan(value) for value in sharpness.landscape(network, *batch, lr=0.1).values())
     flat = nn.Sequential(nn.Linear(6, 4), nn.Threshold(1e9, 0.0)).double()
-    assert landscape.landscape(flat, *batch, lr=0.1) == dict.fromkeys(landscape.MEASURES, 0.0)
+    assert sharpness.landscape(flat, *batch, lr=0.1) == dict.fromkeys(sharpness.MEASURES, 0.0)

@@ -10,18 +10,18 @@ from contextlib import contextmanager
 
 import pytest
 import xarray as xr
-from bnstudy import merging, sealed
 from bnstudy.cli import main
-from bnstudy.errors import InputError, LockedError
-from bnstudy.execution import default_folder, run
-from bnstudy.extension import extend, extended
-from bnstudy.locking import hold
-from bnstudy.merging import merge
-from bnstudy.plan import Shard, make_plan
-from bnstudy.reading import open_results
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.verification import verify
+from bnstudy.storage import checksummed_json, merging
+from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.locking import hold
+from bnstudy.storage.merging import merge
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study.errors import InputError, LockedError
+from bnstudy.study.plan import Shard, make_plan
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import default_folder, run
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
 STUDY = Study.make(
@@ -127,11 +127,11 @@ def test_other_studies_and_other_plans_are_refused(copies, tmp_path):
 def test_shards_of_other_kernels_are_mixed_only_when_asked(copies):
     folder, _ = copies
     manifest = folder / "2" / "manifest.jsonl"
-    lines = [sealed.unseal(line) for line in manifest.read_text().splitlines()]
+    lines = [checksummed_json.unseal(line) for line in manifest.read_text().splitlines()]
     for line in lines:
         if "computed" in line:
             line["computed"]["kernel"] = "another"
-    manifest.write_text("".join(sealed.seal(line) + "\n" for line in lines))
+    manifest.write_text("".join(checksummed_json.seal(line) + "\n" for line in lines))
     with pytest.raises(InputError, match=r"another now.*--allow-mixed"):
         merge([folder / "1", folder / "2"], folder / "merged")
     merged = merge([folder / "1", folder / "2"], folder / "merged", allow_mixed=True)

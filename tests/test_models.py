@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from bnstudy import assembly, models, norms, registry
-from bnstudy.errors import InputError
-from bnstudy.layers import RootMeanSquare
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training import assembly
+from bnstudy.training.networks import models, norms
+from bnstudy.training.networks.layers import RootMeanSquare
 from torch import nn
 from torch.nn import functional as F
 

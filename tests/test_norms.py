@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnstudy import initialization, models, registry
-from bnstudy.errors import InputError
-from bnstudy.layers import RootMeanSquare, Scalar, StandardizedConv2d, StandardizedLinear, standardized_weight
-from bnstudy.study import Study, unfit
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study, unfit
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks.layers import (
+    RootMeanSquare,
+    Scalar,
+    StandardizedConv2d,
+    StandardizedLinear,
+    standardized_weight,
+)
 from torch import nn
 from torch.nn import functional as F
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnstudy.registry import optimizers
+from bnstudy.study.registry import optimizers
 
 RATES = [0.01, 0.3, 0.05]
 

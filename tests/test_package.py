@@ -8,7 +8,7 @@ import zipfile
 
 import bnstudy
 import pytest
-from bnstudy.study import Study
+from bnstudy.study.study import Study
 
 from tests.conftest import ROOT
 

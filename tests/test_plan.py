@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bnstudy.plan import make_plan
-from bnstudy.study import Study
+from bnstudy.study.plan import make_plan
+from bnstudy.study.study import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,15 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import models, registry, sealed, userdata, workers
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.merging import merge
-from bnstudy.replicas import Folded
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.verification import verify
-from bnstudy.workers import Setup, UnfitError
+from bnstudy.storage import checksummed_json
+from bnstudy.storage.merging import merge
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import own_data
+from bnstudy.training.networks import models
+from bnstudy.training.replicas import Folded
+from bnstudy.training.running import workers
+from bnstudy.training.running.execution import run
+from bnstudy.training.running.workers import Setup, UnfitError
 from torch import nn
 
 from tests import commands
@@ -95,7 +99,7 @@ WRONG = {
     "leaving": ("import sys; sys.exit(7)", "SystemExit: 7"),
     "wanting": ("import not_there_either", "not_there_either"),
     "taking": (
-        "from bnstudy.registry import norms\nnorms.register('batch', label='x')(print)",
+        "from bnstudy.study.registry import norms\nnorms.register('batch', label='x')(print)",
         "already registered by",
     ),
     "no name": ("", "must be the name of a module"),
@@ -170,7 +174,7 @@ def pictures(count: int, channels: int | None = None) -> np.ndarray:
 
 
 def load(name: str):
-    from bnstudy import data
+    from bnstudy.training.datasets import data
 
     return data.load(Study.make({"dataset": name, "input_scaling": "unit", "models": "mlp", "batch_size": 4}))
 
@@ -179,14 +183,14 @@ def load(name: str):
 def test_a_study_is_not_resumed_with_other_data(tmp_path):
     study = {"dataset": "own", "models": "mlp", "norms": "none", "inits": "default,zero", "batch_size": 4, "epochs": 1}
     labels = np.arange(12) % 3
-    userdata.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
+    own_data.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
     stored = run(Study.make(study), tmp_path / "s")
     assert stored.attrs["data_sha256"] == load("own").digest
     store = Store.open(tmp_path / "s")
     assert store.computed_by()[0]["plugins"] == stored.attrs["plugins"] != ""
     store.path(store.plan[0]).unlink()
     del registry.datasets._entries["own"]
-    userdata.register_arrays("own", pictures(12), labels[::-1].copy(), pictures(5), labels[:5])
+    own_data.register_arrays("own", pictures(12), labels[::-1].copy(), pictures(5), labels[:5])
     with pytest.raises(
         InputError, match=r"computed in part by something else \(data_sha256: \w{12} before, \w{12} now"
     ):
@@ -196,7 +200,7 @@ def test_a_study_is_not_resumed_with_other_data(tmp_path):
 @pytest.mark.usefixtures("forget")
 def test_a_worker_with_another_version_of_the_data_or_a_plugin_says_so():
     labels = np.arange(12) % 3
-    userdata.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
+    own_data.register_arrays("own", pictures(12), labels, pictures(5), labels[:5])
     study = Study.make({"dataset": "own", "models": "mlp", "batch_size": 4})
     setup = Setup.of(study, None, "cpu", data_sha256=load("own").digest)
     assert setup.study() == study
@@ -216,9 +220,9 @@ def test_a_worker_with_another_version_of_the_data_or_a_plugin_says_so():
 def test_a_plan_names_plugins_or_is_damaged(tmp_path, names):
     """It may come from anybody, and what it names is told as something to type."""
     Store.create(tmp_path / "s", Study.make({"dataset": "digits"}), "cpu")
-    plan = sealed.unseal((tmp_path / "s" / "plan.json").read_text())
+    plan = checksummed_json.unseal((tmp_path / "s" / "plan.json").read_text())
     plan["study"]["inits"], plan["plugins"] = ["unheard-of"], names
-    (tmp_path / "s" / "plan.json").write_text(sealed.seal(plan))
+    (tmp_path / "s" / "plan.json").write_text(checksummed_json.seal(plan))
     with pytest.raises(InputError, match=r"damaged") as told:
         Store.open(tmp_path / "s")
     assert "--plugin" not in str(told.value)
@@ -234,10 +238,10 @@ def test_a_plan_names_plugins_or_is_damaged(tmp_path, names):
 )
 def test_a_study_folder_says_which_plugins_it_needs(tmp_path, names, told):
     Store.create(tmp_path / "s", Study.make({"dataset": "digits"}), "cpu")
-    plan = sealed.unseal((tmp_path / "s" / "plan.json").read_text())
+    plan = checksummed_json.unseal((tmp_path / "s" / "plan.json").read_text())
     assert plan["plugins"] == []
     plan["study"]["inits"], plan["plugins"] = ["unheard-of"], names
-    (tmp_path / "s" / "plan.json").write_text(sealed.seal(plan))
+    (tmp_path / "s" / "plan.json").write_text(checksummed_json.seal(plan))
     for command in (Store.open, verify, lambda folder: merge([folder], tmp_path / "t")):
         with pytest.raises(InputError, match=told):
             command(tmp_path / "s")
@@ -247,13 +251,13 @@ def test_a_study_folder_says_which_plugins_it_needs(tmp_path, names, told):
 @pytest.mark.usefixtures("forget")
 def test_arrays_become_data(tmp_path):
     train, test = pictures(12), pictures(5)
-    userdata.register_arrays("own", train, np.arange(12) % 3, test, np.arange(5) % 3)
+    own_data.register_arrays("own", train, np.arange(12) % 3, test, np.arange(5) % 3)
     loaded = load("own")
     np.testing.assert_allclose(loaded.train[0], train[:, None] / 255, rtol=1e-6)
     assert loaded.classes == 3
     np.savez(tmp_path / "a.npz", train_images=train, train_labels=np.arange(12) % 3, test_images=test,
              test_labels=np.arange(5) % 3)  # fmt: skip
-    userdata.register_npz("own2", tmp_path / "a.npz")
+    own_data.register_npz("own2", tmp_path / "a.npz")
     assert load("own2").digest == loaded.digest
 
 
@@ -266,7 +270,7 @@ def test_a_folder_of_images_becomes_data(tmp_path):
         path = tmp_path / ("train" if i < 6 else "test") / ("cat" if i % 2 else "ape") / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture.transpose(1, 2, 0)).save(path)
-    userdata.register_image_folder("animals", tmp_path, size=(8, 6))
+    own_data.register_image_folder("animals", tmp_path, size=(8, 6))
     loaded = load("animals")
     np.testing.assert_allclose(loaded.train[0], images[[0, 2, 4, 1, 3, 5]] / 255, rtol=1e-6)
     assert loaded.train[1].tolist() == [0, 0, 0, 1, 1, 1]
@@ -291,15 +295,15 @@ def test_wrong_arrays_are_refused(change, wanted):
     good = {"train_images": pictures(12), "train_labels": np.arange(12) % 3, "test_images": pictures(5),
             "test_labels": np.arange(5) % 3}  # fmt: skip
     with pytest.raises(InputError, match=wanted):
-        userdata.register_arrays("own", **{**good, **change})
+        own_data.register_arrays("own", **{**good, **change})
 
 
 def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"no")
     with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
-        userdata.register_npz("own", tmp_path / "a.npz")
+        own_data.register_npz("own", tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", train_images=np.zeros(3))
     with pytest.raises(InputError, match=r"b\.npz: holds no train_labels"):
-        userdata.register_npz("own", tmp_path / "b.npz")
+        own_data.register_npz("own", tmp_path / "b.npz")
     with pytest.raises(InputError, match="no folder of images"):
-        userdata.register_image_folder("own", tmp_path, size=(8, 8))
+        own_data.register_image_folder("own", tmp_path, size=(8, 8))

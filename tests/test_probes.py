@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import probes
+from bnstudy.analysis.figures import style
+from bnstudy.analysis.figures.layers_at_start import probe_figure
 from bnstudy.analysis.prognosis import probe_table, prognoses
 from bnstudy.cli import main
-from bnstudy.figures import style
-from bnstudy.figures.probes import probe_figure
-from bnstudy.study import Study
+from bnstudy.study.study import Study
+from bnstudy.training.inspection import probes
 
 
 def probe(digits, **settings) -> xr.Dataset:
@@ -65,7 +65,9 @@ def test_units_that_are_alike(digits):
 
 def test_the_gradient_is_autograds(digits):
     import torch
-    from bnstudy import initialization, models, registry, streams
+    from bnstudy.study import registry
+    from bnstudy.training import streams
+    from bnstudy.training.networks import initialization, models
     from torch.nn import functional as F
 
     study = Study.make({"dataset": "digits", "models": "cnn", "norms": "batch", "inits": "default", "seeds": [4]})

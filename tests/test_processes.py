@@ -9,10 +9,10 @@ import sys
 
 import pytest
 import torch
-from bnstudy import processes
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.study import Study
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running import processes
+from bnstudy.training.running.execution import run
 
 from tests.conftest import ROOT
 
@@ -27,7 +27,7 @@ SMALL = {
 }
 GUARDED = """
 import bnstudy, sys
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 {before}
 def main():
     study = bnstudy.Study.make({{**{small}, "inits": sys.argv[1]}})
@@ -44,14 +44,14 @@ import types
 def hide():
     module = types.ModuleType("hidden")
     sys.modules["hidden"] = module
-    exec("from bnstudy.registry import initializers\\n"
+    exec("from bnstudy.study.registry import initializers\\n"
          "@initializers.register('ones', label='x')\\ndef ones(layer, value=None): layer.weight.fill_(1)",
          vars(module))
 if __name__ == "__main__":
     hide()
 """
 OWN = """
-from bnstudy.registry import initializers
+from bnstudy.study.registry import initializers
 @initializers.register("ones", label="ones")
 def ones(layer, value=None):
     layer.weight.fill_(1)
@@ -85,10 +85,10 @@ def test_a_module_that_workers_cannot_import_is_told(tmp_path):
 
 
 def test_what_a_notebook_registered_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    from bnstudy import plugins
-    from bnstudy.sources import NOTEBOOK, Origin
+    from bnstudy.study import required_plugins
+    from bnstudy.study.sources import NOTEBOOK, Origin
 
-    monkeypatch.setattr(plugins, "origins", lambda study: (Origin(NOTEBOOK, "ab", False),))
+    monkeypatch.setattr(required_plugins, "origins", lambda study: (Origin(NOTEBOOK, "ab", False),))
     with pytest.raises(InputError, match="what a notebook registered; put it into a module") as caught:
         run(Study.make(SMALL), tmp_path / "s", jobs=2)
     assert caught.value.key == "jobs"

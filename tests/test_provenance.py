@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnstudy import arithmetic, provenance
-from bnstudy.machine import describe
+from bnstudy.study import provenance
+from bnstudy.training.running import arithmetic
+from bnstudy.training.running.machine import describe
 
 USUAL = {
     "device": "cpu", "kernel": "none", "instructions": "avx2", "switches": "", "plugins": "", "data_sha256": "ab" * 32,

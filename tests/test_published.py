@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from bnstudy import data, epochs, initialization, machine, models, provenance, registry, streams
 from bnstudy.analysis import responses
-from bnstudy.plan import Ensemble, make_plan
-from bnstudy.reading import has_diagnostics
-from bnstudy.study import Run, Study
-from bnstudy.training import train_ensemble
+from bnstudy.storage.opening import has_diagnostics
+from bnstudy.study import provenance, registry
+from bnstudy.study.plan import Ensemble, make_plan
+from bnstudy.study.study import Run, Study
+from bnstudy.training import epochs, streams
+from bnstudy.training.datasets import data
+from bnstudy.training.ensembles import train_ensemble
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.running import machine
 from torch.nn import functional as F
 
 from tests.conftest import ROOT

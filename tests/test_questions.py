@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bnstudy.analysis.theory import gradient_growth
 from bnstudy.cli import main
-from bnstudy.reading import open_diagnostics, open_results
+from bnstudy.storage.opening import open_diagnostics, open_results
 
 from tests.conftest import ROOT
 

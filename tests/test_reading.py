@@ -9,11 +9,11 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import reading
-from bnstudy.errors import DataWarning, InputError
-from bnstudy.execution import run
-from bnstudy.reading import open_results
-from bnstudy.study import Study
+from bnstudy.storage import opening
+from bnstudy.storage.opening import open_results
+from bnstudy.study.errors import DataWarning, InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.synthetic import make_dataset
 
@@ -108,15 +108,15 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path):
 
 
 def test_a_reader_that_hangs_is_ended(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "START", "import time; time.sleep(60)")
-    monkeypatch.setattr(reading, "PATIENCE", 0.5)
+    monkeypatch.setattr(opening, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(opening, "PATIENCE", 0.5)
     alone = shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")
     with pytest.raises(InputError, match="takes more than"):
         open_results(alone)
 
 
 def test_a_reader_that_crashes_takes_nothing_with_it(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "START", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(opening, "START", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     alone = shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")
     with pytest.raises(InputError, match="crashes the netCDF library"):
         open_results(alone)

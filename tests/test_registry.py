@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from bnstudy import registry
-from bnstudy.errors import InputError
-from bnstudy.registry import Parameter, Registry
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import Parameter, Registry
 
 from tests.conftest import ROOT
 
@@ -20,7 +20,7 @@ ALL = [
 
 
 def own() -> Registry:
-    entries = Registry("fruit", "bnstudy.errors")
+    entries = Registry("fruit", "bnstudy.study.errors")
 
     @entries.register("apple", label="Apple")
     def apple():
@@ -83,7 +83,7 @@ def test_every_entry_says_what_it_is(kind):
 
 def test_entry_points_are_found(tmp_path):
     (tmp_path / "my_inits.py").write_text(
-        "from bnstudy.registry import initializers\n"
+        "from bnstudy.study.registry import initializers\n"
         "@initializers.register('ones', label='ones')\n"
         "def ones(layer, value=None):\n"
         "    'All ones.'\n"
@@ -139,7 +139,7 @@ def test_wrong_models(text):
 
 LOOK = """
 import threading
-from bnstudy import registry
+from bnstudy.study import registry
 wrong, start = [], threading.Barrier(8)
 def look():
     start.wait()
@@ -152,7 +152,7 @@ threads = [threading.Thread(target=look) for _ in range(8)]
 print(wrong[:1])
 """
 REGISTERS = """
-from bnstudy.registry import initializers, norms
+from bnstudy.study.registry import initializers, norms
 @initializers.register("ones", label="ones")
 def ones(layer, value=None):
     "All ones."
@@ -219,4 +219,4 @@ def test_a_plugin_may_come_before_the_built_in_entries(tmp_path):
     """A name that is taken is then the plugin's mistake, not bnstudy's."""
     (tmp_path / "mine.py").write_text(REGISTERS + "norms.register('batch', label='x')(ones)")
     found = script("import mine", tmp_path)
-    assert "ValueError: norm 'batch' is already registered by bnstudy.norms.batch" in found.stderr
+    assert "ValueError: norm 'batch' is already registered by bnstudy.training.networks.norms.batch" in found.stderr

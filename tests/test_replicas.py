@@ -6,10 +6,12 @@ import copy
 
 import pytest
 import torch
-from bnstudy import initialization, models, registry
-from bnstudy.layers import RootMeanSquare
-from bnstudy.replicas import Folded, Lanes, Reference, Replicas, Trial, Vmapped, kernel, observe, replicate
-from bnstudy.study import Study, unfit
+from bnstudy.study import registry
+from bnstudy.study.study import Study, unfit
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks.layers import RootMeanSquare
+from bnstudy.training.replicas import Folded, Lanes, Reference, Replicas, Trial, Vmapped, observe, replicate
+from bnstudy.training.replicas.lanes import kernel
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bnstudy import registry, retraining, training
 from bnstudy.cli.app import main
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.replicas import Folded, Reference
-from bnstudy.retraining import retrain
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.store import Store
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training import ensembles
+from bnstudy.training.replicas import Folded, Reference
+from bnstudy.training.running import retraining
+from bnstudy.training.running.execution import run
+from bnstudy.training.running.retraining import retrain
 
 SMALL = {"dataset": "digits", "train_size": 120, "hidden": "12,8", "channels": "2,3", "batch_size": 30, "epochs": 3}
 
@@ -58,9 +60,9 @@ def test_wrong_runs_are_far_from_the_first_epoch_on(wrong, tmp_path, monkeypatch
         if wrong == "a mixing form":
             plain = Folded.__call__
             patched.setattr(Folded, "__call__", lambda self, *args: 0.9 * (y := plain(self, *args)) + 0.1 * y.mean(0))
-            patched.setattr("bnstudy.replicas.shown_equal", lambda forms, networks, trial: Folded)
+            patched.setattr("bnstudy.training.replicas.shown_equal", lambda forms, networks, trial: Folded)
         else:
-            plain_step = training.optimizer_step
+            plain_step = ensembles.optimizer_step
 
             def stepped(study, runs, replicas, device):
                 step = plain_step(study, runs, replicas, device)
@@ -74,7 +76,7 @@ def test_wrong_runs_are_far_from_the_first_epoch_on(wrong, tmp_path, monkeypatch
 
                 return changed
 
-            patched.setattr(training, "optimizer_step", stepped)
+            patched.setattr(ensembles, "optimizer_step", stepped)
         make(tmp_path / "wrong", models="mlp", norms="none", inits="default,scaled-normal:0.5")
     found = retrain(tmp_path / "wrong", 4, rng)
     assert [one.verdict for one in found] == ["wrong"] * 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstudy import schema
+from bnstudy.study import schema
 
 
 def test_every_variable_is_described_once():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy import sealed
+from bnstudy.storage import checksummed_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,23 +12,23 @@ CONTENT = {"ensemble": "ensemble-00000", "sha256": "ab" * 32, "runs": 8, "comput
 
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.none(), max_size=5))
 def test_what_is_sealed_comes_back(content):
-    content.pop(sealed.KEY, None)
-    assert sealed.unseal(sealed.seal(content)) == content
+    content.pop(checksummed_json.KEY, None)
+    assert checksummed_json.unseal(checksummed_json.seal(content)) == content
 
 
 def test_a_seal_is_one_line():
-    assert "\n" not in sealed.seal({"reason": "a\nb"})
+    assert "\n" not in checksummed_json.seal({"reason": "a\nb"})
 
 
 def test_any_changed_character_is_seen():
-    text = sealed.seal(CONTENT)
+    text = checksummed_json.seal(CONTENT)
     for i in range(len(text)):
         changed = text[:i] + ("0" if text[i] != "0" else "1") + text[i + 1 :]
         with pytest.raises(ValueError, match=r"."):
-            sealed.unseal(changed)
+            checksummed_json.unseal(changed)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"check": 1}', '{"a": 1}', b"\xff"])
 def test_what_was_never_sealed_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
-        sealed.unseal(text)
+        checksummed_json.unseal(text)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnstudy import data, sharing
-from bnstudy.study import Study
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
+from bnstudy.training.running import shared_data
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -19,7 +20,7 @@ def kind(request, monkeypatch) -> str:
     return request.param
 
 
-def total(shared: sharing.Shared, answer) -> None:
+def total(shared: shared_data.Shared, answer) -> None:
     opened = shared.open()
     answer.put([float(opened.train[0].double().sum()), int(opened.test[1].sum()), opened.validation is None])
 
@@ -29,7 +30,7 @@ def test_a_worker_sees_the_same_data(kind, validation):
     loaded = data.load(Study.make({"dataset": "digits", "validation_size": validation}))
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
-    with sharing.share(loaded) as shared:
+    with shared_data.share(loaded) as shared:
         worker = context.Process(target=total, args=(shared, answer))
         worker.start()
         found = answer.get(timeout=60)
@@ -44,15 +45,15 @@ def test_a_worker_sees_the_same_data(kind, validation):
 
 
 def test_nothing_is_left_behind(kind, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(sharing.tempfile, "tempdir", str(tmp_path))
-    with sharing.share(digits) as shared:
+    monkeypatch.setattr(shared_data.tempfile, "tempdir", str(tmp_path))
+    with shared_data.share(digits) as shared:
         assert Path(shared.path).exists()
     assert not Path(shared.path).exists()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_writing_to_shared_data_changes_nobody_elses(kind, digits):
-    with sharing.share(digits) as shared:
+    with shared_data.share(digits) as shared:
         mine, yours = shared.open(), shared.open()
         before = yours.train[0].clone()
         mine.train[0].zero_()

@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from bnstudy import sources
-from bnstudy.registry import Registry
+from bnstudy.study import sources
+from bnstudy.study.registry import Registry
 
 from tests.conftest import ROOT
 
 PLUGIN = """
-from bnstudy.registry import initializers
+from bnstudy.study.registry import initializers
 import json, helpers.deep
 
 def later():
@@ -74,17 +74,18 @@ def test_modules_that_import_each_other_are_read_once(folder):
 
 
 def test_an_entry_knows_who_registered_it():
-    entries = Registry("fruit", "bnstudy.errors")
+    entries = Registry("fruit", "bnstudy.study.errors")
     entries.register("apple", label="Apple")(print)
     origin = entries["apple"].origin
     assert (origin.name, origin.is_module) == (__name__, True)
 
 
 CODE = """
-from bnstudy import plugins, userdata
-from bnstudy.registry import initializers
+from bnstudy.study import required_plugins
+from bnstudy.training.datasets import own_data
+from bnstudy.study.registry import initializers
 import my_inits
-from bnstudy.study import Study
+from bnstudy.study.study import Study
 study = Study.make({"inits": "mine", "dataset": "digits"})
 print(plugins.needed(study), plugins.modules(study), plugins.digests(Study.make({})) == "")
 @initializers.register("own", label="own")

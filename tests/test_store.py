@@ -7,14 +7,16 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import files, open_results, schema, sealed
-from bnstudy.errors import InputError, LockedError
-from bnstudy.extension import extended, larger_plan
-from bnstudy.schema import Status
-from bnstudy.store import Store
-from bnstudy.study import Study
-from bnstudy.training import Curves
-from bnstudy.verification import verify
+from bnstudy import open_results
+from bnstudy.storage import atomic, checksummed_json
+from bnstudy.storage.extension import extended, larger_plan
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
+from bnstudy.study import schema
+from bnstudy.study.errors import InputError, LockedError
+from bnstudy.study.schema import Status
+from bnstudy.study.study import Study
+from bnstudy.training.ensembles import Curves
 
 STUDY = Study.make({"dataset": "digits", "inits": "zero,default", "scales": "0.01", "seeds": 2, "epochs": 3})
 
@@ -128,7 +130,7 @@ def test_a_failed_write_leaves_nothing_behind(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(InputError, match="no space left"):
         fill(store, store.plan[1:])
     assert {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()} == before
@@ -166,7 +168,7 @@ def test_killed_between_its_line_and_its_place_a_dataset_is_the_old_or_the_new_o
 
     for name, is_new in (("publish", False), ("flush_folder", True)):
         with monkeypatch.context() as patched:
-            patched.setattr(files, name, dies)
+            patched.setattr(atomic, name, dies)
             with pytest.raises(KeyboardInterrupt):
                 store.consolidate()
         assert (open_results(store.folder).status != Status.PENDING).all() == is_new
@@ -185,7 +187,7 @@ def test_a_published_dataset_whose_manifest_tells_of_no_placing_is_read(store):
 def test_a_dataset_replaced_while_it_is_opened_is_no_damage(store, monkeypatch):
     fill(store, store.plan[:1])
     store.consolidate()
-    add_up, replaced = files.sha256, []
+    add_up, replaced = atomic.sha256, []
 
     def meanwhile(path):
         if path.name == "curves.nc" and not replaced:
@@ -194,7 +196,7 @@ def test_a_dataset_replaced_while_it_is_opened_is_no_damage(store, monkeypatch):
             store.consolidate()
         return add_up(path)
 
-    monkeypatch.setattr(files, "sha256", meanwhile)
+    monkeypatch.setattr(atomic, "sha256", meanwhile)
     assert (open_results(store.folder).status != Status.PENDING).all()
     assert replaced
 
@@ -230,7 +232,7 @@ def test_a_study_amended_while_it_is_opened_is_the_new_one(store, monkeypatch):
 )
 def test_a_plan_of_right_checksum_that_is_none_is_refused(store, key, value):
     path = store.folder / "plan.json"
-    path.write_text(sealed.seal({**sealed.unseal(path.read_text()), key: value}))
+    path.write_text(checksummed_json.seal({**checksummed_json.unseal(path.read_text()), key: value}))
     with pytest.raises(InputError, match=r"plan\.json: damaged"):
         Store.open(store.folder)
 
@@ -254,7 +256,7 @@ def test_a_line_of_right_checksum_that_says_nothing_is_passed_over(store, line):
     fill(store)
     counts = store.counts()
     with (store.folder / "manifest.jsonl").open("a") as manifest:
-        manifest.write(sealed.seal(line) + "\n")
+        manifest.write(checksummed_json.seal(line) + "\n")
     assert store.counts() == counts
     assert store.computed_by() == [{"device": "cpu"}]
 

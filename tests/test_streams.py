@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from bnstudy import streams
+from bnstudy.training import streams
 
 
 def draw(*name):

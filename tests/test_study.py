@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy.errors import InputError
-from bnstudy.study import Study, read_toml
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study, read_toml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

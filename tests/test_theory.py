@@ -11,8 +11,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from bnstudy import data, epochs, initialization, inits, models, registry, streams, training
-from bnstudy.study import Study, unfit
+from bnstudy.study import registry
+from bnstudy.study.study import Study, unfit
+from bnstudy.training import ensembles, epochs, streams
+from bnstudy.training.datasets import data
+from bnstudy.training.networks import initialization, initializers, models
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -170,7 +173,7 @@ def test_fact_06_a_bias_free_relu_net_is_homogeneous(digits):
 )
 def test_fact_07_zero_weights_train_only_the_output_bias(digits, model, norm):
     study = Study.make({"dataset": "digits", "inits": "zero", "models": model, "norms": norm, "seeds": 1})
-    replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu")
+    replicas = ensembles.build_replicas(study, tuple(study.runs()), digits, "cpu")
     start = {name: p.detach().clone() for name, p in replicas.parameters.items()}
     assert epochs.evaluate(replicas, digits.test, "test")["test_loss"] == pytest.approx(math.log(10), abs=1e-6)
     step = registry.optimizers["sgd"].function(
@@ -185,9 +188,9 @@ def test_fact_07_zero_weights_train_only_the_output_bias(digits, model, norm):
 
 def test_fact_07_the_effect_of_bn_is_exactly_zero(digits):
     study = Study.make({"dataset": "digits", "inits": "zero", "models": "mlp", "seeds": 1, "epochs": 2})
-    from bnstudy.plan import make_plan
+    from bnstudy.study.plan import make_plan
 
-    none, with_bn = (training.train_ensemble(study, ensemble, digits) for ensemble in make_plan(study))
+    none, with_bn = (ensembles.train_ensemble(study, ensemble, digits) for ensemble in make_plan(study))
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
         assert (none.values[name] == with_bn.values[name]).all()
 
@@ -195,12 +198,12 @@ def test_fact_07_the_effect_of_bn_is_exactly_zero(digits):
 @pytest.mark.mnist
 def test_fact_07_on_mnist(mnist_folder):
     study = Study.make({"inits": "zero", "models": "mlp", "hidden": "4", "seeds": 1, "epochs": 2, "norms": "none"})
-    from bnstudy.plan import make_plan
+    from bnstudy.study.plan import make_plan
 
     mnist = data.load(study, mnist_folder)
     shares = torch.bincount(mnist.train[1]).double() / 60_000
     assert -(shares * shares.log()).sum().item() == pytest.approx(2.301159, abs=5e-7)
-    curves = training.train_ensemble(study, make_plan(study)[0], mnist)
+    curves = ensembles.train_ensemble(study, make_plan(study)[0], mnist)
     assert curves.values["test_accuracy"][0, -1] == pytest.approx(0.1135)
     assert curves.values["train_loss"][0, -1] == pytest.approx(2.301159, abs=2e-3)
 
@@ -271,7 +274,7 @@ def test_fact_08_what_rounding_does_not_free_is_shut_by_its_relus(digits):
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_fact_09_constant_weights_keep_the_units_of_a_layer_identical(digits, norm):
     study = Study.make({"dataset": "digits", "inits": "constant:0.05", "models": "mlp", "norms": norm, "seeds": 1})
-    replicas = training.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
+    replicas = ensembles.build_replicas(study, tuple(study.runs()), digits, "cpu", torch.float64)
     step = registry.optimizers["sgd"].function(
         list(replicas.parameters.values()), torch.tensor([0.01], dtype=torch.float64), 0.9, 0.0
     )
@@ -291,7 +294,7 @@ def test_fact_10_he_init_keeps_the_mean_square():
     ratios = []
     for seed in range(draws):
         weight = torch.empty(n, n, dtype=torch.float64)
-        layer = inits.Layer(weight, None, streams.generator("he", seed))
+        layer = initializers.Layer(weight, None, streams.generator("he", seed))
         registry.initializers["scaled-normal"].function(layer, 1.0)
         ratios.append((weight @ x).relu().square().mean() / x.square().mean())
     ratios = torch.stack(ratios)
@@ -306,7 +309,7 @@ def test_fact_11_pytorchs_default_shrinks_the_second_moment_six_times():
     ratios, squares = [], []
     for seed in range(draws):
         weight = torch.empty(n, n, dtype=torch.float64)
-        registry.initializers["default"].function(inits.Layer(weight, None, streams.generator("d", seed)), None)
+        registry.initializers["default"].function(initializers.Layer(weight, None, streams.generator("d", seed)), None)
         squares.append(weight.square().mean() * 3 * n)
         ratios.append((weight @ x).relu().square().mean())
     assert torch.stack(squares).mean() == pytest.approx(1, abs=1e-3)
@@ -326,7 +329,7 @@ def test_fact_11_pytorchs_default_shrinks_the_second_moment_six_times():
 def test_fact_12_bn_adds_two_parameters_a_unit(model, settings, without, with_bn):
     study = Study.make(settings)
     shape = (1, 28, 28)
-    assert training.count_parameters(study, model, "none", shape, 10) == without
-    assert training.count_parameters(study, model, "batch", shape, 10) == with_bn
+    assert ensembles.count_parameters(study, model, "none", shape, 10) == without
+    assert ensembles.count_parameters(study, model, "batch", shape, 10) == with_bn
     units = sum(study.hidden if model == "mlp" else study.channels)
     assert with_bn - without == 2 * units

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from bnstudy import data, initialization, models, registry, schema, streams, training
-from bnstudy.errors import InputError
-from bnstudy.plan import Ensemble, make_plan
-from bnstudy.schema import Status
-from bnstudy.study import Study
+from bnstudy.study import registry, schema
+from bnstudy.study.errors import InputError
+from bnstudy.study.plan import Ensemble, make_plan
+from bnstudy.study.schema import Status
+from bnstudy.study.study import Study
+from bnstudy.training import ensembles, streams
+from bnstudy.training.datasets import data
+from bnstudy.training.networks import initialization, models
 from torch.nn import functional as F
 
 SMALL = {"dataset": "digits", "train_size": 301, "hidden": "16,8", "channels": "2,3", "epochs": 2}
@@ -19,9 +22,9 @@ def study_of(**settings) -> Study:
     return Study.make({**SMALL, "models": "mlp", "norms": "batch", "seeds": 1, **settings})
 
 
-def train(study: Study, dtype=torch.float32) -> training.Curves:
+def train(study: Study, dtype=torch.float32) -> ensembles.Curves:
     (ensemble,) = make_plan(study, capacity=64)
-    return training.train_ensemble(study, ensemble, data.load(study), dtype=dtype)
+    return ensembles.train_ensemble(study, ensemble, data.load(study), dtype=dtype)
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
@@ -97,14 +100,14 @@ def test_no_epoch_is_trained_once_all_are_dead():
     study = study_of(inits="scaled-normal:1e+20", norms="none", epochs=50)
     (ensemble,) = make_plan(study)
     seen = []
-    training.train_ensemble(study, ensemble, data.load(study), report=seen.append)
+    ensembles.train_ensemble(study, ensemble, data.load(study), report=seen.append)
     assert [progress.epoch for progress in seen] == [1]
 
 
 def test_arms_and_scales_share_their_base_draws(digits):
     study = study_of(norms="none,batch", inits="scaled-normal:1,scaled-normal:8")
     small, large, small_bn, _ = (
-        training.build_replicas(study, (run,), digits, "cpu").parameters
+        ensembles.build_replicas(study, (run,), digits, "cpu").parameters
         for run in sorted(study.runs(), key=lambda run: (run.norm == "batch", run.init[-1]))
     )
     for name in ("linear1.weight", "linear2.weight", "output.weight"):
@@ -153,9 +156,9 @@ def test_seeds_may_share_an_ensemble_unevenly(model):
     study = study_of(models=model, norms="batch", inits="default,xavier", seeds=2, epochs=1)
     runs = sorted(study.runs(), key=lambda run: run.seed)[1:]
     loaded = data.load(study)
-    together = training.train_ensemble(study, Ensemble(0, tuple(runs)), loaded, dtype=torch.float64)
+    together = ensembles.train_ensemble(study, Ensemble(0, tuple(runs)), loaded, dtype=torch.float64)
     for r, run in enumerate(runs):
-        alone = training.train_ensemble(study, Ensemble(0, (run,)), loaded, dtype=torch.float64)
+        alone = ensembles.train_ensemble(study, Ensemble(0, (run,)), loaded, dtype=torch.float64)
         for name, values in alone.values.items():
             assert together.values[name][r] == pytest.approx(values[0], rel=1e-6), name
 
@@ -169,26 +172,26 @@ def test_learning_rates_may_differ_within_an_ensemble():
 
 def test_seconds_alone_is_a_time_per_epoch(digits):
     study = study_of()
-    assert 0 < training.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
+    assert 0 < ensembles.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
 
 
 def test_a_gpus_capacity_is_what_its_free_memory_holds(monkeypatch):
     """Two-layer CNN: 100 samples of 4 x 28 x 28 after each of three layers, and so on; doubled for the gradients."""
     study = Study.make({"models": "cnn"})
-    none, batch = (training.replica_bytes(study, "cnn", norm, (1, 28, 28), 10) for norm in ("none", "batch"))
+    none, batch = (ensembles.replica_bytes(study, "cnn", norm, (1, 28, 28), 10) for norm in ("none", "batch"))
     outputs = 2 * 4 * 28 * 28 + 4 * 14 * 14 + 2 * 8 * 14 * 14 + 2 * 8 * 7 * 7 + 10
     assert none == 4 * (2 * outputs * 100 + 4 * 4266)
     assert batch > none
     for free, wanted in ((0, 1), (8 * batch, 4), (10**15, 512)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**15))
-        assert training.capacity(study, "cuda") == wanted
+        assert ensembles.capacity(study, "cuda") == wanted
 
 
 def test_depth_width_and_activation_are_levels_of_the_model():
     study = study_of(models="mlp:16,mlp:16-8:tanh,cnn:2", norms="none", inits="default", seeds=1, epochs=1)
     assert study.models == ("mlp:16", "mlp:16-8:tanh", "cnn:2")
     shape, classes = (1, 8, 8), 10
-    counted = {m: training.count_parameters(study, m, "none", shape, classes) for m in study.models}
+    counted = {m: ensembles.count_parameters(study, m, "none", shape, classes) for m in study.models}
     assert counted == {
         "mlp:16": 64 * 16 + 16 + 16 * 10 + 10,
         "mlp:16-8:tanh": 64 * 16 + 16 + 16 * 8 + 8 + 8 * 10 + 10,

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnstudy import data, registry, userdata
 from bnstudy.cli import tables
-from bnstudy.errors import DataWarning, InputError
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.errors import DataWarning, InputError
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data, own_data
 from PIL import Image
 
 TRAIN, TEST = 12, 6
@@ -122,7 +123,7 @@ FITTING = {
 @pytest.mark.parametrize("kind", FITTING)
 def test_what_is_trained_on_is_what_numpy_gives(kind):
     given, scale = FITTING[kind]
-    userdata.register_arrays("own", **given)
+    own_data.register_arrays("own", **given)
     unit, standardized = load("unit"), load()
     train, test = (plain(given[f"{part}_images"]) / scale for part in ("train", "test"))
     for loaded, wanted in (
@@ -139,11 +140,11 @@ def test_what_is_trained_on_is_what_numpy_gives(kind):
 
 def test_read_only_maps_and_changes_afterwards(tmp_path):
     given = images(lambda x: in_a_file(x.astype(np.float32), tmp_path))
-    userdata.register_arrays("own", **given)
+    own_data.register_arrays("own", **given)
     np.testing.assert_allclose(load("unit").train[0], plain(given["train_images"]) / 255, rtol=1e-6)
     changed = own()
     del registry.datasets._entries["own"]
-    userdata.register_arrays("own", **changed)
+    own_data.register_arrays("own", **changed)
     before = load().digest
     assert registry.datasets["own"].about["digest"] == before
     for array in changed.values():
@@ -209,7 +210,7 @@ REFUSED = {
 def test_what_is_a_mistake_is_refused_in_one_line(kind):
     given, wanted = REFUSED[kind]
     with pytest.raises(InputError, match=wanted) as caught:
-        userdata.register_arrays("own", **given)
+        own_data.register_arrays("own", **given)
     assert caught.value.problem.startswith("own: ")
     assert "\n" not in caught.value.problem
     assert "own" not in registry.datasets
@@ -218,14 +219,14 @@ def test_what_is_a_mistake_is_refused_in_one_line(kind):
 def test_pixels_that_are_equal_where_one_trains_are_refused():
     train = np.zeros((TRAIN, 8, 6), np.uint8)
     train[0, 0, 0] = 200  # in one sample of twelve, which is not among the first two drawn
-    userdata.register_arrays("own", **own(train_images=train, test_images=train[:TEST]))
+    own_data.register_arrays("own", **own(train_images=train, test_images=train[:TEST]))
     for scaling in ("unit", "standardize"):
         with pytest.raises(InputError, match="all pixels of the 2 samples of own trained on are equal"):
             load(scaling, train_size=2)
 
 
 def test_pixels_that_single_precision_makes_equal_are_refused():
-    userdata.register_arrays("own", **images(lambda x: 1 + x * 1e-15))
+    own_data.register_arrays("own", **images(lambda x: 1 + x * 1e-15))
     assert load("standardize").train[0].std() > 0.9
     with pytest.raises(InputError, match="too close to each other for single precision"):
         load("unit")
@@ -249,7 +250,7 @@ TOLD = {
 @pytest.mark.parametrize("kind", TOLD)
 def test_what_may_be_a_mistake_is_told_where_it_is_seen(kind):
     given, wanted = TOLD[kind]
-    userdata.register_arrays("own", **given)
+    own_data.register_arrays("own", **given)
     with pytest.warns(DataWarning, match=wanted):
         load()
     entry = registry.datasets["own"]
@@ -259,7 +260,7 @@ def test_what_may_be_a_mistake_is_told_where_it_is_seen(kind):
 
 
 def test_labels_are_numbered_in_their_order_over_both_parts():
-    userdata.register_arrays("own", **own(train_labels=[30, 7, 500] * 4, test_labels=[500, 30, 7] * 2))
+    own_data.register_arrays("own", **own(train_labels=[30, 7, 500] * 4, test_labels=[500, 30, 7] * 2))
     with pytest.warns(DataWarning, match="labels 7, 30, 500 are numbered 0 to 2"):
         loaded = load()
     assert loaded.train[1][:3].tolist() == [1, 0, 2]
@@ -290,7 +291,7 @@ def test_a_file_is_read_when_a_study_loads_it(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
     np.savez(path, **own())
     monkeypatch.chdir(tmp_path)
-    userdata.register_npz("own", "a.npz")
+    own_data.register_npz("own", "a.npz")
     monkeypatch.chdir("/")
     before = load()
     assert before.digest == registry.datasets["own"].about["digest"]
@@ -329,7 +330,7 @@ def whole(path: Path) -> bytes:
 def test_wrong_files_are_refused(tmp_path, make, wanted):
     make(tmp_path / "a.npz")
     with pytest.raises(InputError, match=rf"a\.npz: .*{wanted}") as caught:
-        userdata.register_npz("own", tmp_path / "a.npz")
+        own_data.register_npz("own", tmp_path / "a.npz")
     assert "\n" not in caught.value.problem
 
 
@@ -356,7 +357,7 @@ def deep(i: int) -> np.ndarray:
 
 def test_a_folder_of_images_becomes_data(tmp_path):
     made = saved(tmp_path, colours)
-    userdata.register_image_folder("own", tmp_path, size=(8, 6))
+    own_data.register_image_folder("own", tmp_path, size=(8, 6))
     loaded = load("unit")
     np.testing.assert_allclose(loaded.train[0], made[[0, 2, 4, 1, 3, 5]].transpose(0, 3, 1, 2) / 255, rtol=1e-6)
     assert loaded.train[1].tolist() == [0, 0, 0, 1, 1, 1]
@@ -374,7 +375,7 @@ def test_a_folder_of_images_becomes_data(tmp_path):
 @pytest.mark.parametrize("ending", ["gif", "webp", "tif", "TIFF", "bmp", "ppm", "png", "tga"])
 def test_every_format_that_pillow_reads_counts(tmp_path, ending):
     saved(tmp_path, lambda i: pictures(20)[i].astype(np.uint8), ending)
-    userdata.register_image_folder("own", tmp_path, size=(8, 6), channels=1)
+    own_data.register_image_folder("own", tmp_path, size=(8, 6), channels=1)
     assert len(load().train[0]) == 6
 
 
@@ -386,20 +387,20 @@ def test_every_format_that_pillow_reads_counts(tmp_path, ending):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_deep_pictures_keep_their_depth(tmp_path, pixels, ending, largest, channels):
     made = saved(tmp_path, pixels, ending).astype(np.float64)
-    userdata.register_image_folder("own", tmp_path, size=(8, 6), channels=channels)
+    own_data.register_image_folder("own", tmp_path, size=(8, 6), channels=channels)
     wanted = np.repeat(made[[0, 2, 4, 1, 3, 5]][:, None], channels, 1)
     loaded = load("unit")
     assert len(np.unique(loaded.train[0])) > 100
     np.testing.assert_allclose(loaded.train[0], wanted / made[:6].max(), rtol=1e-6)
     del registry.datasets._entries["own"]
-    userdata.register_image_folder("own", tmp_path, size=(4, 3), channels=channels)
+    own_data.register_image_folder("own", tmp_path, size=(4, 3), channels=channels)
     assert load().shape == (channels, 4, 3)
 
 
 def test_pictures_of_different_depth_are_refused_by_name(tmp_path):
     saved(tmp_path, deep)
     Image.fromarray(pictures(20)[0].astype(np.uint8)).save(tmp_path / "test" / "cat" / "7.png")
-    userdata.register_image_folder("own", tmp_path, size=(8, 6), channels=1)
+    own_data.register_image_folder("own", tmp_path, size=(8, 6), channels=1)
     with pytest.raises(InputError, match=r"7\.png: 8 bits, where .*0\.png has 16 bits"):
         load()
 
@@ -411,7 +412,7 @@ def test_what_is_no_picture_or_less_than_it_seems_is_told(tmp_path):
     (tmp_path / "train" / ".hidden").mkdir()
     (tmp_path / "train" / "dog").mkdir()
     Image.fromarray(colours(9)).save(tmp_path / "train" / "dog" / "9.png")
-    userdata.register_image_folder("own", tmp_path, size=(8, 6))
+    own_data.register_image_folder("own", tmp_path, size=(8, 6))
     assert "files in its class folders that are no pictures: 1" in registry.datasets["own"].summary
     with pytest.warns(DataWarning) as caught:
         load()
@@ -432,4 +433,4 @@ def test_what_is_no_picture_or_less_than_it_seems_is_told(tmp_path):
 )  # fmt: skip
 def test_wrong_folders_are_refused(tmp_path, settings, wanted):
     with pytest.raises(InputError, match=wanted):
-        userdata.register_image_folder("own", tmp_path, **{"size": (8, 8), **settings})
+        own_data.register_image_folder("own", tmp_path, **{"size": (8, 8), **settings})

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bnstudy import execution
 from bnstudy.cli import main
-from bnstudy.study import Study
-from bnstudy.verification import verify
+from bnstudy.storage.verification import verify
+from bnstudy.study.study import Study
+from bnstudy.training.running import execution
 
 STUDY = {"dataset": "digits", "models": "mlp", "inits": "default,zero", "seeds": 2, "epochs": 1, "hidden": "4"}
 

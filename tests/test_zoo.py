@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 
-import bnstudy.replicas
+import bnstudy.training.replicas
 import pytest
 import torch
-from bnstudy import assembly, data, initialization, models, registry, streams, training
-from bnstudy.epochs import Trainer, evaluate
-from bnstudy.plan import Ensemble
-from bnstudy.replicas import kernel
-from bnstudy.study import Study
+from bnstudy.study import registry
+from bnstudy.study.plan import Ensemble
+from bnstudy.study.study import Study
+from bnstudy.training import assembly, ensembles, streams
+from bnstudy.training.datasets import data
+from bnstudy.training.epochs import Trainer, evaluate
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.replicas.lanes import kernel
 from torch.nn import functional as F
 
 from tests.zoo.networks import DRAW, NETWORKS, SLOW
@@ -130,7 +133,7 @@ def together(study: Study, loaded, dtype=torch.float64) -> tuple[str, list[dict[
     """The form that was taken, and what :func:`alone` gives of every run of an ensemble."""
     ensemble = ensemble_of(study)
     replicas = assembly.build_replicas(study, ensemble.runs, loaded, "cpu", dtype)
-    step = training.optimizer_step(study, ensemble.runs, replicas, "cpu")
+    step = ensembles.optimizer_step(study, ensemble.runs, replicas, "cpu")
     trainer = Trainer(replicas, loaded.train, ensemble.seeds, ensemble.groups, study.batch_size[0], step)
     found: list[dict[str, torch.Tensor]] = [{} for _ in ensemble.runs]
     for epoch in range(1, EPOCHS + 1):
@@ -162,13 +165,13 @@ def test_a_grid_trains_as_plain_pytorch_does(name, digits):
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SLOW])
 def test_every_slower_form_that_accepts_a_network_trains_it_so_too(name, digits, monkeypatch):
-    study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.replicas._forms
+    study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.training.replicas._forms
     tried: list[str] = []
 
     def others(network, traits, compiled):
         return [form for form in offered(network, traits, compiled) if form.name not in tried]
 
-    monkeypatch.setattr(bnstudy.replicas, "_forms", others)
+    monkeypatch.setattr(bnstudy.training.replicas, "_forms", others)
     wanted = [alone(study, run, digits) for run in ensemble_of(study).runs]
     while "one by one" not in tried:
         taken, found = together(study, digits)

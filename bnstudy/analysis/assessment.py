@@ -24,7 +24,7 @@ import xarray as xr
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.criteria import Criteria, criteria_of, roles_of
 from bnstudy.analysis.further import folded
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 PLAIN = "none"  # the arm without a normalization layer
 FAMILY = ("model", "norm", "optimizer", "lr")

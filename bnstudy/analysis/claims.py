@@ -19,8 +19,8 @@ from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
 from bnstudy.analysis.further import folded
 from bnstudy.analysis.table import Table
-from bnstudy.errors import InputError
-from bnstudy.schema import Status
+from bnstudy.study.errors import InputError
+from bnstudy.study.schema import Status
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 SECONDS_MARGIN = float(np.log(1.1))  # 10 % of run time

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bnstudy.schema import FURTHER_DIMS
+from bnstudy.study.schema import FURTHER_DIMS
 
 
 def folded(dataset: xr.Dataset) -> xr.Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis.criteria import criteria_of
-from bnstudy.schema import Status
+from bnstudy.study.schema import Status
 
 
 def observed(dataset: xr.Dataset) -> xr.DataArray:

@@ -19,7 +19,7 @@ from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.further import folded
 from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import quantity, rows
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 SELECTED = 0.0  # the learning rate's label in a dataset that holds each cell at the rate selected for it
 CHOSEN = ("model", "norm", "init", "optimizer")

@@ -13,7 +13,7 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of, roles_of
 from bnstudy.analysis.further import folded
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.schema import Status
+from bnstudy.study.schema import Status
 
 # Table 2 of the report. Its test losses cannot be mean cross-entropies beside its accuracies: a mean that was divided
 # by the batch size once more fits.

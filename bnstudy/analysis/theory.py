@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnstudy import registry
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import study_of
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.analysis.table import Table
+from bnstudy.study import registry
 
 PLAIN, BN = "none", "batch"
 DEEP = 8  # hidden layers from which on a growth a layer is told: the first ones are not yet at their limit

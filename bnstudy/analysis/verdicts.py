@@ -8,11 +8,11 @@ from typing import Any
 
 import xarray as xr
 
-from bnstudy import registry
 from bnstudy.analysis.assessment import FAMILY, PRIMARY, RESPONSES, SECONDARY, VERDICTS, Response
 from bnstudy.analysis.claims import Claim
 from bnstudy.analysis.comparisons import INNER, Cell, Judged, cells
 from bnstudy.analysis.table import Table
+from bnstudy.study import registry
 
 # As they are told: what was found, then what was not.
 TELLING = (*VERDICTS[1:], VERDICTS[0])

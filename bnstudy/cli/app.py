@@ -13,7 +13,7 @@ import typer
 
 from bnstudy.cli import judging, looking, probing, training, verify
 from bnstudy.cli.options import option_name
-from bnstudy.errors import BnstudyError, DataWarning, InputError, one_line
+from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line
 
 app = typer.Typer(
     name="bnstudy",
@@ -83,7 +83,7 @@ def _load_plugins(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     if names:
-        from bnstudy.registry import load_plugin
+        from bnstudy.study.registry import load_plugin
 
         sys.path.insert(0, os.getcwd())  # a module beside the user's files; workers get the same path
         for name in names:

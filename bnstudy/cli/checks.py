@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bnstudy import provenance
-from bnstudy.errors import one_line
+from bnstudy.study import provenance
+from bnstudy.study.errors import one_line
 
 
 def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
@@ -26,7 +26,7 @@ def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
 def _torch() -> Iterator[tuple[str, str]]:
     import torch
 
-    from bnstudy.machine import resolve_device, usable_cores
+    from bnstudy.training.running.machine import resolve_device, usable_cores
 
     yield "cores", f"{usable_cores()} usable, one single-threaded worker each"
     names = (
@@ -41,7 +41,7 @@ def _torch() -> Iterator[tuple[str, str]]:
 
 
 def _kernel() -> str:
-    from bnstudy.replicas import building, kernel
+    from bnstudy.training.replicas.lanes import building, kernel
 
     found = kernel.attempt()
     if isinstance(found, str):
@@ -51,7 +51,7 @@ def _kernel() -> str:
 
 
 def _data(data_dir: str | None) -> Iterator[tuple[str, str]]:
-    from bnstudy.data import data_folder
+    from bnstudy.training.datasets.data import data_folder
 
     folder = data_folder(data_dir)
     found = sorted(path.parent.name for path in folder.glob("*/raw")) if folder.is_dir() else []

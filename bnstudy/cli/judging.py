@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 
 def analyze(
@@ -32,7 +32,7 @@ def analyze(
     from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
     from bnstudy.cli.tables import print_table
-    from bnstudy.reading import has_diagnostics, open_diagnostics, open_results
+    from bnstudy.storage.opening import has_diagnostics, open_diagnostics, open_results
 
     try:
         dataset = folded(open_results(Path(folder)))
@@ -87,7 +87,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: the verdict first, figures, every cell and its curves."""
-    from bnstudy.report import write_report
+    from bnstudy.analysis.report import write_report
 
     print(write_report(folder, out))
 
@@ -101,7 +101,7 @@ def export(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, parquet or tensorboard.")] = "csv",
 ) -> None:
     """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
-    from bnstudy.export import export as export_to
+    from bnstudy.analysis.export import export as export_to
 
     for path in export_to(folder, form, out):
         print(path)

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from bnstudy.cli.options import DataDir, StudyFolder
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 
 def status(
     folder: StudyFolder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False
 ) -> None:
     """Tell how far a study is: its runs done, diverged, failed and pending."""
-    from bnstudy.store import Store
+    from bnstudy.storage.store import Store
 
     store = Store.open(folder)
     counts, locked = store.counts(), store.is_locked()
@@ -40,7 +40,7 @@ def list_entries(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="inits, norms, models, datasets, …", show_default=False)],
 ) -> None:
     """List what can be plugged in: inits, norms, models, datasets, optimizers, activations, figures."""
-    from bnstudy import registry
+    from bnstudy.study import registry
 
     kinds = {
         "inits": registry.initializers,
@@ -78,7 +78,7 @@ def figures(
 ) -> None:
     """Draw every figure of every study found, as SVG and PNG."""
     names = [name.strip() for name in only.split(",")] if only is not None else []
-    from bnstudy.figures.gallery import draw_studies
+    from bnstudy.analysis.figures.gallery import draw_studies
 
     paths = [Path(folder) for folder in folders or []] or sorted(
         path.parent for path in Path("results").glob("*/curves.nc")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 FACTORS, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
 

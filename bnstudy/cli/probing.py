@@ -9,7 +9,7 @@ import typer
 
 from bnstudy.cli.options import DataDir, study_options
 from bnstudy.cli.training import study_named
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +37,7 @@ def probe(
     """Look at every cell's signals and gradients before training: what is dead, vanishes, explodes or is all alike."""
     if figure and Path(figure).suffix not in (".png", ".svg"):
         raise InputError(f"must end in .png or .svg, not {figure[:60]!r}", "figure")
-    from bnstudy import data
+    from bnstudy.training.datasets import data
 
     if study_file == "init-sweep" and "inits" in settings and "scales" not in settings:
         study_file = "baseline"  # whoever names inits means these alone, without the sweep's scales
@@ -45,7 +45,7 @@ def probe(
     data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.prognosis import mechanism_table, probe_table, prognoses
     from bnstudy.cli.tables import print_table
-    from bnstudy.probes import probe as measure
+    from bnstudy.training.inspection.probes import probe as measure
 
     found = measure(study, data.load(study, data_dir), mechanism)
     told = prognoses(found)
@@ -68,14 +68,14 @@ def probe(
         if found.attrs["not_initialized"]:
             print(f"set by no initializer: {found.attrs['not_initialized']}")
     if out:
-        from bnstudy import files
+        from bnstudy.storage import atomic
 
-        files.write_atomically(Path(out), found.to_netcdf)
+        atomic.write_atomically(Path(out), found.to_netcdf)
     if figure:
-        from bnstudy.figures import probes, style
+        from bnstudy.analysis.figures import layers_at_start, style
 
         with style.house_style():
-            style.write_to(probes.probe_figure(found), Path(figure))
+            style.write_to(layers_at_start.probe_figure(found), Path(figure))
 
 
 def _network(cell: xr.Dataset) -> dict[str, float | None]:

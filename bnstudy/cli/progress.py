@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bnstudy.execution import Observer
+from bnstudy.training.running.execution import Observer
 
 if TYPE_CHECKING:
-    from bnstudy import training
-    from bnstudy.plan import Ensemble
-    from bnstudy.store import Store
+    from bnstudy.storage.store import Store
+    from bnstudy.study.plan import Ensemble
+    from bnstudy.training import ensembles
 
 LINE_EVERY = 10.0  # seconds between plain lines
 
@@ -64,12 +64,12 @@ class Reporter(Observer):
             self.task = self.bar.add_task("train", total=self.total, runs=f"0/{self.runs}", epoch="epoch 0", best="-")
             self.bar.start()
 
-    def progress(self, ensemble: Ensemble, progress: training.Progress) -> None:
+    def progress(self, ensemble: Ensemble, progress: ensembles.Progress) -> None:
         self.seen[ensemble.index] = progress.epoch * len(ensemble.runs)
         self.best = max(self.best, progress.best_accuracy)
         self._show(f"epoch {progress.epoch}/{self.epochs}")
 
-    def done(self, ensemble: Ensemble, curves: training.Curves) -> None:
+    def done(self, ensemble: Ensemble, curves: ensembles.Curves) -> None:
         self.seen[ensemble.index] = self.epochs * len(ensemble.runs)
         self.runs_done += len(ensemble.runs)
         if self.verbose:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnstudy import registry
+from bnstudy.study import registry
 
 if TYPE_CHECKING:
     from bnstudy.analysis.table import Table
-    from bnstudy.plan import Ensemble
-    from bnstudy.study import Study
+    from bnstudy.study.plan import Ensemble
+    from bnstudy.study.study import Study
 
 
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
@@ -44,8 +44,8 @@ def _shorten(seeds: tuple[int, ...]) -> str:
 def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: str | None) -> Table:
     """The cost of each of `count` shards, and of all; with times if there is a device to measure them on."""
     from bnstudy.analysis.table import Table
-    from bnstudy.costs import costs
-    from bnstudy.plan import Shard
+    from bnstudy.study.plan import Shard
+    from bnstudy.training.running.costs import costs
 
     shards = [Shard(index, count) for index in range(1, count + 1)]
     parts = [[ensemble for ensemble in ensembles if shard.holds(ensemble)] for shard in shards]

@@ -20,12 +20,12 @@ from bnstudy.cli.options import (
     study_options,
     whole_number,
 )
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bnstudy.study import Study
+    from bnstudy.study.study import Study
 
 OTHERS = "default,zero,large-variance"  # than those of --scales, unless --inits says
 SHIPPED = {"baseline": "baseline", "init-sweep": "init_sweep"}
@@ -53,9 +53,9 @@ def run(study_file: StudyFile, settings: dict[str, str], running: Running) -> No
 @study_options(scales=True, flags=False, keys=EXTENDED)
 def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
     """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
-    from bnstudy.extension import extend as extend_study
-    from bnstudy.extension import extended
-    from bnstudy.store import Store
+    from bnstudy.storage.extension import extend as extend_study
+    from bnstudy.storage.extension import extended
+    from bnstudy.storage.store import Store
 
     if running.out:
         raise InputError("a study is extended where it is; leave --out away", "out")
@@ -85,7 +85,7 @@ def merge(
     wait: Wait = False,
 ) -> None:
     """Join the folders of a study's shards into one; they stay as they are."""
-    from bnstudy.merging import merge as merge_studies
+    from bnstudy.storage.merging import merge as merge_studies
 
     store = merge_studies(folders, out, allow_mixed=allow_mixed, wait=wait)
     counts = store.counts()
@@ -100,10 +100,10 @@ def _run(study: Study, running: Running) -> None:
         _print_plan(study, running.out, running.device, running.shard)
         return
     from bnstudy.cli.progress import Reporter
-    from bnstudy.execution import Observer, default_folder
-    from bnstudy.execution import run as run_study
-    from bnstudy.machine import usable_cores
-    from bnstudy.plan import Shard as Part
+    from bnstudy.study.plan import Shard as Part
+    from bnstudy.training.running.execution import Observer, default_folder
+    from bnstudy.training.running.execution import run as run_study
+    from bnstudy.training.running.machine import usable_cores
 
     shard = None if running.shard is None else Part.parse(running.shard)
     reporter = Observer() if running.quiet else Reporter(running.verbose)
@@ -145,7 +145,7 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
 
 def _load(path: Path, settings: Mapping[str, Any]) -> Study:
     """A study file with options laid over it; a key that no option set is named with its file."""
-    from bnstudy.study import Study
+    from bnstudy.study.study import Study
 
     try:
         return Study.load(path, **settings)
@@ -172,10 +172,10 @@ def _shipped(name: str) -> Path:
 def _print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
     from bnstudy.analysis.design import warnings
     from bnstudy.cli.tables import cost_table, plan_rows, print_table
-    from bnstudy.costs import not_initialized
-    from bnstudy.execution import default_folder
-    from bnstudy.machine import plan_for, resolve_device
-    from bnstudy.plan import Shard as Part
+    from bnstudy.study.plan import Shard as Part
+    from bnstudy.training.running.costs import not_initialized
+    from bnstudy.training.running.execution import default_folder
+    from bnstudy.training.running.machine import plan_for, resolve_device
 
     part = None if shard is None else Part.parse(shard)
     chosen = resolve_device(device)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bnstudy.cli.options import DataDir, StudyFolder, whole_number
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
-    from bnstudy.retraining import Retrained
+    from bnstudy.training.running.retraining import Retrained
 
 SHOWN = (1, 2, 3, 5)  # epochs, and from there each doubled, and the last
 WORDS = {
@@ -38,7 +38,7 @@ def verify(
     count = None if again is None else whole_number(again, "retrain")
     if count is not None and count < 1:
         raise InputError(f"must be 1 or more, not {count}", "retrain")
-    from bnstudy.verification import verify as find
+    from bnstudy.storage.verification import verify as find
 
     found = find(folder)
     files = [{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in found]
@@ -58,7 +58,7 @@ def verify(
 def _retrain(folder: str, count: int, data_dir: str | None, as_json: bool) -> None:
     import numpy as np
 
-    from bnstudy.retraining import retrain
+    from bnstudy.training.running.retraining import retrain
 
     def report(one: Retrained) -> None:
         if not as_json:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from bnstudy.analysis.assessment import VERDICTS, assess
-from bnstudy.errors import InputError
-from bnstudy.schema import CURVE_DIMS, Status
+from bnstudy.study.errors import InputError
+from bnstudy.study.schema import CURVE_DIMS, Status
 
 from tests.synthetic import make_dataset
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from bnstudy.analysis.claims import FAILS, HOLDS, UNKNOWN, are_about, claims, claims_table
-from bnstudy.errors import InputError
+from bnstudy.study.errors import InputError
 
 from tests.synthetic import make_dataset
 

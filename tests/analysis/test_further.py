@@ -7,18 +7,18 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy import export
+from bnstudy.analysis import export
 from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.figures.gallery import draw_all
 from bnstudy.analysis.further import folded
+from bnstudy.analysis.report import write_report
 from bnstudy.analysis.table import sweep_table
 from bnstudy.analysis.verdicts import sentences
-from bnstudy.execution import run
-from bnstudy.extension import extend, extended
-from bnstudy.figures.gallery import draw_all
-from bnstudy.reading import open_results
-from bnstudy.report import write_report
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.synthetic import make_dataset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.schema import RUN_DIMS, Status
+from bnstudy.study.schema import RUN_DIMS, Status
 
 from tests.synthetic import make_dataset
 

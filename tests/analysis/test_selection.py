@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.selection import SELECTED, select_lr, selected_rows, selection_table
-from bnstudy.errors import InputError
-from bnstudy.schema import CURVE_DIMS
+from bnstudy.study.errors import InputError
+from bnstudy.study.schema import CURVE_DIMS
 
 from tests.synthetic import make_dataset
 

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from bnstudy import data, probes
 from bnstudy.analysis import theory
-from bnstudy.execution import run
-from bnstudy.figures import style
-from bnstudy.figures.theory import growth_figure
-from bnstudy.reading import open_diagnostics
-from bnstudy.study import Study
+from bnstudy.analysis.figures import style
+from bnstudy.analysis.figures.depth import growth_figure
+from bnstudy.storage.opening import open_diagnostics
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
+from bnstudy.training.inspection import probes
+from bnstudy.training.running.execution import run
 
 from tests.synthetic import make_dataset
 

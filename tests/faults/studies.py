@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from bnstudy.reading import open_results
-from bnstudy.store import Store
-from bnstudy.verification import verify
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
 STUDY = """

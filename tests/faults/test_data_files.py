@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy import data, datasets, downloads
-from bnstudy.errors import InputError
-from bnstudy.study import Study
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import builtin, data, downloads
 
 from tests.faults.studies import damaged
 
-NAMES = tuple(datasets.MNIST_MD5)
+NAMES = tuple(builtin.MNIST_MD5)
 
 
 def load(folder: Path, dataset: str = "mnist") -> data.Data:
@@ -95,7 +95,7 @@ def patched(mirror, monkeypatch):
         monkeypatch.setattr(dataset, "mirrors", [mirror.address])
         monkeypatch.setattr(dataset, "resources", mirror.resources)
     for name, digest in mirror.sums.items():
-        monkeypatch.setitem(datasets.MNIST_MD5, name, digest)
+        monkeypatch.setitem(builtin.MNIST_MD5, name, digest)
     monkeypatch.setattr(Server, "fault", "")
     return mirror
 

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from bnstudy.errors import InputError
-from bnstudy.execution import run
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.store import Store
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.commands import bnstudy
 from tests.faults.studies import TINY, assert_unharmed, numbers

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy.execution import run
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.store import Store
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.faults.studies import STUDY, TINY, assert_unharmed, command, finished, numbers
 
@@ -98,8 +98,8 @@ def wrap(owner, name):
     setattr(owner, name, counted)
 
 import netCDF4, sklearn.datasets, sklearn.model_selection, torch, xarray
-from bnstudy.execution import run
-from bnstudy.study import Study
+from bnstudy.training.running.execution import run
+from bnstudy.study.study import Study
 
 study = Study.load(study_file)
 for at in steps:

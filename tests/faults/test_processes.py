@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy.store import Store
-from bnstudy.verification import verify
+from bnstudy.storage.store import Store
+from bnstudy.storage.verification import verify
 
 from tests.faults.studies import STUDY, assert_unharmed, command, is_alive, numbers, workers_of
 

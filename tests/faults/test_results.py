@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy.errors import DataWarning, InputError
-from bnstudy.execution import run
-from bnstudy.manifest import DATASET
-from bnstudy.reading import open_results
-from bnstudy.study import Study
-from bnstudy.verification import verify
+from bnstudy.storage.manifest import DATASET
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.verification import verify
+from bnstudy.study.errors import DataWarning, InputError
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.faults.studies import TIMES, TINY, damaged
 

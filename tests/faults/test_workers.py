@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnstudy.execution import run
-from bnstudy.schema import Status
-from bnstudy.store import Store
-from bnstudy.study import Study
+from bnstudy.storage.store import Store
+from bnstudy.study.schema import Status
+from bnstudy.study.study import Study
+from bnstudy.training.running.execution import run
 
 from tests.commands import bnstudy
 from tests.faults.studies import assert_unharmed, numbers
@@ -22,7 +22,7 @@ import multiprocessing, os, signal
 from pathlib import Path
 import torch
 from torch import nn
-from bnstudy.registry import models
+from bnstudy.study.registry import models
 
 class Faulty(nn.Linear):
     def forward(self, x):

@@ -11,10 +11,10 @@ import sys
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.errors import InputError
-from bnstudy.figures import effects, panels, rates, robustness, style
-from bnstudy.figures.gallery import draw_all, draw_studies
-from bnstudy.registry import figures
+from bnstudy.analysis.figures import effects, panels, rates, style, survival
+from bnstudy.analysis.figures.gallery import draw_all, draw_studies
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import figures
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -65,7 +65,7 @@ def test_every_figure_of_every_shape(tmp_path, name, parts):
 def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, name):
     for module, limits in (
         (panels, {"MOST": {"model": 2, "norm": 2, "init": 3}, "MOST_PANELS": 3, "MOST_SEEDS": 2}),
-        (effects, {"MOST_ROWS": 3}), (rates, {"MOST_COLUMNS": 2, "MOST_INITS": 2}), (robustness, {"MOST_BANDS": 1}),
+        (effects, {"MOST_ROWS": 3}), (rates, {"MOST_COLUMNS": 2, "MOST_INITS": 2}), (survival, {"MOST_BANDS": 1}),
     ):  # fmt: skip
         for limit, value in limits.items():
             monkeypatch.setattr(module, limit, value)
@@ -121,7 +121,7 @@ SMALL = {"models": ["mlp"], "inits": ["default", "scaled-normal:0.01"], "lrs": [
 def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
     code = (
         "from pathlib import Path; import sys; from tests.figures.test_figures import SMALL;"
-        "from tests.synthetic import make_dataset; from bnstudy.figures.gallery import draw_all;"
+        "from tests.synthetic import make_dataset; from bnstudy.analysis.figures.gallery import draw_all;"
         "draw_all(make_dataset(**SMALL), Path(sys.argv[1]))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
@@ -132,7 +132,7 @@ def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
 
 
 def test_no_torch_is_imported():
-    code = "import sys, bnstudy.figures.gallery; sys.exit('torch' in sys.modules)"
+    code = "import sys, bnstudy.analysis.figures.gallery; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -12,7 +12,7 @@ from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import RESPONSES, Response, assess
 from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.table import Table
-from bnstudy.reading import open_results
+from bnstudy.storage.opening import open_results
 
 from tests.conftest import ROOT
 

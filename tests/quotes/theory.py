@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from bnstudy.analysis import theory
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.reading import open_diagnostics
+from bnstudy.storage.opening import open_diagnostics
 
 from tests.quotes.common import DATA, curves, finals, row, told
 

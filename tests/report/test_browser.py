@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from bnstudy.analysis.report import write_report
 from bnstudy.analysis.responses import counted
-from bnstudy.report import write_report
 
 from tests.synthetic import make_dataset
 

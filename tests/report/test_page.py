@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.report import write_report
+from bnstudy.analysis.report.cells import MOST_CELLS, cell_rows, curves
+from bnstudy.analysis.report.page import render
 from bnstudy.analysis.selection import select_lr, selection_table
 from bnstudy.analysis.verdicts import rows, sentences
-from bnstudy.errors import InputError
-from bnstudy.registry import figures
-from bnstudy.report import write_report
-from bnstudy.report.cells import MOST_CELLS, cell_rows, curves
-from bnstudy.report.page import render
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import figures
 
 from tests.synthetic import make_dataset
 
@@ -50,7 +50,7 @@ class Elements(HTMLParser):
 @pytest.fixture
 def one_figure(monkeypatch):
     """Of pages that are not about their pictures: drawing all takes seconds."""
-    monkeypatch.setattr("bnstudy.report.page.figures", {"forest": figures["forest"]})
+    monkeypatch.setattr("bnstudy.analysis.report.page.figures", {"forest": figures["forest"]})
 
 
 @pytest.mark.usefixtures("one_figure")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstudy.registry import models
+from bnstudy.study.registry import models
 
 from tests.zoo.networks import NETWORKS
 

@@ -1,0 +1,142 @@
+"""Every figure of a study into a folder, with an index that says what each shows."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from bnstudy.analysis import responses
+from bnstudy.analysis.figures import style
+from bnstudy.analysis.figures.depth import growth_figure
+from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
+from bnstudy.analysis.further import folded
+from bnstudy.analysis.theory import growths
+from bnstudy.storage import atomic
+from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics, open_results
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import figures
+
+OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
+LOOKED = (
+    "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
+    "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
+)
+
+
+GROWN = (
+    "By what factor signals (without a norm) and squared gradients (with Batch Normalization) change a layer before "
+    "training, in networks of eight hidden layers or more, beside what theory predicts for wide ones."
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure as drawn: its name, what it shows, and its files."""
+
+    name: str
+    label: str
+    caption: str
+    paths: tuple[Path, ...]
+
+
+def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
+    """Draw every figure that applies to `dataset` into `folder`, as SVG and PNG.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        In the layout of the schema.
+    folder : Path
+        Made if missing.
+    names : sequence of str, optional
+        Draw these alone; an unknown one is an InputError.
+    """
+    dataset = folded(dataset)
+    drawn = []
+    for name in names or list(figures):
+        entry = figures[name]
+        if not entry.about["applies"](dataset):
+            continue
+        with style.house_style():
+            paths = style.save(entry.function(dataset), folder / name)
+        drawn.append(Drawn(name, entry.label, entry.about["caption"], tuple(paths)))
+    return drawn
+
+
+def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()) -> list[Path]:
+    """Draw the figures of every study, each into ``folder/NAME``, and write ``folder/README.md``.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        Study folders or netCDF files.
+    folder : Path
+        Where to draw.
+    only : sequence of str
+        Names of figures to draw, where they apply; all by default.
+
+    Raises
+    ------
+    InputError
+        A source cannot be read, `folder` cannot be written, or a name is unknown.
+    """
+    of_curves = [name for name in only if name not in OF_DIAGNOSTICS]
+    for name in of_curves:
+        figures[name]  # an unknown name is refused before anything is drawn
+    written: list[Path] = []
+    sections: dict[str, str] = {}
+    for source in sources:
+        dataset = open_results(source)
+        name = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(dataset, source)), 60)
+        while name in sections or name.startswith("."):
+            name = name.lstrip(".") + "-again"
+        try:
+            drawn = draw_all(dataset, folder / name, of_curves or None) if of_curves or not only else []
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
+        if has_diagnostics(source):
+            drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
+        sections[name] = _section(dataset, name, source, drawn, only)
+        written += [path for one in drawn for path in one.paths]
+    head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
+    atomic.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
+    return [*written, folder / "README.md"]
+
+
+def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[Drawn]:
+    found, drawn = open_diagnostics(source), []
+    with style.house_style():
+        if "diagnostics" in names:
+            paths = style.save(diagnostics_figure(found), folder / "diagnostics")
+            drawn.append(Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths)))
+        if "growth" in names and (rows := growths(found)):
+            paths = style.save(growth_figure(rows, style.source(found)), folder / "growth")
+            drawn.append(Drawn("growth", "Growth a layer, theory beside measurement", GROWN, tuple(paths)))
+    return drawn
+
+
+def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn], only: Sequence[str]) -> str:
+    shown = f"results/{name}" if source.is_absolute() else source.as_posix().replace("`", "")
+    n = int(responses.observed(dataset).sum("seed").max())
+    facts = [
+        f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
+        f"n = {n} seeds",
+        f"epochs: {dataset.sizes['epoch']}",
+        f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
+        f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",
+    ]
+    lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
+    for one in drawn:
+        lines += [f"### {one.label}", "", f"![{one.label}]({name}/{one.name}.png)", "", one.caption, ""]
+    return "\n".join(lines)
+
+
+def _markdown(text: object) -> str:
+    """Text from a file as Markdown that shows it and does nothing else."""
+    shown = html.escape(style.shorten(" ".join(str(text).split()), 100), quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)

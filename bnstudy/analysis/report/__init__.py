@@ -1,0 +1,38 @@
+"""The report: one self-contained HTML page of a study, verdict first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bnstudy.analysis.further import folded
+from bnstudy.storage import atomic
+from bnstudy.storage.manifest import PAGE
+from bnstudy.storage.opening import open_results
+from bnstudy.study.errors import InputError
+
+
+def write_report(source: str | Path, out: str | Path | None = None) -> Path:
+    """Write the page of a study folder or netCDF file; returns its path.
+
+    Parameters
+    ----------
+    source : path
+        A study folder or a netCDF file in its layout.
+    out : path, optional
+        The HTML file; by default ``report.html`` in the study folder, or beside the file under its name.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read, or `out` cannot be written.
+    """
+    source = Path(source)
+    dataset = folded(open_results(source))
+    target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; name a file for the page", "out")
+    atomic.check_folder(target.parent)
+    from bnstudy.analysis.report.page import render  # takes long to load, and what is wrong is told before
+
+    atomic.write_text(target, render(dataset))
+    return target

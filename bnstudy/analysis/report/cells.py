@@ -1,0 +1,128 @@
+"""A study's cells as rows of plain values, and their curves as numbers to draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bnstudy.analysis import responses, robustness
+from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.summaries import mean_interval
+from bnstudy.study.schema import CELL_DIMS
+
+MOST_CELLS = 1500  # rows in a page
+MOST_NUMBERS = 100_000  # of all curves in a page, about 0.9 MB of text
+CURVES = {
+    "test_accuracy": ("test accuracy", "%"),
+    "train_accuracy": ("training accuracy", "%"),
+    "validation_accuracy": ("validation accuracy", "%"),
+    "test_loss": ("test loss", "nat"),
+    "train_loss": ("training loss", "nat"),
+    "validation_loss": ("validation loss", "nat"),
+}
+
+
+def cell_rows(dataset: xr.Dataset, result: xr.Dataset | None) -> list[dict[str, Any]]:
+    """One row a cell, in the order of the dimensions, at most 1,500.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A study's.
+    result : Dataset, optional
+        Its assessment, for the verdicts.
+    """
+    target = criteria_of(dataset).target
+    accuracy = mean_interval(100 * responses.final(dataset, "test_accuracy"))
+    epochs = mean_interval(responses.epochs_to_target(dataset, target).epochs)
+    reach = robustness.reach(dataset, target)
+    dead = responses.diverged(dataset).sum("seed")
+    summary = xr.Dataset({
+        "accuracy": accuracy["mean"], "accuracy_half": accuracy["upper"] - accuracy["mean"],
+        "epochs": epochs["mean"], "epochs_half": epochs["upper"] - epochs["mean"],
+        "reached": reach.reached, "n": reach.n, "diverged": dead,
+    }).transpose(*CELL_DIMS)  # fmt: skip
+    columns = {name: summary[name].values.reshape(-1)[:MOST_CELLS].tolist() for name in summary.data_vars}
+    roles = panels.roles(dataset)
+    verdicts = _verdicts(result)
+    rows = []
+    for i, labels in enumerate(_labels(dataset)):
+        cell: dict[str, Any] = dict(zip(CELL_DIMS, labels, strict=True))
+        numbers = {str(name): _number(values[i]) for name, values in columns.items()}
+        group = tuple(value for name, value in cell.items() if name != "norm")
+        rows.append({
+            **cell, "arm": style.arm_label(str(cell["norm"])), "role": roles[cell["init"]], **numbers,
+            "verdict": verdicts.get(labels, ""), "group": group,
+        })  # fmt: skip
+    groups = {group: i for i, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
+    return [{**row, "group": groups[row["group"]]} for row in rows]
+
+
+def _labels(dataset: xr.Dataset) -> Iterator[tuple[Any, ...]]:
+    every = product(*(dataset[name].values.tolist() for name in CELL_DIMS))
+    for labels, _ in zip(every, range(MOST_CELLS), strict=False):
+        yield labels
+
+
+def _verdicts(result: xr.Dataset | None) -> dict[tuple[Any, ...], str]:
+    """The verdicts there are, by their cell's labels."""
+    if result is None:
+        return {}
+    values = result.overall.transpose(*CELL_DIMS)
+    every = product(*(values[name].values.tolist() for name in CELL_DIMS))
+    return dict(zip(every, values.values.reshape(-1).tolist(), strict=True))
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def curves(dataset: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the page draws of a cell: mean, lowest and highest seed of every curve; epochs are thinned to fit.
+
+    Returns
+    -------
+    dict
+        ``epochs`` (list), ``kinds`` (name, label and unit of each curve), ``cells`` (for each row its labels, group
+        and ``values``: for each kind three lists over the epochs, None where nothing was measured).
+    """
+    kinds = [name for name in CURVES if name in dataset]
+    count = len(rows) * len(kinds) * 3 * dataset.sizes["epoch"]
+    step = max(1, math.ceil(count / MOST_NUMBERS))
+    shown = np.unique(np.append(np.arange(0, dataset.sizes["epoch"], step), dataset.sizes["epoch"] - 1))
+    thinned = dataset.isel(epoch=shown)
+    values = {name: _three(dataset, thinned, name)[: len(rows)] for name in kinds}
+    cells = [
+        {"label": row["arm"], "position": _position(dataset, row), "group": row["group"],
+         "title": f"{row['model']}, {row['init']}" + (f" ({row['role']})" if row["role"] else ""),
+         "values": [[_short(line) for line in values[name][i]] for name in kinds]}
+        for i, row in enumerate(rows)
+    ]  # fmt: skip
+    return {
+        "epochs": thinned.epoch.values.tolist(), "cells": cells, "target": 100 * criteria_of(dataset).target,
+        "kinds": [{"label": CURVES[name][0], "unit": CURVES[name][1]} for name in kinds],
+        "colours": list(style.COLOURS),
+    }  # fmt: skip
+
+
+def _three(dataset: xr.Dataset, thinned: xr.Dataset, name: str) -> np.ndarray:
+    """Mean, lowest and highest over seeds: (cells, 3, epochs)."""
+    factor = 100 if CURVES[name][1] == "%" else 1
+    values = factor * responses.counted(thinned, name)
+    three = xr.concat([values.mean("seed"), values.min("seed"), values.max("seed")], "of")
+    return three.transpose(*CELL_DIMS, "of", "epoch").values.reshape(-1, 3, thinned.sizes["epoch"])
+
+
+def _position(dataset: xr.Dataset, row: dict[str, Any]) -> int:
+    return dataset.norm.values.tolist().index(row["norm"])
+
+
+def _short(line: np.ndarray) -> list[float | None]:
+    """Numbers to four digits."""
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in line.tolist()]

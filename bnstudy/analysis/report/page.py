@@ -1,0 +1,164 @@
+"""The page: what it says and in which order, filled into its template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import io
+import json
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from typing import Any
+
+import jinja2
+import xarray as xr
+from markupsafe import Markup
+from PIL import Image
+
+from bnstudy.analysis import claims
+from bnstudy.analysis.assessment import VERDICTS, assess
+from bnstudy.analysis.criteria import criteria_of, study_of
+from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.report.cells import MOST_CELLS, cell_rows, curves
+from bnstudy.analysis.selection import can_select, select_lr, selection_table
+from bnstudy.analysis.table import Table
+from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table
+from bnstudy.study.errors import InputError
+from bnstudy.study.registry import figures
+
+# Beside the answer, the first that applies on top.
+FIRST = ("effect-by-rate", "effect-by-scale", "paired-seeds", "forest")
+MOST_VERDICTS = 200  # rows of the verdict's table
+MOST_SENTENCES = 40  # models told of in words
+COLOURS = 128  # of an embedded picture
+WIDEST = 1800  # pixels of one
+FACTS = ("dataset", "data_sha256", "created", "device", "kernel", "machine", "instructions", "switches", "versions",
+         "plugins", "environment", "git_commit", "study_hash")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as embedded: its name, what it shows, and a data address."""
+
+    name: str
+    label: str
+    caption: str
+    address: str
+    width: int
+    height: int
+
+
+def render(dataset: xr.Dataset) -> str:
+    """The page of a dataset, as text."""
+    try:
+        result, why = assess(dataset), ""
+    except InputError as error:  # a study of one arm has no verdict, and still its curves
+        result, why = None, str(error)
+    table = cell_rows(dataset, result)
+    pictures = _pictures(dataset)
+    answered = claims.claims(dataset) if result is not None and claims.are_about(dataset) else []
+    told = list(sentences(result).values()) if result is not None else []
+    judged = rows(result) if result is not None else []
+    style_sheet, script = _asset("page.css"), _asset("page.js")
+    return _template().render(
+        title=str(dataset.attrs.get("title") or dataset.attrs.get("study_name") or "A study"),
+        question=str(study_of(dataset).get("question", "")),
+        predictions=[str(text) for text in study_of(dataset).get("predictions", [])],
+        n=panels.seeds(dataset),
+        criteria=criteria_of(dataset),
+        sentences=told[:MOST_SENTENCES],
+        untold=len(told[MOST_SENTENCES:]),
+        why=why,
+        counts=[(verdict, sum(row["verdict"] == verdict for row in judged)) for verdict in VERDICTS],
+        meanings={verdict: _meaning(verdict, dataset) for verdict in VERDICTS},
+        verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
+        selected=_selected(dataset, result) if judged and result is not None else None,
+        claims=claims.claims_table(answered, dataset) if answered else None,
+        warnings=result.attrs["warnings"] if result is not None else [],
+        headline=next((p for name in FIRST for p in pictures if p.name == name), None),
+        pictures=pictures,
+        cells=table,
+        several={name: dataset.sizes[name] > 1 for name in ("optimizer", "lr")},
+        n_cells=table and dataset.isel(seed=0, epoch=0).test_accuracy.size,
+        most_cells=MOST_CELLS,
+        data=_json(curves(dataset, table)),
+        settings=_settings(dataset),
+        facts=[(name.replace("_", " "), str(dataset.attrs[name])) for name in FACTS if dataset.attrs.get(name)],
+        version=importlib.metadata.version("bnstudy"),
+        style=Markup(style_sheet),
+        script=Markup(script),
+        style_hash=_hash(style_sheet),
+        script_hash=_hash(script),
+    )
+
+
+def _selected(dataset: xr.Dataset, result: xr.Dataset) -> Table | None:
+    """The verdicts at the learning rates that validation selects, where a study lets it."""
+    if not can_select(dataset):
+        return None
+    chosen, rates = select_lr(dataset)
+    return _cut(selection_table(result, assess(chosen), rates))
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bnstudy.analysis.report"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html")
+
+
+def _asset(name: str) -> str:
+    return (resources("bnstudy.analysis.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _json(value: Any) -> Markup:
+    """JSON that can stand in a script element: no character of it can end the element."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _settings(dataset: xr.Dataset) -> str:
+    """The study as TOML, a line a key."""
+    return "\n".join(f"{key} = {_toml(value)}" for key, value in study_of(dataset).items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _meaning(verdict: str, dataset: xr.Dataset) -> str:
+    target = f"{100 * criteria_of(dataset).target:g} %"
+    return PHRASES[verdict].format(inits="the poor init", target=target)
+
+
+def _cut(table: Table) -> Table:
+    if len(table.rows) <= MOST_VERDICTS:
+        return table
+    note = f"the first {MOST_VERDICTS} of {len(table.rows)} comparisons; `bnstudy analyze --csv` has all"
+    return Table(table.title, table.header, table.rows[:MOST_VERDICTS], (*table.notes, note), table.labels)
+
+
+def _pictures(dataset: xr.Dataset) -> list[Picture]:
+    """Every figure that applies, as a picture of few colours."""
+    found = []
+    for name, entry in figures.items():
+        if entry.about["applies"](dataset):
+            with style.house_style():
+                drawn = io.BytesIO()
+                style.write(entry.function(dataset), drawn, "png")
+            with Image.open(drawn) as image:
+                small = io.BytesIO()
+                image.thumbnail((WIDEST, image.height))
+                image.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+                address = "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+                found.append(Picture(name, entry.label, entry.about["caption"], address, *image.size))
+    return found

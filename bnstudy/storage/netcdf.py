@@ -1,0 +1,150 @@
+"""How a study's results lie in netCDF files: an ensemble's, and the one dataset's coordinates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bnstudy.study import registry, schema
+from bnstudy.study.plan import Ensemble
+from bnstudy.study.study import Study
+
+if TYPE_CHECKING:
+    from bnstudy.training.ensembles import Curves
+
+FINGERPRINT = "content_sha256"  # the attribute that holds it
+MOMENTS = ("run", "moment")  # of an ensemble's diagnostics: before its first epoch, and after each
+STORAGE = ("_FillValue", "_Encoding", "coordinates")  # attributes that say how something is stored
+
+
+def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]:
+    """The coordinates of a study's dataset, as xarray takes them."""
+    levels = [registry.initializers.level(label) for label in study.inits]
+    values = [registry.initializers.value(level) for level in levels]
+    columns: dict[str, Any] = {
+        "model": np.array(study.models, dtype=object),
+        "norm": np.array(study.norms, dtype=object),
+        "init": np.array(study.inits, dtype=object),
+        "optimizer": np.array(study.optimizers, dtype=object),
+        "lr": np.array(study.lr, dtype=np.float64),
+        "batch_size": np.array(study.batch_size, dtype=np.int64),
+        "weight_decay": np.array(study.weight_decay, dtype=np.float64),
+        "seed": np.array(study.seeds, dtype=np.int64),
+        "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
+        "init_family": np.array([level.family for level in levels], dtype=object),
+        "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
+        "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
+    }
+    shown = [v for v in schema.COORDS if v.name not in schema.FURTHER_DIMS or v.name in study.further]
+    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in shown}
+
+
+def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
+    """What an ensemble's file holds: curves over (run, epoch), facts over (run,), and what the runs are."""
+    runs = ensemble.runs
+    seconds = np.full(len(runs), curves.seconds / len(runs), np.float32)
+    per_run = {"status": curves.status, "diverged_epoch": curves.diverged_epoch, "train_seconds": seconds}
+    described = {v.name: v for v in schema.variables(validation=True)}
+    data: dict[str, Any] = {
+        name: (("run", "epoch"), values, schema.attributes(described[name])) for name, values in curves.values.items()
+    }
+    data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
+    labels: dict[str, Any] = {
+        name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
+        for name in ("model", "norm", "init", "optimizer")
+    }
+    kinds = {"lr": np.float64, "batch_size": np.int64, "weight_decay": np.float64, "seed": np.int64}
+    numbers = {name: ("run", np.array([getattr(run, name) for run in runs], kind)) for name, kind in kinds.items()}
+    if looked := curves.diagnostics:
+        data |= {name: ((*MOMENTS, "layer"), v, _about(*looked.about[name])) for name, v in looked.by_layer.items()}
+        data |= {name: (MOMENTS, v, _about(*looked.about[name])) for name, v in looked.of_whole.items()}
+        labels["layer"] = ("layer", np.array(looked.layers, dtype=object))
+    return xr.Dataset(data, {**labels, **numbers}, attributes)
+
+
+def _about(long_name: str, units: str) -> dict[str, str]:
+    return {"long_name": long_name, "units": units}
+
+
+def read_diagnostics(path: Path) -> xr.Dataset:
+    """An ensemble's diagnostics, over run, moment and layer."""
+    with xr.open_dataset(path, engine="netcdf4") as stored:
+        names = [name for name, values in stored.data_vars.items() if values.dims[:2] == MOMENTS]
+        return stored[names].load()
+
+
+def diagnostics_dataset(
+    study: Study, parts: Sequence[tuple[Ensemble, xr.Dataset]], attributes: Mapping[str, Any]
+) -> xr.Dataset:
+    """What was looked at in training: measures over the runs, ``epoch`` from 0 and, most of them, ``layer``.
+
+    Layers are named as the networks name them, the last one ``output``; NaN where a network lacks one, and where
+    nothing was measured.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked.
+    parts : sequence of pairs
+        Ensembles, and what :func:`read_diagnostics` gives of each.
+    attributes : mapping
+        Of the dataset.
+    """
+    described = coords(study)
+    described["epoch"] = (("epoch",), np.arange(study.epochs + 1, dtype=np.int32), described["epoch"][2])
+    named = dict.fromkeys(str(layer) for _, part in parts for layer in part.layer.values)
+    layers = [*(layer for layer in named if layer != schema.OUTPUT), schema.OUTPUT]
+    described["layer"] = (("layer",), np.array(layers, dtype=object), _about("weight layer", "1"))
+    dims = schema.with_further(schema.RUN_DIMS, study.further)
+    shape = [len(described[dim][1]) for dim in dims]
+    index = {run: i for i, run in enumerate(study.runs())}
+    data: dict[str, Any] = {}
+    for ensemble, part in parts:
+        where = np.unravel_index([index[run] for run in ensemble.runs], shape)
+        placed = part.reindex(layer=layers)
+        for name in map(str, placed.data_vars):
+            values = placed[name]
+            rest = ("epoch", *map(str, values.dims[2:]))
+            if name not in data:
+                sizes = [len(described[dim][1]) for dim in rest]
+                data[name] = ((*dims, *rest), np.full((*shape, *sizes), np.nan, np.float32), values.attrs)
+            data[name][1][where] = values.values
+    return xr.Dataset(data, described, dict(attributes))
+
+
+def fingerprint(dataset: xr.Dataset) -> str:
+    """SHA-256 over a dataset's labels, numbers and attributes, however they are stored; 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, variable in sorted(dataset.variables.items(), key=lambda item: str(item[0])):
+        digest.update(json.dumps([name, variable.dims, variable.shape, _plain(variable.attrs)]).encode())
+        values = variable.values
+        if values.dtype.kind in "fiu":
+            numbers = np.array(values, dtype="<f8")
+            numbers[np.isnan(numbers)] = np.nan  # there are many; one is enough
+            digest.update(numbers.tobytes())
+        else:
+            digest.update(json.dumps([str(label) for label in values.ravel()]).encode())
+    digest.update(json.dumps(_plain(dataset.attrs)).encode())
+    return digest.hexdigest()
+
+
+def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Attributes as plain values, those of the storage left out."""
+    listed = {str(name): np.asarray(value).tolist() for name, value in attributes.items()}
+    return {name: value for name, value in sorted(listed.items()) if name not in (*STORAGE, FINGERPRINT)}
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as netCDF-4, its numbers compressed without loss."""
+    compressed = {
+        name: {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.ndim and variable.dtype.kind in "fiu"
+    }
+    dataset.to_netcdf(path, engine="netcdf4", encoding=compressed)

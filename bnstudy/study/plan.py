@@ -1,0 +1,125 @@
+"""Which runs train together: planned once, from the study and the machine, then stored with the study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Run, Study
+
+T = TypeVar("T")
+
+# Replicas an ensemble at most: on a CPU what fills its registers twice, a GPU wants hundreds. A small study on many
+# cores is cut finer, so that each has work.
+CAPACITY = {"cpu": 16, "cuda": 256}
+FINER = 8
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Replicas of one model and norm that train together in one module, and are stored together.
+
+    They share optimizer, batch size and weight decay, and are ordered by seed; those of one seed see the same batches.
+    """
+
+    index: int
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """The file it is stored under, without its ending."""
+        return f"ensemble-{self.index:05d}"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Its seeds, in order."""
+        return tuple(dict.fromkeys(run.seed for run in self.runs))
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """For each run, the position of its seed among :attr:`seeds`."""
+        seeds = self.seeds
+        return tuple(seeds.index(run.seed) for run in self.runs)
+
+
+def make_plan(
+    study: Study,
+    device: str = "cpu",
+    capacity: int | None = None,
+    cores: int = 1,
+    leave_out: Container[Run] = (),
+) -> tuple[Ensemble, ...]:
+    """Split a study's runs into ensembles.
+
+    Parameters
+    ----------
+    study : Study
+        What is asked.
+    device : {"cpu", "cuda"}
+        Where it will train.
+    capacity : int, optional
+        Replicas an ensemble at most; by default what suits the device.
+    cores : int
+        Of the machine; on a CPU each should have an ensemble to work on.
+    leave_out : container of Run
+        Runs that are planned already.
+    """
+    most = capacity or CAPACITY[device]
+    if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:
+        most = FINER
+    runs = (run for run in study.runs() if run not in leave_out)
+    by_arm = sorted(runs, key=lambda run: (_arm(study, run), study.seeds.index(run.seed)))
+    chunks = [
+        chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _chunks(list(runs), most)
+    ]
+    return tuple(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
+
+
+def _arm(study: Study, run: Run) -> tuple[int, ...]:
+    """What the runs of an ensemble share, as a key to sort by."""
+    return (
+        study.models.index(run.model), study.norms.index(run.norm), study.optimizers.index(run.optimizer),
+        study.batch_size.index(run.batch_size), study.weight_decay.index(run.weight_decay),
+    )  # fmt: skip
+
+
+def _chunks(items: list[T], most: int) -> Iterator[list[T]]:
+    count = math.ceil(len(items) / most)
+    size, longer = divmod(len(items), count)
+    start = 0
+    for i in range(count):
+        stop = start + size + (i < longer)
+        yield items[start:stop]
+        start = stop
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a plan, counted from 1: each part is run by itself, on this machine or another."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``"2/8"`` as a shard.
+
+        Raises
+        ------
+        InputError
+            It is not two whole numbers K/N with 1 <= K <= N.
+        """
+        index, slash, count = text.partition("/")
+        if not (slash and index.strip().isdecimal() and count.strip().isdecimal() and len(text) < 20):
+            raise InputError(f"must be K/N, as in 2/8, not {text[:60]!r}", "shard")
+        if not 1 <= int(index) <= int(count):
+            raise InputError(f"must be K/N with K from 1 to N, not {text!r}", "shard")
+        return cls(int(index), int(count))
+
+    def holds(self, ensemble: Ensemble) -> bool:
+        """Whether an ensemble is of this part. Parts take turns, so that each gets its share of every arm."""
+        return ensemble.index % self.count == self.index - 1

@@ -1,0 +1,270 @@
+"""What can be plugged in, by name: a decorator, metadata, a duplicate error and "did you mean".
+
+The registries live here, below everything else, so that a study can check names without importing what they name.
+A registry finds its entries by itself on first use: it imports the module that provides the built-in ones, then every
+entry point of the group ``bnstudy.plugins`` (a module that registers entries when it is imported). Other modules of the
+user's are named to :func:`load_plugin`; no file that bnstudy reads can name one. An installed plugin that cannot be
+loaded is told of and passed over: it must not stop what has no need of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from bnstudy.study.errors import DataWarning, InputError, one_line
+from bnstudy.study.levels import Level, Parameter, read_widths
+from bnstudy.study.sources import Origin, origin_of
+
+PLUGIN_GROUP = "bnstudy.plugins"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered function and what is known about it without calling it."""
+
+    name: str
+    function: Callable[..., Any]
+    label: str
+    citation: str = ""
+    parameter: Parameter | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None  # of the user's module that registered it; None: it comes with bnstudy
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+
+class Registry(Mapping[str, Entry]):
+    """Named entries of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        What an entry is, in the singular, as messages say it.
+    provider : str
+        The module that registers the built-in entries when it is imported.
+    """
+
+    def __init__(self, kind: str, provider: str) -> None:
+        self.kind = kind
+        self.provider = provider
+        self._entries: dict[str, Entry] = {}
+        self._complete = False
+        self._is_looking = False
+
+    def register(
+        self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: add a function under `name`. A name that is taken raises ValueError."""
+
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            origin = origin_of(function)
+            if origin:
+                importlib.import_module(self.provider)  # first, so that a name that is taken is the user's mistake
+            if name in self._entries:
+                taken = self._entries[name].function
+                by = f"{taken.__module__}.{getattr(taken, '__name__', type(taken).__name__)}"
+                raise ValueError(f"{self.kind} {name!r} is already registered by {by}")
+            self._entries[name] = Entry(name, function, label, citation, parameter, about, origin)
+            return function
+
+        return add
+
+    def __getitem__(self, name: str) -> Entry:
+        self._discover()
+        if name not in self._entries:
+            close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(self._entries))}"
+            hint += " (one of your own needs --plugin)" if not close else ""
+            raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._discover()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._discover()
+        return iter(list(self._entries))  # another thread may register one meanwhile
+
+    def __len__(self) -> int:
+        self._discover()
+        return len(self._entries)
+
+    def level(self, text: str) -> Level:
+        """Read a level written ``name`` or ``name:value``; InputError says what is wrong with it.
+
+        The value is what the label says: it is rounded as ``%g`` writes it, so that no two values share a label.
+        """
+        name, colon, written = text.strip().partition(":")
+        entry = self[name]
+        if entry.parameter is None:
+            if colon:
+                raise InputError(f"{text!r}: {self.kind} {name!r} takes no value; write just {name!r}")
+            return Level(name)
+        if not colon:
+            if entry.parameter.default is None:
+                raise InputError(f"{text!r} needs a value; write {name}:{entry.parameter.symbol}, for example {name}:1")
+            return Level(name)
+        value = float(f"{entry.parameter.parse(written, text):g}")
+        return Level(name) if value == entry.parameter.default else Level(name, value)
+
+    def value(self, level: Level) -> float | None:
+        """The number a level stands for: its own, or its entry's default."""
+        parameter = self[level.family].parameter
+        return parameter.default if level.value is None and parameter else level.value
+
+    def _discover(self) -> None:
+        if self._complete:
+            return
+        with _discovery:
+            if self._complete or self._is_looking:  # the modules being imported may look names up themselves
+                return
+            is_outermost = not any(registry._is_looking for registry in _ALL)
+            self._is_looking = True
+            try:
+                importlib.import_module(self.provider)
+                _load_installed()
+                self._complete = is_outermost  # else a plugin is still being imported, which may add to it
+            finally:
+                self._is_looking = False
+
+
+class ModelRegistry(Registry):
+    """Models: a level may say the widths of its layers, and so their number, and its activation."""
+
+    def level(self, text: str) -> Level:
+        """Read ``name``, ``name:256-128``, ``name:100x20`` (20 layers of 100), ``name:tanh`` or both of a kind.
+
+        InputError says what is wrong with it.
+        """
+        name, *parts = text.strip().split(":")
+        widths: tuple[int, ...] = ()
+        activation = ""
+        entry = self[name]
+        for part in parts:
+            if not widths and (found := read_widths(part)):
+                widths = found
+            elif not activation and part in activations:
+                activation = part
+            else:
+                raise InputError(
+                    f"{text[:60]!r}: {part[:60]!r} is neither widths, such as 256-128 or 100x20, nor an activation "
+                    f"({', '.join(activations)})"
+                )
+        return Level(entry.name, None, widths, activation)
+
+
+datasets = Registry("dataset", "bnstudy.training.datasets.builtin")
+models = ModelRegistry("model", "bnstudy.training.networks.models")
+activations = Registry("activation", "bnstudy.training.networks.models")
+norms = Registry("norm", "bnstudy.training.networks.norms")
+initializers = Registry("initializer", "bnstudy.training.networks.initializers")
+optimizers = Registry("optimizer", "bnstudy.training.optimizers")
+figures = Registry("figure", "bnstudy.analysis.figures")
+
+_ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
+_discovery = threading.RLock()  # held by the one thread that imports what registers
+_installed: set[str] = set()  # entry points that were loaded, or tried
+_broken: dict[str, str] = {}  # modules of those that could not be, and why
+_named: list[str] = []
+
+
+def _load_installed() -> None:
+    for point in _entry_points():
+        module = point.value.partition(":")[0].strip()
+        if point.value in _installed:
+            continue
+        _installed.add(point.value)
+        try:
+            with _whole_or_nothing():
+                _refuse_strange_name(module)
+                point.load()
+        except (Exception, SystemExit) as error:
+            _broken[module] = one_line(f"{type(error).__name__}: {error}")
+            owner = point.dist.name if point.dist else "an unknown package"
+            text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
+            warnings.warn(text, DataWarning, stacklevel=2)
+
+
+@cache
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    try:
+        return tuple(importlib.metadata.entry_points(group=PLUGIN_GROUP))
+    except Exception as error:  # damaged metadata, of any package
+        text = f"installed plugins cannot be listed and are passed over: {type(error).__name__}: {error}"
+        warnings.warn(text, DataWarning, stacklevel=2)
+        return ()
+
+
+def _refuse_strange_name(module: str) -> None:
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise InputError(f"must be the name of a module, such as my_module, not {module[:60]!r}", "plugin")
+
+
+@contextmanager
+def _whole_or_nothing() -> Iterator[None]:
+    """What a user's module registered before it failed is forgotten again."""
+    before = {id(entry) for registry in _ALL for entry in registry._entries.values()}
+    try:
+        yield
+    except BaseException:
+        for registry in _ALL:
+            for name, entry in list(registry._entries.items()):
+                if entry.origin and id(entry) not in before:
+                    del registry._entries[name]
+        raise
+
+
+def load_plugin(name: str) -> None:
+    """Import a module that registers entries; once more does nothing.
+
+    Raises
+    ------
+    InputError
+        It is no module's name, or cannot be imported; the message says why and where.
+    """
+    if name in _named:
+        return
+    _refuse_strange_name(name)
+    len(initializers)  # the installed ones come first
+    try:
+        with _whole_or_nothing():
+            importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = (
+            "there is no such module in this folder or among the installed ones" if missing
+            else f"{type(error).__name__}: {error} (line {where.lineno} of {where.filename})"
+        )  # fmt: skip
+        raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
+    _named.append(name)
+
+
+def loaded_plugins() -> tuple[str, ...]:
+    """The modules that :func:`load_plugin` imported, for whoever has to do the same in another process."""
+    return tuple(_named)
+
+
+def why_broken(module: str) -> str:
+    """Why an installed plugin could not be loaded; empty where none is broken."""
+    return _broken.get(module, "")
+
+
+def registered_by(name: str) -> bool:
+    """Whether the origin of this name has registered anything that a study may use."""
+    used = (registry for registry in _ALL if registry is not figures)
+    return any(entry.origin and entry.origin.name == name for registry in used for entry in registry.values())

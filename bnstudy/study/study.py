@@ -1,0 +1,366 @@
+"""What is asked: factors, levels and settings, validated and frozen, in and out of TOML. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
+from bnstudy.study.fields import (
+    MAX_RUNS,
+    Count,
+    Counts,
+    Decays,
+    Flag,
+    Names,
+    Number,
+    Rates,
+    Seeds,
+    Sizes,
+    as_list,
+    below_one,
+    distinct,
+    effective,
+    number,
+    representable,
+)  # fmt: skip
+from bnstudy.study.schema import FURTHER_DIMS
+
+Role = Literal["well", "poor"]
+MAX_FILE = 1_000_000  # bytes
+UNNAMED = "study"
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One cell at one seed, by its labels."""
+
+    model: str
+    norm: str
+    init: str
+    optimizer: str
+    lr: float
+    batch_size: int
+    weight_decay: float
+    seed: int
+
+
+class Study(BaseModel):
+    """Factors, levels and training settings of a study.
+
+    Lists may also be given as text with commas (``models="mlp,cnn"``), `seeds` also as a count. `scales` is shorthand:
+    each S becomes the initializer level ``scaled-normal:S``, after those of `inits`.
+
+    Raises
+    ------
+    InputError
+        From :meth:`load` and :meth:`make`, naming the key and saying what to write instead. (The constructor itself
+        raises pydantic's ValidationError.)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = UNNAMED
+    title: str = ""
+    question: str = ""
+    predictions: tuple[str, ...] = ()
+
+    models: Names = ("mlp", "cnn")
+    norms: Names = ("none", "batch")
+    inits: Names = ("default",)
+    optimizers: Names = ("sgd",)
+    lr: Rates = (0.01,)
+    seeds: Seeds = tuple(range(10))
+
+    dataset: str = "mnist"
+    input_scaling: Literal["standardize", "unit"] = "standardize"
+    train_size: Annotated[Count, Field(ge=1)] | None = None
+    validation_size: Annotated[Count, Field(ge=0)] = 0
+
+    hidden: Counts = (256, 128)
+    channels: Counts = (4, 8)
+    kernel_size: Annotated[Count, Field(ge=1, le=99)] = 3
+    activation: str = "relu"
+    init_scope: Literal["all", "hidden"] = "all"
+    norm_eps: Annotated[Number, Field(gt=0, le=1), AfterValidator(representable)] = 1e-5
+    norm_momentum: Annotated[Number, Field(gt=0, le=1), AfterValidator(effective)] = 0.1
+
+    epochs: Annotated[Count, Field(ge=1, le=100_000)] = 50
+    batch_size: Sizes = (100,)
+    momentum: Annotated[Number, Field(ge=0, lt=1), AfterValidator(below_one), AfterValidator(effective)] = 0.9
+    weight_decay: Decays = (0.0,)
+
+    diagnostics: Flag = False
+    mechanism: Flag = False
+
+    target_accuracy: Annotated[Number, Field(gt=0, lt=1), AfterValidator(below_one)] = 0.98
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
+    equivalence_epochs: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 2.0
+    equivalence_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.002
+    reference: str = ""
+    roles: dict[str, Role] = Field(default_factory=dict)
+
+    # ------------------------------------------------------------------ in
+
+    @classmethod
+    def make(cls, settings: Mapping[str, Any]) -> Study:
+        """A study from plain values; InputError names the first key that is wrong."""
+        try:
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            raise _first_problem(error, cls) from None
+
+    @classmethod
+    def load(cls, path: str | Path, **overrides: Any) -> Study:
+        """Read a study file and lay `overrides` over it.
+
+        Raises
+        ------
+        InputError
+            The file is missing, empty, not TOML, or holds a key or value that is wrong.
+        """
+        return cls.make({**read_toml(path), **overrides})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_scales(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "scales" not in values:
+            return values
+        try:
+            scales = [float(number(scale)) for scale in as_list(values["scales"])]
+        except (TypeError, ValueError):
+            raise InputError("must be one or more numbers above 0, such as 0.01,1,10", "scales") from None
+        if wrong := [scale for scale in scales if not (math.isfinite(scale) and scale > 0)]:
+            raise InputError(f"must be finite numbers above 0, not {wrong[0]:g}", "scales")
+        levels = [f"scaled-normal:{scale:g}" for scale in scales]
+        for level in levels:
+            _level_of(level, "scales")  # what is wrong is said of the key that was written
+        try:
+            distinct(tuple(levels))
+            inits = as_list(values["inits"]) if "inits" in values else []
+        except ValueError as error:
+            raise InputError(str(error), "scales" if "twice" in str(error) else "inits") from None
+        return {key: value for key, value in values.items() if key != "scales"} | {"inits": [*inits, *levels]}
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise ValueError(
+                "must be 1 to 64 letters, digits, dots, hyphens or underscores: it names the study's folder"
+            )
+        return name
+
+    @field_validator("models", "norms", "inits", "optimizers")
+    @classmethod
+    def _known_levels(cls, labels: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        known = REGISTRIES[info.field_name]
+        return distinct(tuple(known.level(label).label for label in labels))
+
+    @field_validator("lr", "batch_size", "weight_decay", "seeds")
+    @classmethod
+    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return distinct(values)
+
+    @field_validator("dataset", "activation")
+    @classmethod
+    def _known_name(cls, name: str, info: Any) -> str:
+        return (registry.datasets if info.field_name == "dataset" else registry.activations)[name].name
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Study:
+        about = registry.datasets[self.dataset].about
+        available = about["train_size"]
+        object.__setattr__(self, "train_size", self.train_size or available)
+        if self.n_train > available - self.validation_size:
+            raise InputError(f"{self.dataset} has {available} training samples, not {self.train_size}", "train_size")
+        if self.n_train <= 0:
+            raise InputError(
+                f"must leave some of the {self.train_size} training samples to train on", "validation_size"
+            )
+        if max(self.batch_size) > self.n_train:
+            raise InputError(f"is larger than the training set of {self.n_train} samples", "batch_size")
+        if self.n_runs > MAX_RUNS:
+            raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
+        for model in self.models:
+            level = registry.models.level(model)
+            facts = registry.models[level.family].about
+            if check := facts.get("check"):
+                check(self, about["shape"], level)
+            for norm in self.norms:
+                if reason := unfit(model, norm):
+                    raise InputError(reason, "norms")
+        # Spelled out in full, so that the stored study says what was declared before anything ran.
+        roles = {_level_of(label, "roles"): role for label, role in self.roles.items()}
+        if stray := [label for label in roles if label not in self.inits]:
+            raise InputError(f"{stray[0]!r} is not a level of inits", "roles")
+        object.__setattr__(self, "roles", {label: roles.get(label) or default_role(label) for label in self.inits})
+        reference = _level_of(self.reference, "reference") if self.reference else ""
+        if reference and reference not in self.inits:
+            raise InputError(f"{reference!r} is not a level of inits", "reference")
+        well = [label for label in self.inits if self.roles[label] == "well"]
+        object.__setattr__(self, "reference", reference or (well[0] if well else ""))
+        return self
+
+    # ----------------------------------------------------------------- out
+
+    def to_toml(self) -> str:
+        """The study as resolved: reading it back gives an equal study."""
+        return tomli_w.dumps(self.model_dump(mode="json"))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all resolved values, 64 hexadecimal digits."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
+        """The keys in which two studies differ, with both values."""
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
+
+    @property
+    def n_train(self) -> int:
+        """Samples trained on: without the validation split."""
+        assert self.train_size is not None  # spelled out by validation
+        return self.train_size - self.validation_size
+
+    @property
+    def n_cells(self) -> int:
+        """Combinations of levels without the seed."""
+        return math.prod(len(levels) for levels in self._levels()[:-1])
+
+    @property
+    def n_runs(self) -> int:
+        """Cells times seeds."""
+        return self.n_cells * len(self.seeds)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Those of the schema's further factors that have several levels, and so are dimensions of the dataset."""
+        return tuple(name for name in FURTHER_DIMS if len(getattr(self, name)) > 1)
+
+    def arms(self) -> list[tuple[str, str]]:
+        """Every combination of model and norm."""
+        return list(product(self.models, self.norms))
+
+    def runs(self) -> Iterator[Run]:
+        """Every run, the last factor fastest."""
+        return (Run(*labels) for labels in product(*self._levels()))
+
+    def _levels(self) -> list[tuple[Any, ...]]:
+        """The levels of each factor, in the order of the dataset's dimensions."""
+        further = (getattr(self, name) for name in FURTHER_DIMS)
+        return [self.models, self.norms, self.inits, self.optimizers, self.lr, *further, self.seeds]
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = ((key, value) for key, value in self.model_dump(mode="json").items() if value not in ("", [], {}))
+        cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows)
+        return f"<table><caption>{self.n_runs} runs in {self.n_cells} cells</caption>{cells}</table>"
+
+
+REGISTRIES = {
+    "models": registry.models,
+    "norms": registry.norms,
+    "inits": registry.initializers,
+    "optimizers": registry.optimizers,
+}
+
+
+def unfit(model: str, norm: str) -> str:
+    """Why a norm cannot be put into a model; empty where it can."""
+    facts = registry.models[registry.models.level(model).family].about
+    wants = registry.norms[registry.norms.level(norm).family].about
+    if wants.get("needs_space") and not facts.get("has_space", True):
+        return f"{norm!r} takes feature maps, and {model!r} has none"
+    if wants.get("place") == "branch" and not facts.get("has_branches"):
+        return f"{norm!r} ends residual branches, and {model!r} has none"
+    return ""
+
+
+def _level_of(label: str, key: str) -> str:
+    """An initializer level's canonical spelling; InputError names the key it stands under."""
+    try:
+        return registry.initializers.level(label).label
+    except InputError as error:
+        raise InputError(error.problem, key) from None
+
+
+def default_role(label: str) -> Role:
+    """The role of an initializer level where a study declares none: what its entry says, poor where that is silent."""
+    level = registry.initializers.level(label)
+    role = registry.initializers[level.family].about.get("role", "poor")
+    return role(registry.initializers.value(level)) if callable(role) else role
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The keys of a study file; InputError if it cannot be read, is empty or is not TOML."""
+    path = Path(path)
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{path}: not a file; name a study file")
+        if about.st_size > MAX_FILE:
+            raise InputError(f"{path}: too large for a study file (more than {MAX_FILE // 1000} kB)")
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such study file") from None
+    except InputError:
+        raise
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
+        raise InputError(f"{path}: cannot be read as a study file: {reason}") from None
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    if not values:
+        raise InputError(f"{path}: the study file is empty")
+    return values
+
+
+def _first_problem(error: ValidationError, cls: type[Study]) -> InputError:
+    """The first of pydantic's complaints, as one line."""
+    import difflib
+
+    problem = error.errors(include_url=False)[0]
+    key = str(problem["loc"][0]) if problem["loc"] else ""
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(cause.problem, cause.key or key or None)
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, [*cls.model_fields, "scales"], n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return InputError(f"a study has no such key{hint}", key)
+    text = str(cause) if cause else PLAIN_WORDS.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
+    given = "" if cause else f", not {str(problem['input'])[:60]!r}"
+    return InputError(text.replace("input should be", "must be") + given, key or None)
+
+
+PLAIN_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a value or a list of values",
+    "string_type": "must be text",
+    "int_parsing_size": "must be a smaller whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}

@@ -1,0 +1,198 @@
+"""One ensemble in, curves out: a pure epoch loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bnstudy.study import registry, schema
+from bnstudy.study.plan import Ensemble
+from bnstudy.study.schema import Status
+from bnstudy.study.study import Run, Study
+from bnstudy.training import streams
+from bnstudy.training.assembly import build_replicas
+from bnstudy.training.datasets.data import Data
+from bnstudy.training.epochs import Trainer, batches, evaluate, weight_norm
+from bnstudy.training.inspection.diagnostics import Diagnostics, Recorder
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.replicas import Replicas
+
+MEMORY_SHARE = 0.5  # of a GPU's free memory that an ensemble may be estimated to take
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What an ensemble's training gave; R replicas in the order of its runs, E epochs.
+
+    `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of :class:`~bnstudy.study.schema.Status`;
+    `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time; `form` how its replicas were
+    computed.
+    """
+
+    values: dict[str, np.ndarray]
+    status: np.ndarray
+    diverged_epoch: np.ndarray
+    seconds: float
+    form: str = ""
+    diagnostics: Diagnostics | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ensemble is, after an epoch."""
+
+    epoch: int
+    best_accuracy: float
+
+
+def train_ensemble(
+    study: Study,
+    ensemble: Ensemble,
+    data: Data,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    report: Callable[[Progress], None] | None = None,
+    compiled: bool = True,
+    reference: bool = False,
+) -> Curves:
+    """Train every run of an ensemble for the study's epochs.
+
+    Parameters
+    ----------
+    study : Study
+        The settings all runs share.
+    ensemble : Ensemble
+        The runs, of one model, norm, optimizer, batch size and weight decay.
+    data : Data
+        The study's data, on `device`.
+    device, dtype
+        Where and in which precision to train.
+    report : callable, optional
+        Called after each epoch.
+    compiled : bool
+        Whether code of our own may be built and used.
+    reference : bool
+        Whether to train one run after the other, whatever faster form there is.
+
+    Returns
+    -------
+    Curves
+        A run whose training loss is not finite has diverged: its curves are NaN from that epoch on.
+    """
+    started = time.perf_counter()
+    replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference)
+    step = optimizer_step(study, ensemble.runs, replicas, device)
+    trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, ensemble.runs[0].batch_size, step)
+    names = [variable.name for variable in schema.curves(data.validation is not None)]
+    values = {name: np.full((replicas.size, study.epochs), np.nan, np.float32) for name in names}
+    diverged = np.full(replicas.size, -1, np.int32)
+    recorder = Recorder(study, ensemble, data) if study.diagnostics or study.mechanism else None
+    if recorder:
+        recorder.look(replicas)
+    for epoch in range(1, study.epochs + 1):
+        measured = trainer.epoch(epoch)
+        measured |= evaluate(replicas, data.test, "test", epoch)
+        if data.validation is not None:
+            measured |= evaluate(replicas, data.validation, "validation", epoch)
+        measured["weight_norm"] = weight_norm(replicas)
+        diverged[(diverged < 0) & ~np.isfinite(measured["train_loss"])] = epoch
+        alive = diverged < 0
+        with np.errstate(over="ignore"):  # a loss beyond float32 is stored as infinite
+            for name in names:
+                values[name][alive, epoch - 1] = measured[name][alive]
+        if recorder:
+            recorder.look(replicas)
+        if report:
+            report(Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0))))
+        if not alive.any():
+            break
+    status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)
+    looked = recorder.result(study.epochs) if recorder else None
+    return Curves(values, status, diverged, time.perf_counter() - started, replicas.described, looked)
+
+
+def optimizer_step(
+    study: Study, runs: Sequence[Run], replicas: Replicas, device: torch.device | str
+) -> Callable[[], None]:
+    """One step of the runs' optimizer, over all parts of the replicas; each run at its own rate."""
+    lr = torch.tensor([run.lr for run in runs], device=device, dtype=torch.float64)
+    optimizer = registry.optimizers[registry.optimizers.level(runs[0].optimizer).family].function
+    steps = [
+        optimizer(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay) for part in replicas.parts
+    ]
+
+    def step() -> None:
+        for one in steps:
+            one()
+
+    return step
+
+
+def capacity(study: Study, device: torch.device | str) -> int:
+    """Replicas that fit the free memory of a CUDA device with room to spare, from 1 to 512."""
+    about = registry.datasets[study.dataset].about
+    shape, classes = about["shape"], about["classes"]
+    needed = max(replica_bytes(study, model, norm, shape, classes) for model in study.models for norm in study.norms)
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(512, int(free * MEMORY_SHARE / needed)))
+
+
+def replica_bytes(study: Study, model: str, norm: str, shape: tuple[int, int, int], classes: int) -> int:
+    """Memory that training one replica takes: what the layers give, their gradients, and four tensors a parameter."""
+    network = models.build(model, norm, study, shape, classes)
+    values = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal values
+        values += output.numel()
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(count)
+    network(torch.zeros(2, *shape))  # two samples, for batch norm
+    parameters = sum(p.numel() for p in network.parameters())
+    return 4 * (2 * (values // 2) * max(study.batch_size) + 4 * parameters)
+
+
+def count_parameters(study: Study, model: str, norm: str, data_shape: tuple[int, int, int], classes: int) -> int:
+    """Trainable parameters of one arm's plain network."""
+    network = models.build(model, norm, study, data_shape, classes)
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float = 2.0) -> float:
+    """Training time per epoch of the plain network alone, as one would write it by hand: no ensemble, no evaluation.
+
+    A whole epoch is timed if it fits in `budget` seconds; else as many steps as fit, scaled up to an epoch. It runs on
+    the device of `data` with the threads torch has been given.
+    """
+    device = data.train[0].device
+    network = models.build(model, norm, study, data.shape, data.classes).to(device)
+    initialization.initialize(network, registry.initializers.level("default"), 0)
+    optimizer = torch.optim.SGD(network.parameters(), study.lr[0], study.momentum, weight_decay=study.weight_decay[0])
+    images, labels = data.train
+    parts = list(batches(len(labels), study.batch_size[0]))
+    order = streams.batch_order(0, 1, len(labels)).to(device)
+    with streams.kept():
+        _plain_step(network, optimizer, images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
+        started, steps = time.perf_counter(), 0
+        for part in parts:
+            _plain_step(network, optimizer, images[order[part]], labels[order[part]])
+            steps += 1
+            if time.perf_counter() - started > budget:
+                break
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return (time.perf_counter() - started) / steps * len(parts)
+
+
+def _plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
+    optimizer.zero_grad()
+    F.cross_entropy(network(images), labels).backward()
+    optimizer.step()

@@ -1,0 +1,1 @@
+"""What networks look like inside, before they train and while they do."""

@@ -1,0 +1,97 @@
+"""The same measures as a probe's, for every run of an ensemble, before its first epoch and after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bnstudy.study.plan import Ensemble
+from bnstudy.study.study import Run, Study
+from bnstudy.training import streams
+from bnstudy.training.datasets.data import Data
+from bnstudy.training.inspection import sharpness, signals
+from bnstudy.training.networks import models
+from bnstudy.training.replicas import Replicas
+
+WHOLE = {"batch_loss": ("cross-entropy of the batch that is looked at, in training mode", "nat")}
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What was measured of R runs at E + 1 moments, from epoch 0 on, and of the L weight layers.
+
+    `by_layer` holds each measure as float32 (R, E + 1, L), `of_whole` those of the network, (R, E + 1); `about` the
+    description and the unit of each.
+    """
+
+    layers: tuple[str, ...]
+    by_layer: dict[str, np.ndarray]
+    of_whole: dict[str, np.ndarray]
+    about: dict[str, tuple[str, str]]
+
+
+@torch.no_grad()
+def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give a network parameters and buffers by name, also those that are not stored or have another shape."""
+    for name, parameter in network.named_parameters():
+        parameter.data = state[name].detach().clone()
+    for name, _ in [*network.named_buffers()]:
+        owner, _, last = name.rpartition(".")
+        network.get_submodule(owner)._buffers[last] = state[name].detach().clone()
+
+
+class Recorder:
+    """Looks at every run of an ensemble on one batch: the first of its first epoch, at every moment the same.
+
+    It works on a plain network of its own, so that training does not notice; what a network remembers besides
+    parameters and buffers is not there. A run whose loss there is not finite leaves NaN.
+    """
+
+    def __init__(self, study: Study, ensemble: Ensemble, data: Data) -> None:
+        images, labels = data.train
+        first = ensemble.runs[0]
+        self.runs = ensemble.runs
+        self.mechanism = study.mechanism
+        self.network = models.build(first.model, first.norm, study, data.shape, data.classes).to(images.device)
+        chosen = {seed: streams.batch_order(seed, 1, len(labels))[: first.batch_size] for seed in ensemble.seeds}
+        self.batches = {seed: (images[order.to(images.device)], labels[order.to(images.device)])
+                        for seed, order in chosen.items()}  # fmt: skip
+        self.found: list[list[tuple[dict[str, dict[str, float]], dict[str, float]]]] = []
+
+    def look(self, replicas: Replicas) -> None:
+        """Measure every run as it is now."""
+        self.found.append([self._look_at(replicas.state(i), run) for i, run in enumerate(self.runs)])
+
+    def _look_at(self, state: dict[str, Tensor], run: Run) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+        dtype = next((value.dtype for value in state.values() if value.is_floating_point()), torch.float32)
+        images, labels = self.batches[run.seed]
+        with streams.kept():  # for layers that draw, as dropout does
+            streams.turn("look", run.seed, len(self.found))
+            fill(self.network, state)
+            layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            whole = {"batch_loss": loss}
+            if self.mechanism:
+                fill(self.network, state)  # running statistics, for a norm that uses them
+                whole |= sharpness.landscape(self.network, images.to(dtype), labels, run.lr)
+        return layers, whole
+
+    def result(self, epochs: int) -> Diagnostics:
+        """Everything measured, at `epochs` + 1 moments; NaN at those that were not reached."""
+        layers = tuple(self.found[0][0][0])
+        about = {**WHOLE, **(sharpness.MEASURES if self.mechanism else {})}
+        of_whole = {name: np.full((len(self.runs), epochs + 1), np.nan, np.float32) for name in about}
+        shape = (len(self.runs), epochs + 1, len(layers))
+        by_layer = {name: np.full(shape, np.nan, np.float32) for name in signals.MEASURES}
+        with np.errstate(over="ignore"):
+            for moment, runs in enumerate(self.found):
+                for i, (of_layers, whole) in enumerate(runs):
+                    if not np.isfinite(whole["batch_loss"]):
+                        continue
+                    for name, values in of_whole.items():
+                        values[i, moment] = whole[name]
+                    for name, stacked in by_layer.items():
+                        stacked[i, moment] = [of_layers[layer].get(name, np.nan) for layer in layers]
+        return Diagnostics(layers, by_layer, of_whole, {**about, **signals.MEASURES})

@@ -1,0 +1,1 @@
+"""Networks: models, norms, layers, and the initial weights."""

@@ -1,0 +1,128 @@
+"""Optimizers over replicas: PyTorch's update rules, with one learning rate a replica.
+
+An optimizer is one function ``(parameters, lr, momentum, weight_decay) -> step``. Each parameter has the replicas as
+its first axis; `lr` has shape (replicas,). ``step()`` updates the parameters from their gradients, in place. Every
+operation is elementwise, so that no replica can reach another. A parameter whose gradient is None is passed over, as
+PyTorch's optimizers do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bnstudy.study.registry import optimizers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Step = Callable[[], None]
+LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica by replica
+
+
+@dataclass
+class Piece:
+    """A part of a parameter that is updated at once, with its learning rate and what the optimizer remembers of it."""
+
+    values: Tensor
+    rate: Tensor
+    memory: list[Tensor]
+
+
+def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
+    """Every parameter's pieces, each with some tensors of zeros like it.
+
+    Large ones are cut replica by replica, so that an update's few passes over one find it in the cache.
+    """
+    import torch
+
+    cut = []
+    for p in parameters:
+        rate = lr.to(p.dtype).view(-1, *[1] * (p.dim() - 1))
+        pairs = zip(_cut(p.detach(), p), _cut(rate, p), strict=True)
+        cut.append([Piece(values, r, [torch.zeros_like(values) for _ in range(memory)]) for values, r in pairs])
+    return cut
+
+
+def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> Iterator[tuple[Piece, Tensor]]:
+    """Every piece with its gradient; those of parameters that have none are left out."""
+    for p, cut in zip(parameters, pieces, strict=True):
+        if p.grad is not None:
+            yield from zip(cut, _cut(p.grad.detach(), p), strict=True)
+
+
+def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:
+    return tensor.unbind() if _is_large(like) else [tensor]
+
+
+def _is_large(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor[0].numel() > LARGE
+
+
+def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: float) -> Tensor:
+    return gradient.add(parameter, alpha=weight_decay) if weight_decay else gradient
+
+
+@optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD")
+def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
+    """Stochastic gradient descent: b = momentum b + g, p = p - lr b."""
+    import torch
+
+    pieces = _pieces(parameters, lr, memory=1)
+
+    @torch.no_grad()
+    def step() -> None:
+        for piece, g in _gradients(parameters, pieces):
+            p, (b,) = piece.values, piece.memory
+            g = _decayed(g, p, weight_decay)
+            if momentum:
+                g = b.mul_(momentum).add_(g)
+            p.addcmul_(g, piece.rate, value=-1)
+
+    return step
+
+
+@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD")
+def plain_sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
+    """Stochastic gradient descent without momentum: p = p - lr g. The study's momentum is not used."""
+    return sgd(parameters, lr, 0.0, weight_decay)
+
+
+def _adam(parameters: Sequence[Tensor], lr: Tensor, coupled_decay: float, decoupled_decay: float) -> Step:
+    import torch
+
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    pieces = _pieces(parameters, lr, memory=2)
+    # On the device: a recorded step must count too. Each parameter counts the steps in which it had a gradient.
+    steps = [torch.zeros((), dtype=torch.float64, device=lr.device) for _ in parameters]
+
+    @torch.no_grad()
+    def step() -> None:
+        for parameter, count, cut in zip(parameters, steps, pieces, strict=True):
+            if parameter.grad is None:
+                continue
+            count.add_(1)
+            bias1, bias2 = 1 - beta1**count, (1 - beta2**count).sqrt()
+            for piece, g in _gradients([parameter], [cut]):
+                p, (m, v) = piece.values, piece.memory
+                g = _decayed(g, p, coupled_decay)
+                if decoupled_decay:
+                    p.mul_(1 - piece.rate * decoupled_decay)
+                m.lerp_(g, 1 - beta1)
+                v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+                p.addcmul_(m / (v.sqrt() / bias2.to(p.dtype)).add_(eps), -piece.rate / bias1.to(p.dtype))
+
+    return step
+
+
+@optimizers.register("adam", label="Adam", citation="Kingma & Ba 2015; torch.optim.Adam")
+def adam(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
+    """Adam with betas 0.9 and 0.999, eps 1e-8; weight decay is added to the gradient. Momentum is not used."""
+    return _adam(parameters, lr, weight_decay, 0.0)
+
+
+@optimizers.register("adamw", label="AdamW", citation="Loshchilov & Hutter 2019; torch.optim.AdamW")
+def adamw(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
+    """Adam whose weight decay shrinks the weights directly. Momentum is not used."""
+    return _adam(parameters, lr, 0.0, weight_decay)

@@ -1,0 +1,1 @@
+"""Replicas as lanes of the processor's vectors, by a kernel of our own in C++."""

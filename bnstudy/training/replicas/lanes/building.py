@@ -1,0 +1,199 @@
+"""Where the kernel's library comes from: built by the C++ compiler that is there, sealed, and kept in a cache.
+
+The last bytes of a kept library are the SHA-256 of all before them, which loaders ignore: a library that was cut or
+overwritten would end the process that calls it, so none is loaded that is not, to the byte, what was built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+from bnstudy.storage import atomic
+
+SOURCE = Path(__file__).with_name("lanes.cpp")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
+BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
+SEAL = hashlib.sha256().digest_size
+LOCK, BUILDS = ".lock", ".build-"
+
+
+class NoKernelError(Exception):
+    """There is no kernel; the message says why."""
+
+
+def find_compiler() -> tuple[str, ...]:
+    """The command of the C++ compiler: ``$CXX`` as a shell would read it, else c++, g++ or clang++.
+
+    Raises
+    ------
+    NoKernelError
+        None is to be found.
+    """
+    if sys.platform == "win32":
+        raise NoKernelError("it is not built on Windows")
+    asked = os.environ.get("CXX", "").strip()
+    if not asked:
+        found = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), None)
+        if found is None:
+            raise NoKernelError("no C++ compiler found")
+        return (found,)
+    if path := shutil.which(asked):  # its folder may have spaces in its name
+        return (path,)
+    try:
+        name, *arguments = shlex.split(asked)
+    except ValueError as error:
+        raise NoKernelError(f"CXX cannot be read ({str(error).lower()}): {asked[:60]}") from None
+    if path := shutil.which(name):
+        return (path, *arguments)
+    raise NoKernelError(f"CXX names {name[:60]!r}, which is not found")
+
+
+def version_of(compiler: tuple[str, ...]) -> str:
+    """What a compiler says of itself."""
+    try:
+        asked = [*compiler, "--version"]
+        return subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=30).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoKernelError(f"{shlex.join(compiler)} cannot be run: {_reason(error)}") from None
+
+
+def name_of(compiler: tuple[str, ...], version: str) -> str:
+    """The library's name. It holds all that goes into the library, the processor's abilities included."""
+    identity = "\0".join([SOURCE.read_text(encoding="utf-8"), version, *compiler[1:], *FLAGS, *_processor()])
+    return f"lanes-{hashlib.sha256(identity.encode(errors='surrogateescape')).hexdigest()[:20]}.so"
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept."""
+    return Path(platformdirs.user_cache_dir("bnstudy")) / "kernels"
+
+
+@functools.cache
+def private_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for this process alone, for where none is kept."""
+    return tempfile.TemporaryDirectory(prefix="bnstudy-")
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a library is there and is what was built. What is no plain file, a link or a pipe, is none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return False
+        with open(handle, "rb", closefd=False) as file:
+            content = file.read()
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return len(content) > SEAL and _seal(content[:-SEAL]) == content[-SEAL:]
+
+
+def build(compiler: tuple[str, ...], path: Path) -> None:
+    """Build the library, unless another process has just done so.
+
+    Raises
+    ------
+    NoKernelError
+        The compiler cannot build it.
+    OSError
+        The folder cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(path.parent) as alone:
+        if is_sealed(path):
+            return
+        if alone:  # what is there was left by a process that was killed
+            for left in path.parent.glob(f"{BUILDS}*"):
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDS, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / "made"
+            content = _compiled(compiler, made)
+            with made.open("wb") as file:
+                file.write(content + _seal(content))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(made, path)
+        atomic.flush_folder(path.parent)
+
+
+def _compiled(compiler: tuple[str, ...], made: Path) -> bytes:
+    command = [*compiler, *FLAGS, str(SOURCE), "-o", str(made)]
+    surroundings = {**os.environ, "TMPDIR": str(made.parent)}  # where a killed compiler's own files are found again
+    try:
+        subprocess.run(
+            command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=BUILD_SECONDS, env=surroundings
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoKernelError(f"{shlex.join(compiler)} cannot build it: {_reason(error)}") from None
+    if not made.is_file():
+        raise NoKernelError(f"{shlex.join(compiler)} cannot build it: it writes nothing")
+    return made.read_bytes()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Wait until no other process builds in a folder; False where its file system cannot lock."""
+    import fcntl
+
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        yield _locked(functools.partial(fcntl.flock, handle, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    finally:
+        os.close(handle)
+
+
+def _locked(lock: functools.partial[None]) -> bool:
+    until = time.monotonic() + 2 * BUILD_SECONDS
+    while True:
+        try:
+            lock()
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        except OSError:
+            return False
+
+
+def _seal(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _reason(error: Exception) -> str:
+    """An error in a few words: the first that a compiler calls one, or what the system says."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {error.timeout:g} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = (error.stderr or b"").decode(errors="replace").splitlines()
+        told = next((line for line in lines if "error" in line.lower()), lines[0] if lines else "")
+        return told.strip()[:120] or f"it ends with {error.returncode}"
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def _processor() -> list[str]:
+    """What ``-march=native`` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})
+    except OSError:
+        return [platform.machine(), platform.processor(), platform.version()]

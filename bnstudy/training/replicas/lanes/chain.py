@@ -1,0 +1,77 @@
+"""Which networks the lanes can take: chains of the layers that their kernel knows."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from bnstudy.training.networks.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear
+from bnstudy.training.replicas.folded import has_ties
+
+MOST_CHANNELS = 64  # beyond it a convolution library is not starved
+
+WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, StandardizedLinear, StandardizedConv2d)  # and no kinds of them: those may differ
+
+# Layers that treat every value alike.
+ELEMENTWISE = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid),
+    *(nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Identity),
+)
+
+
+def layers_of(network: nn.Module) -> list[nn.Module]:
+    """The layers of nested ``nn.Sequential``s, in order; anything else is one layer."""
+    if type(network) is nn.Sequential:
+        return [layer for child in network for layer in layers_of(child)]
+    return [network]
+
+
+def is_known(network: nn.Module) -> bool:
+    """Whether a network is a chain of what the kernel and elementwise layers can do, with convolutions that are small
+    enough to starve a library, and ends in a vector."""
+    layers = layers_of(network)
+    channels = [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)]
+    if has_ties(network) or not 0 < max(channels, default=0) <= MOST_CHANNELS:
+        return False
+    flat, before = False, None
+    for layer in layers:
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
+            fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and _usual_norm(layer)
+        elif type(layer) in (nn.GroupNorm, RootMeanSquare):
+            fits = isinstance(before, nn.Conv2d)  # after a linear layer the kernel knows no samples
+        elif type(layer) is nn.Flatten:
+            fits = not flat and (layer.start_dim, layer.end_dim) == (1, -1)
+            flat = True
+        elif isinstance(layer, nn.Linear) and type(layer) in WEIGHT_LAYERS:
+            fits = flat
+        elif isinstance(layer, nn.Conv2d) and type(layer) in WEIGHT_LAYERS:
+            fits = not flat and _same_convolution(layer)
+        elif type(layer) is nn.AvgPool2d:
+            fits = not flat and isinstance(before, nn.Module) and _halving(layer)
+        else:
+            fits = type(layer) in ELEMENTWISE and before is not None
+        if not fits:
+            return False
+        before = layer
+    return flat
+
+
+def _usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:
+    return layer.track_running_stats and layer.momentum is not None
+
+
+def _same_convolution(layer: nn.Conv2d) -> bool:
+    """Odd and square, stride 1, padded with zeros to keep the size."""
+    side = layer.kernel_size[0]
+    return (
+        layer.kernel_size == (side, side)
+        and side % 2 == 1
+        and layer.padding in ("same", (side // 2, side // 2))
+        and layer.stride == layer.dilation == (1, 1)
+        and (layer.groups, layer.padding_mode) == (1, "zeros")
+    )
+
+
+def _halving(layer: nn.AvgPool2d) -> bool:
+    sizes = {layer.kernel_size, layer.stride}
+    return sizes <= {2, (2, 2)} and layer.padding in (0, (0, 0)) and not layer.ceil_mode and not layer.divisor_override

@@ -1,0 +1,125 @@
+"""Code of our own for the CPU: ``lanes.cpp``, built on first use where there is a C++ compiler, and kept.
+
+Without a compiler, or where the build or its check fails, there is no kernel, and the forms that need it are not used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+from ctypes import c_double, c_int64, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bnstudy.training.replicas.lanes import building
+from bnstudy.training.replicas.lanes.building import NoKernelError
+
+TYPES = (torch.float32, torch.float64)
+
+
+class Block(ctypes.Structure):
+    """The shape of one block; the fields of ``struct Block`` in the source."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("samples", "height", "width", "inputs", "outputs", "kernel")),
+        *((name, c_int64) for name in ("relu", "pool", "sharing")),
+        ("group", c_void_p),
+        ("eps", c_double),
+        *((name, c_int64) for name in ("packs", "groups", "centred")),
+    ]
+
+
+class Norm(ctypes.Structure):
+    """The tensors of a block's norm, or nothing."""
+
+    _fields_ = [(name, c_void_p) for name in ("gamma", "beta", "mean", "variance")]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The built library.
+
+    Attributes
+    ----------
+    library : ctypes.CDLL
+    compiler : str
+        What built it, as it names itself, with the flags that ``$CXX`` gives it.
+    kept : bool
+        Whether the next process finds it in the cache, or has to build it again.
+    """
+
+    library: ctypes.CDLL
+    compiler: str
+    kept: bool
+
+    def lanes(self, dtype: torch.dtype) -> int:
+        """Replicas in one register, a pack; 0 if there is no kernel for the type."""
+        return int(getattr(self.library, f"lanes_{_name(dtype)}")()) if dtype in TYPES else 0
+
+
+def load() -> Kernel | None:
+    """The kernel, built if need be; None where it cannot be had."""
+    found = attempt()
+    return found if isinstance(found, Kernel) else None
+
+
+@functools.cache
+def attempt() -> Kernel | str:
+    """The kernel, built if need be, or why it cannot be had."""
+    try:
+        compiler = building.find_compiler()
+        version = building.version_of(compiler)
+        library, kept = _library(compiler, building.name_of(compiler, version))
+    except NoKernelError as error:
+        return str(error)
+    except OSError as error:
+        return f"no folder to build it in ({error})"
+    if not all(hasattr(library, f"lanes_{_name(dtype)}") for dtype in TYPES):
+        return f"what {compiler[0]} built is something else"
+    flags = [argument for argument in compiler[1:] if argument.startswith("-")]
+    return Kernel(library, " ".join([version.partition("\n")[0].strip(), *flags]), kept)
+
+
+def source_digest() -> str:
+    """Which source this is: another may sum in another order, and change the last digits."""
+    return hashlib.sha256(building.SOURCE.read_bytes()).hexdigest()[:8]
+
+
+def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:
+    """The library, and whether it is kept; where the cache cannot be used, one for this process alone."""
+    path = building.cache_folder() / name
+    try:
+        if not building.is_sealed(path):
+            building.build(compiler, path)
+        return ctypes.CDLL(str(path)), True
+    except OSError:  # not to be written, or nothing is to be run from there
+        path = Path(building.private_folder().name) / name
+        building.build(compiler, path)
+        try:
+            return ctypes.CDLL(str(path)), False
+        except OSError as error:
+            raise NoKernelError(f"what {compiler[0]} built cannot be loaded: {error}") from None
+
+
+def call(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> None:
+    """Call ``{function}_{dtype}`` with structures and tensors (or None), each as a pointer."""
+    run = getattr(library, f"{function}_{_name(dtype)}")
+    run.argtypes = run.argtypes or [c_void_p] * len(arguments)
+    run(*(ctypes.byref(a) if isinstance(a, ctypes.Structure) else address(a) for a in arguments))
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Where a tensor's values start."""
+    if tensor is None:
+        return None
+    assert tensor.is_contiguous()
+    return tensor.data_ptr()
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,120 @@
+"""Replicas as the lanes of a CPU's vector registers.
+
+A tensor that is (batch, channels, height, width) in the plain network is (packs, batch, height, width, channels, lanes)
+here, so that one instruction works on one value of each replica of a pack, however few channels there are. Convolution,
+batch norm, ReLU and pooling are one call of the kernel (``lanes.cpp``); what works on single values runs unchanged.
+
+Parameters are stored as the kernel wants them, the replicas innermost; what autograd and optimizers see are views of
+that memory with the plain network's shapes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bnstudy.training.replicas.base import Replicas
+from bnstudy.training.replicas.folded import fold
+from bnstudy.training.replicas.lanes import kernel
+from bnstudy.training.replicas.lanes.chain import is_known, layers_of
+from bnstudy.training.replicas.lanes.steps import Call, Signal, Step, runs_of
+
+
+class Lanes(Replicas):
+    """Replicas as lanes; of a chain of known layers, on a CPU, where the kernel can be built."""
+
+    name = "lanes"
+    evaluation_batch = 250
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        found = kernel.load()
+        assert found is not None, "ask Lanes.suits first"
+        self.library = found.library
+        self.size = len(networks)
+        self.module = fold(networks)
+        self.parameters = dict(self.module.named_parameters())
+        self.buffers = dict(self.module.named_buffers())
+        self.lanes = found.lanes(next(iter(self.parameters.values())).dtype)
+        self.packs = -(-self.size // self.lanes)
+        pairs = list(zip(layers_of(networks[0]), layers_of(self.module), strict=True))
+        self.runs = list(runs_of(pairs, self.packs * self.lanes))
+
+    @staticmethod
+    def suits(network: nn.Module, device: torch.device) -> bool:
+        """Whether this form can be used for a network."""
+        dtypes = {parameter.dtype for parameter in network.parameters()}
+        if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
+            return False
+        found = kernel.load()
+        return found is not None and found.lanes(dtypes.pop()) > 0
+
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        signal = Signal(inputs, self._group(len(inputs), groups))
+        for run in self.runs:
+            if isinstance(run, list):
+                parameters = [p for step in run for p in step.parameters]
+                values = _Run.apply(signal.values, signal, run, self.library, self.lanes, *parameters)
+                signal = Signal(values, is_input=False)
+            elif isinstance(run, nn.Flatten):
+                if signal.is_input:
+                    signal = replace(signal, values=signal.values.flatten(2))
+            elif isinstance(run, nn.AvgPool2d):
+                signal = replace(signal, values=_pooled(signal.values))
+            else:
+                signal = replace(signal, values=run(signal.values))
+        # (packs, batch, height, width, channels, lanes) to (replicas, batch, features), in the plain network's order
+        return signal.values.permute(0, 5, 1, 4, 2, 3).flatten(0, 1).flatten(2)[: self.size]
+
+    def train(self, mode: bool = True) -> None:
+        self.module.train(mode)
+
+    def _group(self, inputs: int, groups: Sequence[int] | None) -> Tensor | None:
+        """Which input each replica sees; None where there is one for all."""
+        if inputs == 1:
+            return None
+        chosen = groups or [r * inputs // self.size for r in range(self.size)]
+        missing = self.packs * self.lanes - self.size
+        return torch.tensor([*chosen, *[chosen[-1]] * missing], dtype=torch.int32)
+
+
+class _Run(torch.autograd.Function):
+    """Steps in a row. The parameters are there for autograd; their values are read from the steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        signal: Signal,
+        steps: list[Step],
+        library: ctypes.CDLL,
+        lanes: int,
+        *parameters: Tensor,
+    ) -> Tensor:
+        ctx.library, ctx.calls = library, []
+        backward = any(ctx.needs_input_grad)
+        for step in steps:
+            call = Call(step, signal, lanes, backward)
+            signal = Signal(call.forward(library), is_input=False)
+            if backward:
+                ctx.calls.append(call)
+        return signal.values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        of_parameters: list[Tensor | None] = []
+        while ctx.calls:  # what a call kept is freed once it is used
+            call = ctx.calls.pop()
+            needs_input = bool(ctx.calls) or ctx.needs_input_grad[0]
+            gradient, some = call.backward(ctx.library, gradient, needs_input)
+            of_parameters = [*some, *of_parameters]
+        return gradient, None, None, None, None, *of_parameters
+
+
+def _pooled(x: Tensor) -> Tensor:
+    height, width = x.shape[2] // 2, x.shape[3] // 2
+    return x[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2)).mean((3, 5))

@@ -1,0 +1,181 @@
+"""The reference: one replica after the other, each through its own module's ``forward``.
+
+What this form gives is what the replicas are defined to give; every other form is taken only where it was shown equal
+to it. Hooks, parametrizations, buffers and attributes that a network changes, values that it reads and random numbers
+that it draws are all its own, as they are when PyTorch trains it alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from bnstudy.training import streams
+from bnstudy.training.replicas.base import Part, Replicas, aliases_of, loss_and_correct
+
+
+class Reference(Replicas):
+    """Replicas one after the other.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        R networks, which are trained themselves, not copied.
+    seeds : sequence of int, length R, optional
+        Each replica's seed: whatever draws from global generators draws from streams of its own.
+    draws : bool
+        Whether the networks draw in training, so that each layer is turned to a stream of its own.
+    """
+
+    name = "one by one"
+    is_recordable = False
+
+    def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int] = (), draws: bool = False) -> None:
+        self.networks = list(networks)
+        self.size = len(self.networks)
+        self.seeds = tuple(seeds) or (0,) * self.size
+        self.moment: tuple[str | int, ...] = ()
+        self.aliases = aliases_of(self.networks[0])
+        self.trainable = [[p for p in network.parameters() if p.requires_grad] for network in self.networks]
+        self.leaves = [tuple(_seen_as_one(p) for p in trainable) for trainable in self.trainable]
+        self.names = [{id(module): name for name, module in network.named_modules()} for network in self.networks]
+        self.draws = [draws] * self.size
+        self.outputs = 1  # of a sample, once they have been seen
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:  # type: ignore[override]
+        """Copies of the parameters, stacked."""
+        return _stacked([dict(network.named_parameters()) for network in self.networks])
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:  # type: ignore[override]
+        """Copies of the buffers, stacked."""
+        return _stacked([dict(network.named_buffers()) for network in self.networks])
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(Part(slice(r, r + 1), leaves) for r, leaves in enumerate(self.leaves))
+
+    def train(self, mode: bool = True) -> None:
+        for network in self.networks:
+            network.train(mode)
+
+    def at(self, *moment: str | int) -> None:
+        self.moment = moment
+
+    def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
+        chosen = self._index_of(inputs, groups).tolist()
+        with streams.kept():
+            return torch.stack([self._evaluate(r, inputs[group]) for r, group in enumerate(chosen)])
+
+    def learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
+        chosen = self._index_of(inputs, groups).tolist()
+        with streams.kept():
+            learnt = [self._learn(r, inputs[group], labels[group]) for r, group in enumerate(chosen)]
+        losses, correct = zip(*learnt, strict=True)
+        return torch.stack(losses), torch.stack(correct)
+
+    def stepped(self) -> None:
+        for trainable, leaves in zip(self.trainable, self.leaves, strict=True):
+            for parameter, leaf in zip(trainable, leaves, strict=True):
+                if leaf.data_ptr() != parameter.data_ptr():
+                    parameter.data.copy_(leaf[0])
+
+    def state(self, replica: int) -> dict[str, Tensor]:
+        network = self.networks[replica]
+        both = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        found = {name: tensor.detach().clone() for name, tensor in both.items()}
+        return found | {name: found[first] for name, first in self.aliases.items()}
+
+    def _learn(self, replica: int, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        for p in self.networks[replica].parameters():
+            p.grad = None
+        try:
+            logits = self._output(replica, inputs)
+            losses, correct = loss_and_correct(logits[None], labels[None])
+            losses.mean().backward()
+        except Exception:
+            self._refuse_unless_diverged(replica)
+            missing = torch.full(labels.shape, torch.nan, dtype=inputs.dtype, device=labels.device)
+            return missing, torch.zeros_like(labels, dtype=torch.bool)
+        self.outputs = logits.shape[1]
+        for parameter, leaf in zip(self.trainable[replica], self.leaves[replica], strict=True):
+            if leaf.data_ptr() != parameter.data_ptr():  # the network has put other values in place of its own
+                leaf.copy_(parameter.detach()[None])
+            leaf.grad = None if parameter.grad is None else _dense(parameter.grad)[None]
+        return losses.detach()[0], correct[0]
+
+    def _output(self, replica: int, inputs: Tensor) -> Tensor:
+        network, name = self.networks[replica], ("draws", self.seeds[replica], *self.moment)
+        streams.turn(*name)
+        if self.draws[replica] and network.training:
+            with layer_streams(self.names[replica], name):
+                return network(inputs)
+        before = [generator.get_state() for generator in streams.global_generators()]
+        output = network(inputs)
+        after = [generator.get_state() for generator in streams.global_generators()]
+        # Once it has drawn, every layer of it draws from a stream of its own.
+        self.draws[replica] |= not all(map(torch.equal, before, after))
+        return output
+
+    def _evaluate(self, replica: int, inputs: Tensor) -> Tensor:
+        try:
+            return self._output(replica, inputs)
+        except Exception:
+            self._refuse_unless_diverged(replica)
+            return inputs.new_full((len(inputs), self.outputs), torch.nan)
+
+    def _refuse_unless_diverged(self, replica: int) -> None:
+        """Raise the error at hand, unless a parameter is no longer a number: a network may refuse to go on then."""
+        if all(bool(torch.isfinite(p).all()) for p in self.networks[replica].parameters()):
+            raise
+
+
+def _seen_as_one(parameter: nn.Parameter) -> Tensor:
+    """The parameter's own memory with a leading axis of one."""
+    return parameter.detach()[None]
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    return gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
+
+
+def _stacked(each: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    return {name: torch.stack([tensors[name].detach() for tensors in each]) for name in each[0]}
+
+
+@contextmanager
+def layer_streams(names: dict[int, str], moment: Sequence[str | int]) -> Iterator[None]:
+    """Let each layer (by its name, by the id of its module) draw from a stream of its own.
+
+    What one layer draws then does not depend on what those before it drew: an arm whose norm draws shares the masks of
+    all other layers with an arm whose norm does not.
+    """
+    outer: list[list[Tensor]] = []
+    calls: Counter[str] = Counter()
+    turned = partial(streams.turn, *moment)
+
+    def enter(module: nn.Module, _inputs: Any) -> None:
+        if (name := names.get(id(module))) is not None:
+            outer.append([generator.get_state() for generator in streams.global_generators()])
+            calls[name] += 1
+            turned(name, calls[name])
+
+    def leave(module: nn.Module, _inputs: Any, _output: Any) -> None:
+        if id(module) in names:
+            for generator, state in zip(streams.global_generators(), outer.pop(), strict=True):
+                generator.set_state(state)
+
+    handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

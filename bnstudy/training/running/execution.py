@@ -1,0 +1,259 @@
+"""Who runs the ensembles: this machine or a cluster, from a study to its stored dataset."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bnstudy.storage import atomic
+from bnstudy.storage.locking import hold
+from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
+from bnstudy.study import main_guard
+from bnstudy.study.errors import FailedRunsError, InputError
+from bnstudy.study.plan import Ensemble, Shard
+from bnstudy.study.provenance import computed_by, differing
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
+from bnstudy.training.running.machine import Machine
+from bnstudy.training.running.processes import kill_workers
+from bnstudy.training.running.workers import StoppedError, Watch
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bnstudy.storage.store import Arm
+    from bnstudy.training.ensembles import Curves, Progress
+
+
+class Observer:
+    """Told what happens while a study runs; does nothing by itself."""
+
+    def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
+        """Training begins, of the ensembles that are left."""
+
+    def progress(self, ensemble: Ensemble, progress: Progress) -> None:
+        """An ensemble finished an epoch."""
+
+    def done(self, ensemble: Ensemble, curves: Curves) -> None:
+        """An ensemble is stored."""
+
+    def failed(self, ensemble: Ensemble, reason: str) -> None:
+        """An ensemble failed twice and is given up for now."""
+
+
+class Trains(Protocol):
+    """What can train ensembles: this machine (:class:`~bnstudy.training.running.machine.Machine`) or a cluster."""
+
+    device: str
+
+    def prepare(self, study: Study) -> None:
+        """Make sure of the data; InputError if they are not to be had."""
+
+    def plan(self, study: Study) -> tuple[Ensemble, ...]:
+        """Which runs train together."""
+
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study, as the attributes of what is stored: its data and plugins included."""
+
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
+        """Facts of each arm's plain network."""
+
+    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
+        """Train ensembles and tell `watch`."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
+def run(
+    study: Study,
+    out: str | Path | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    jobs: int = 1,
+    shard: Shard | None = None,
+    scheduler: str | None = None,
+    compiled: bool = True,
+    allow_mixed: bool = False,
+    wait: bool = False,
+    quiet: bool = True,
+    observer: Observer | None = None,
+) -> xr.Dataset:
+    """Run a study, or what is left of it, and return its dataset.
+
+    Parameters
+    ----------
+    study : Study
+        What to run.
+    out : path, optional
+        The study folder; by default ``results/NAME``, for a shard ``results/NAME.shards/K-of-N``. If it holds the same
+        study, that study is resumed.
+    data_dir : path, optional
+        Where data sets lie; see :func:`bnstudy.training.datasets.data.data_folder`.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    jobs : int
+        Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
+    shard : Shard, optional
+        Train this part of the ensembles alone; :func:`bnstudy.storage.merging.merge` joins the parts.
+    scheduler : str, optional
+        Send the ensembles to the workers of this ``dask.distributed`` scheduler: its address, or its scheduler file.
+    compiled : bool
+        Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
+    allow_mixed : bool
+        Whether to resume a study of which another device, kernel, processor or other versions computed a part.
+    wait : bool
+        Whether to wait while another process is at work on the folder, rather than to give up.
+    quiet : bool
+        Whether a download shows no progress.
+    observer : Observer, optional
+        Told of progress.
+
+    Raises
+    ------
+    InputError
+        The study, folder or data are not fit to run.
+    LockedError
+        Another process is at work on the folder.
+    FailedRunsError
+        Some ensembles failed; all others are stored.
+    StoppedError
+        A signal came; what is finished is stored, and the same call resumes.
+    """
+    main_guard.leave_if_starting()
+    folder = Path(out) if out else default_folder(study, shard)
+    with atomic.disk_errors(folder):
+        store = Store.find(folder, study)  # first, since a wrong folder is told at once
+    needed = _is_needed(store, shard)
+    if needed and scheduler is None:
+        data.check(study.dataset, data_dir)  # likewise
+    with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, atomic.disk_errors(folder):
+        if needed:
+            trainer.prepare(study)  # before anything is written: the data may not be there
+        with hold(folder, wait), _stop_flag() as flag:
+            store = Store.find(folder, study)  # again: the last holder of the lock may have made or extended it
+            if not needed and _is_needed(store, shard):
+                trainer.prepare(study)
+            store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
+            store.clean()
+            if not _arms_known(store):
+                store.save_arms(trainer.measure_arms(study))
+            failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
+            store.consolidate()
+        if failed:
+            raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
+        return open_results(store.folder)
+
+
+def default_folder(study: Study, shard: Shard | None = None) -> Path:
+    """Where a study is stored unless one says otherwise."""
+    whole = Path("results") / study.name
+    return whole.with_name(f"{study.name}.shards") / f"{shard.index}-of-{shard.count}" if shard else whole
+
+
+def _trainer(
+    device: str, data_dir: str | Path | None, jobs: int, compiled: bool, quiet: bool, scheduler: str | None
+) -> Trains:
+    if scheduler is None:
+        return Machine(device, data_dir, jobs, compiled, quiet)
+    from bnstudy.training.running.cluster import Cluster
+
+    return Cluster(scheduler, device, data_dir, compiled)
+
+
+def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
+    """InputError if what would compute the rest of a study differs from what computed the part that is stored."""
+    for before in store.computed_by():
+        if listed := differing(before, now):
+            raise InputError(
+                f"{store.folder} was computed in part by something else ({listed}), and mixing changes last digits; "
+                "resume it as it was begun, choose another folder with --out, or add --allow-mixed",
+                "out",
+            )
+
+
+def _train(
+    store: Store, shard: Shard | None, trainer: Trains, observer: Observer, flag: _Flag, allow_mixed: bool
+) -> int:
+    """Train what is left; returns how many runs failed."""
+    todo = _left(store, shard)
+    here = trainer.attributes(store.study) if todo else {}
+    if todo and not allow_mixed:
+        _refuse_mixture(store, computed_by(here))
+    observer.started(store, todo)
+    failed = 0
+
+    def done(ensemble: Ensemble, curves: Curves, attributes: dict[str, str] | None) -> None:
+        store.save(ensemble, curves, attributes or here)
+        observer.done(ensemble, curves)
+
+    def fail(ensemble: Ensemble, reason: str) -> None:
+        nonlocal failed
+        failed += len(ensemble.runs)
+        store.mark_failed(ensemble, reason)
+        observer.failed(ensemble, reason)
+
+    watch = Watch(store.note_running, observer.progress, done, fail, lambda: flag.signal is not None)
+    try:
+        trainer.train(store.study, todo, watch)
+    except StoppedError:
+        store.consolidate()
+        counts = store.counts()
+        error = StoppedError(
+            f"stopped; {counts['done'] + counts['diverged']} runs are stored, the same command resumes"
+        )
+        error.exit_code = 128 + (flag.signal or signal.SIGINT)
+        raise error from None
+    return failed
+
+
+def _is_needed(store: Store | None, shard: Shard | None) -> bool:
+    """Whether there is anything to do that takes data and a device."""
+    return store is None or bool(_left(store, shard)) or not _arms_known(store)
+
+
+def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
+    """What is still to be trained, of one shard or of all."""
+    return [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
+
+
+def _arms_known(store: Store) -> bool:
+    known = store.arms()
+    return all(arm in known for arm in store.study.arms())
+
+
+@dataclass
+class _Flag:
+    signal: int | None = None
+
+
+@contextmanager
+def _stop_flag() -> Iterator[_Flag]:
+    """Turn SIGINT and SIGTERM into a flag; a second one ends the process at once."""
+    flag = _Flag()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if flag.signal is not None:
+            kill_workers()
+            os._exit(128 + number)
+        flag.signal = number
+
+    previous = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, note)
+    except ValueError:  # not the main thread: the host program handles its signals
+        pass
+    try:
+        yield flag
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,208 @@
+"""The machine at hand: its devices and cores, what it computes with, and the training of ensembles on it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnstudy.study import provenance, required_plugins
+from bnstudy.study.errors import InputError
+from bnstudy.study.plan import Ensemble, make_plan
+from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
+from bnstudy.training.running import arithmetic
+from bnstudy.training.running.processes import train_in_processes
+from bnstudy.training.running.workers import Setup, Watch, train_here
+
+if TYPE_CHECKING:
+    from bnstudy.storage.store import Arm
+
+MAX_JOBS = 1024
+
+
+@dataclass
+class Machine:
+    """Trains ensembles here, in this process or in several.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; afterwards what :func:`resolve_device` makes of it.
+    data_dir : path, optional
+        Where data sets lie.
+    jobs : int
+        Worker processes, of one thread each; with 1, or on a GPU, the runs train in this process.
+    compiled : bool
+        Whether code of bnstudy's own may be built and used.
+    quiet : bool
+        Whether a download shows no progress.
+    """
+
+    device: str
+    data_dir: str | Path | None = None
+    jobs: int = 1
+    compiled: bool = True
+    quiet: bool = True
+    loaded: data.Data | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.jobs <= MAX_JOBS:
+            raise InputError(f"must be from 1 to {MAX_JOBS}, not {self.jobs}", "jobs")
+        self.device = resolve_device(self.device)
+
+    def prepare(self, study: Study) -> None:
+        """Read the study's data; InputError if they are not to be had, or worker processes could not train it."""
+        if self._has_workers:
+            required_plugins.refuse_unsendable(study, "jobs", "or use jobs=1")
+        self.loaded = data.load(study, self.data_dir, self.quiet)
+        check(study, self.loaded)
+
+    def plan(self, study: Study) -> tuple[Ensemble, ...]:
+        """Which runs train together here."""
+        return plan_for(study, self.device)
+
+    def attributes(self, study: Study) -> dict[str, str]:
+        """What computes a study here, as the attributes of what is stored."""
+        if self.loaded is None:
+            self.prepare(study)
+        assert self.loaded
+        return {
+            **describe(self.device, self.compiled),
+            "data_sha256": self.loaded.digest,
+            "plugins": required_plugins.digests(study),
+        }
+
+    def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
+        """Facts of each arm's plain network: parameters, and its time alone."""
+        assert self.loaded
+        return measure_arms(study, self.loaded, self.device)
+
+    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
+        """Train ensembles and tell `watch`."""
+        setup = Setup.of(study, self.data_dir, self.device, self.compiled, self.loaded.digest if self.loaded else "")
+        if self._has_workers:
+            setup = replace(setup, switches=arithmetic.switches(self.device))
+            train_in_processes(setup, ensembles, self.jobs, watch, self.loaded)
+        else:
+            train_here(setup, ensembles, watch, self.loaded)
+
+    @property
+    def _has_workers(self) -> bool:
+        return self.jobs > 1 and self.device == "cpu"
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def describe(device: str, compiled: bool) -> dict[str, str]:
+    """What computes on a device of this machine; compiled code is built now, so that no worker has to."""
+    from bnstudy.training.replicas.lanes import kernel
+
+    found = kernel.load() if compiled and device == "cpu" else None
+    return {
+        **provenance.attributes(device),
+        "switches": arithmetic.switches(device),
+        "kernel": f"lanes {kernel.source_digest()}, {found.compiler}" if found else "none",
+    }
+
+
+def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
+    """The plan of a study on this machine and one of its devices."""
+    kind = device.split(":")[0]
+    capacity = None
+    if kind == "cuda":
+        from bnstudy.training import ensembles
+
+        capacity = ensembles.capacity(study, device)
+    return make_plan(study, kind, capacity, usable_cores())
+
+
+def check(study: Study, loaded: data.Data) -> None:
+    """InputError if a network or initializer of a study cannot be trained and repeated; see :mod:`bnstudy.training.assembly`."""
+    from bnstudy.training import assembly
+
+    with _one_thread():
+        assembly.check(study, loaded)
+
+
+def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, Any]]:
+    """Facts of each arm's plain network; workers should not run yet.
+
+    ``n_parameters`` that are trained, ``epoch_seconds_alone`` on one thread, and the names of those that no initializer
+    sets, ``not_initialized``.
+    """
+    import torch
+
+    from bnstudy.training import assembly, ensembles
+
+    with _one_thread():
+        loaded = loaded.to(torch.device(device))
+        return {
+            (model, norm): {
+                "n_parameters": ensembles.count_parameters(study, model, norm, loaded.shape, loaded.classes),
+                "epoch_seconds_alone": ensembles.seconds_alone(study, model, norm, loaded),
+                "not_initialized": names,
+            }
+            for (model, norm), names in assembly.untouched(study, loaded).items()
+        }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def resolve_device(name: str) -> str:
+    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
+    kind, _, index = name.partition(":")
+    if name == "cpu":
+        return name
+    if name != "auto" and not (kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name)):
+        raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
+    available = _cuda_is_available()
+    if name == "auto":
+        return "cuda" if available else "cpu"
+    if not available:
+        raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
+    if index and int(index[:9]) >= (count := _cuda_devices()):
+        raise InputError(f"there are {count} CUDA devices, counted from 0", "device")
+    return name
+
+
+def _cuda_is_available() -> bool:
+    """Whether torch can use a CUDA device; it is not loaded where NVIDIA's driver, which it needs, is missing."""
+    torch_spec = importlib.util.find_spec("torch")
+    places = torch_spec.submodule_search_locations if torch_spec else None
+    for_nvidia = any(Path(place, "lib", "libtorch_cuda.so").exists() for place in places or [])
+    if for_nvidia:
+        try:
+            ctypes.CDLL("libcuda.so.1")
+        except OSError:
+            return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _cuda_devices() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
