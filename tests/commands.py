@@ -19,7 +19,8 @@ from pathlib import Path
 SERVER = """
 import json, os, sys, traceback, warnings
 import netCDF4, sklearn.datasets, sklearn.model_selection, torch, xarray
-import bnstudy.cli.app, bnstudy.training.running.execution, bnstudy.training.running.retraining, bnstudy.training.ensembles
+import bnstudy.cli.app, bnstudy.training.ensembles
+import bnstudy.training.running.execution, bnstudy.training.running.retraining
 
 def command(asked):
     for number, path in ((0, os.devnull), (1, asked["out"]), (2, asked["err"])):

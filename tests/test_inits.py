@@ -9,7 +9,8 @@ import torch
 from bnstudy.study.registry import initializers
 from bnstudy.study.study import Study, default_role
 from bnstudy.training import streams
-from bnstudy.training.networks import initialization, initializers, models
+from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks.initializers import DEVIATION_WITHIN_TWO, Layer
 from scipy import stats
 from torch import nn
 
@@ -45,7 +46,7 @@ FOURTH = {"sparse": 3 * IN / 15}  # moment over that of the second squared, wher
 def draw(label: str, shape=(OUT, IN)) -> torch.Tensor:
     level = initializers.level(label)
     weight = torch.full(shape, math.nan)
-    layer = initializers.Layer(weight, torch.zeros(shape[0]), streams.generator("test", 1))
+    layer = Layer(weight, torch.zeros(shape[0]), streams.generator("test", 1))
     initializers[level.family].function(layer, initializers.value(level))
     return weight.double()
 
@@ -78,17 +79,17 @@ def test_normal_and_uniform_have_their_shapes():
 
 
 def test_convolutions_count_their_receptive_field():
-    layer = initializers.Layer(torch.empty(8, 4, 3, 3), None, streams.generator("test"))
+    layer = Layer(torch.empty(8, 4, 3, 3), None, streams.generator("test"))
     assert (layer.fan_in, layer.fan_out) == (36, 72)
 
 
 def test_truncated_normal_is_cut_at_two_of_its_own_deviations():
-    weight = draw("truncated-normal:1") / math.sqrt(2 / IN) * initializers.DEVIATION_WITHIN_TWO
+    weight = draw("truncated-normal:1") / math.sqrt(2 / IN) * DEVIATION_WITHIN_TWO
     assert weight.abs().max() <= 2
     fourth, eighth = (stats.truncnorm(-2, 2).moment(order) for order in (4, 8))
     error = math.sqrt((eighth - fourth**2) / weight.numel())
     assert (weight**4).mean().item() == pytest.approx(fourth, abs=4 * error)
-    assert pytest.approx(stats.truncnorm(-2, 2).std(), abs=1e-12) == initializers.DEVIATION_WITHIN_TWO
+    assert pytest.approx(stats.truncnorm(-2, 2).std(), abs=1e-12) == DEVIATION_WITHIN_TWO
 
 
 @pytest.mark.parametrize(("label", "inputs"), [("sparse", 15), ("sparse:3", 3), ("sparse:9999", IN)])
@@ -127,7 +128,7 @@ def test_default_is_pytorchs_own(kind):
         torch.manual_seed(11)
         theirs = nn.Linear(7, 5) if kind == "linear" else nn.Conv2d(3, 5, 3)
     weight, bias = torch.empty_like(theirs.weight), torch.zeros_like(theirs.bias)
-    initializers["default"].function(initializers.Layer(weight, bias, torch.Generator().manual_seed(11)), None)
+    initializers["default"].function(Layer(weight, bias, torch.Generator().manual_seed(11)), None)
     assert torch.equal(weight, theirs.weight)
     assert torch.equal(bias, theirs.bias)
 

@@ -32,7 +32,7 @@ def reason_of(error: BaseException) -> str:
 
 def raised_at(error: BaseException) -> str:
     """Where an error came from, as `` (line N of FILE)``: the innermost code that is neither torch's nor ours."""
-    ours = str(Path(__file__).parent)
+    ours = str(Path(__file__).parent.parent)
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if "torch" not in Path(f.filename).parts and not f.filename.startswith(ours)]
     return f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""

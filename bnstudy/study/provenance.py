@@ -66,7 +66,7 @@ def instructions() -> str:
 
 def git_commit() -> str:
     """The commit of the checkout this package is run from; empty when it is installed."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parent.parent.parent
     if not (root / ".git").exists():
         return ""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -23,11 +23,8 @@ from typing import Any
 
 PACKAGE = "bnstudy"
 MAINS = ("__main__", "__mp_main__")  # a script, and how a worker process calls the same one
-PASSED_OVER = (
-    "bnstudy.study.registry",
-    "bnstudy.study.sources",
-    "bnstudy.training.datasets.own_data",
-)  # they register on behalf of others
+# They register on behalf of others.
+PASSED_OVER = ("bnstudy.study.registry", "bnstudy.study.sources", "bnstudy.training.datasets.own_data")
 NOTEBOOK = "notebook"
 DIGITS = 12  # hexadecimal, of a digest
 

@@ -30,8 +30,8 @@ MEMORY_SHARE = 0.5  # of a GPU's free memory that an ensemble may be estimated t
 class Curves:
     """What an ensemble's training gave; R replicas in the order of its runs, E epochs.
 
-    `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of :class:`~bnstudy.study.schema.Status`;
-    `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time; `form` how its replicas were
+    `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of
+    :class:`~bnstudy.study.schema.Status`; `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time; `form` how its replicas were
     computed.
     """
 

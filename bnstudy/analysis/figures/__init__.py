@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from bnstudy.analysis.figures import accuracy, depth, effects, learning_curves, rates, survival
 
-__all__ = ["curves", "effects", "rates", "robustness", "summaries", "theory"]
+__all__ = ["accuracy", "depth", "effects", "learning_curves", "rates", "survival"]

@@ -1,7 +1,8 @@
 """Data sets, read once into tensors.
 
 A data set is one function ``(folder, quiet) -> Raw``; its metadata tell its size without reading it. Those that come by
-themselves are registered in :mod:`bnstudy.training.datasets.builtin`, the user's own by :mod:`bnstudy.training.datasets.own_data`.
+themselves are registered in :mod:`~bnstudy.training.datasets.builtin`, the user's own by
+:mod:`~bnstudy.training.datasets.own_data`.
 """
 
 from __future__ import annotations

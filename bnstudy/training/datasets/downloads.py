@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bnstudy.storage import atomic
 from bnstudy.study.errors import InputError
 
 CHECKSUMS = "SHA256SUMS"
@@ -162,7 +163,7 @@ def _noted_checksums(folder: Path) -> dict[str, str] | None:
 def _note_checksums(folder: Path) -> None:
     """Write beside a data set what its files add up to, now that torchvision has checked the archives they are from."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in ARCHIVES)
-    lines = [f"{files.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in found]
+    lines = [f"{atomic.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in found]
     (folder / CHECKSUMS).write_text("".join(lines))
 
 

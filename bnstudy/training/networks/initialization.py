@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bnstudy.study.errors import InputError, reason_of
 from bnstudy.study.registry import Level, initializers
-from bnstudy.training.networks import initializers
+from bnstudy.training.networks.initializers import Layer, default
 
 if TYPE_CHECKING:
     import torch
@@ -159,8 +159,8 @@ def initialize(
     batch : Tensor, shape (n, channels, height, width), optional
         Inputs for initializers that look at data (lsuv).
     order : sequence of str, optional
-        The linear and convolution layers in the order in which they act (:func:`bnstudy.training.replicas.observe`); the last is
-        the output layer. By default the order in which the module lists them.
+        The linear and convolution layers in the order in which they act (:func:`bnstudy.training.replicas.observe`); the
+        last is the output layer. By default the order in which the module lists them.
     """
     import torch
 
@@ -173,7 +173,7 @@ def initialize(
             is_output = slot.name == output
             if slot.recurrent and level.family == "default":
                 continue  # theirs is another than linear layers' is
-            function = initializers.default if scope == "hidden" and is_output else entry.function
+            function = default if scope == "hidden" and is_output else entry.function
             try:
                 _fill(slot, function, value, seed, is_output)
             except InputError as error:
@@ -220,7 +220,7 @@ def _fill(slot: Slot, function: Callable[..., None], value: float | None, seed: 
     bias = None if slot.bias is None else slot.bias.zero_()
     is_own = isinstance(slot.weight, torch.nn.Parameter)
     weight = slot.weight if is_own else slot.weight.detach().clone()
-    function(initializers.Layer(weight, bias, generator, is_output), value)
+    function(Layer(weight, bias, generator, is_output), value)
     if not is_own:
         with streams.kept():  # a parametrization may draw what its weight does not say
             streams.turn("parametrization", seed, slot.name)

@@ -56,8 +56,8 @@ class Setup:
         modules = tuple(dict.fromkeys([*registry.loaded_plugins(), *required_plugins.modules(study)]))
         place = str(data_dir) if data_dir else None
         return cls(
-            study.to_toml(), place, device, compiled, None, modules, required_plugins.digests(study), _registered(study),
-            data_sha256,
+            study.to_toml(), place, device, compiled, None, modules, required_plugins.digests(study),
+            _registered(study), data_sha256,
         )  # fmt: skip
 
     def refuse_other_switches(self) -> None:
