@@ -180,7 +180,7 @@ def test_no_secret_of_the_environment_is_kept_or_shown(tmp_path):
         (["run", "study.toml", "--verbose", "--jobs", "2"], 0),
         (["status", "results/study"], 0),
         (["verify", "results/study"], 0),
-        (["figures", "--only", "forest,accuracy-by-scale"], 0),
+        (["figures", "--only", "paired-seeds"], 0),
         (["doctor"], 0),
         (["run", "study.toml", "--epochs", "2"], 2),
         (["baseline", "--data-dir", "no-data"], 2),

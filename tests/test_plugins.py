@@ -73,10 +73,20 @@ def test_what_other_code_of_a_plugin_computed_is_not_mixed(tmp_path):
     assert not (tmp_path / "whole").exists()
 
 
+RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",
+          "--plugin", "my_resnet")  # fmt: skip
+
+
+def test_resnet_18_is_planned(tmp_path):
+    found = bnstudy(tmp_path, *RESNET, "--dry-run")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "resnet18" in found.stdout
+
+
+@pytest.mark.slow
 def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
-    arguments = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch")
     small = ("--seeds", "1", "--epochs", "1", "--batch-size", "30", "--train-size", "60", "--quiet", "--jobs", "1")
-    found = bnstudy(tmp_path, *arguments, *small, "--plugin", "my_data", "--plugin", "my_resnet")
+    found = bnstudy(tmp_path, *RESNET, *small)
     assert (found.returncode, found.stderr) == (0, "")
     with xr.open_dataset(tmp_path / "results" / "baseline" / "curves.nc") as dataset:
         assert dataset.sizes["norm"] == 2

@@ -12,6 +12,7 @@ import tomllib
 
 import pytest
 from bnstudy.cli import main
+from bnstudy.figures import style
 
 from tests.conftest import ROOT
 
@@ -36,12 +37,13 @@ def folder(tmp_path_factory):
 def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, capsys):
     assert len(BNSTUDY) >= 8
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(style, "METADATA", {"png": style.METADATA["png"]})
     for command in BNSTUDY:
         arguments = shlex.split(command)[1:]
         if arguments[0] in ("baseline", "init-sweep") and "digits" not in arguments:
             arguments.append("--dry-run")  # the real ones take MNIST and hours
         elif arguments[0] == "init-sweep":
-            arguments += ["--train-size", "300"]
+            arguments += ["--train-size", "300", "--epochs", "3", "--jobs", "1"]
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert not ended.value.code, (command, capsys.readouterr().err)

@@ -22,10 +22,10 @@ from bnstudy.training.running.execution import run
 from tests.faults.studies import STUDY, TINY, assert_unharmed, command, finished, numbers
 
 
-def seconds_to_begin(study: Path, folder: Path) -> float:
+def seconds_to_begin(study: Path, folder: Path, jobs: int) -> float:
     """Run a study; returns how long it takes until its first ensemble is stored."""
     started = time.monotonic()
-    process = subprocess.Popen(command(study, folder))
+    process = subprocess.Popen(command(study, folder, jobs))
     while not finished(folder) and process.poll() is None:
         time.sleep(0.01)
     took = time.monotonic() - started
@@ -33,11 +33,11 @@ def seconds_to_begin(study: Path, folder: Path) -> float:
     return took
 
 
-def kill_until_done(study: Path, folder: Path, kills: int, latest: float, rng: np.random.Generator) -> int:
+def kill_until_done(study: Path, folder: Path, jobs: int, kills: int, latest: float, rng: np.random.Generator) -> int:
     """Start, kill within `latest` seconds, look; `kills` times or until the study is done. Returns how often it was."""
     before: dict[str, tuple[int, int]] = {}
     for killed in range(kills):
-        process = subprocess.Popen(command(study, folder), stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(command(study, folder, jobs), stderr=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + rng.uniform(0.2 * latest, latest)
         while time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.002)
@@ -49,23 +49,23 @@ def kill_until_done(study: Path, folder: Path, kills: int, latest: float, rng: n
         after = finished(folder)
         assert before.items() <= after.items(), "a finished ensemble was lost or recomputed"
         before = after
-    assert subprocess.run(command(study, folder), check=False, capture_output=True).returncode == 0
+    assert subprocess.run(command(study, folder, jobs), check=False, capture_output=True).returncode == 0
     assert before.items() <= finished(folder).items()
     return kills
 
 
 @pytest.mark.parametrize(
-    ("kills", "seeds"), [(3, 8), pytest.param(100, 60, marks=pytest.mark.faults, id="a hundred kills")]
+    ("kills", "seeds", "jobs"), [(2, 8, 1), pytest.param(100, 60, 2, marks=pytest.mark.faults, id="a hundred kills")]
 )
-def test_kill_9_loses_nothing_and_changes_nothing(tmp_path, rng, kills, seeds):
+def test_kill_9_loses_nothing_and_changes_nothing(tmp_path, rng, kills, seeds, jobs):
     study = tmp_path / "study.toml"
     study.write_text(STUDY.format(seeds=seeds))
-    latest = 1.5 * seconds_to_begin(study, tmp_path / "whole")
+    latest = 1.5 * seconds_to_begin(study, tmp_path / "whole", jobs)
     wanted = numbers(tmp_path / "whole")
     left, studies = kills, 0
     while left > 0:
         folder = tmp_path / f"killed-{studies}"
-        left, studies = left - max(1, kill_until_done(study, folder, left, latest, rng)), studies + 1
+        left, studies = left - max(1, kill_until_done(study, folder, jobs, left, latest, rng)), studies + 1
         assert_unharmed(folder, wanted)
     print(f"\n{kills} kills within {latest:.1f} s of the start, of {studies} studies of {len(Store.open(folder).plan)} "
           "ensembles: none lost or recomputed, the same bits")  # fmt: skip

@@ -69,7 +69,7 @@ def stop_at(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("times", [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.faults)])
 def test_a_signal_at_any_time_ends_in_seconds_and_resumes(whole, tmp_path, rng, number, times):
     """From the first import to the last file: 130 or 143 (or done, if it came too late), one line, no traceback."""
     study, wanted, lasts = whole
@@ -90,7 +90,7 @@ def test_a_signal_at_any_time_ends_in_seconds_and_resumes(whole, tmp_path, rng, 
     )
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("times", [pytest.param(1, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.faults)])
 def test_a_second_interrupt_ends_at_once(whole, tmp_path, rng, times):
     study, wanted, lasts = whole
     slowest = 0.0

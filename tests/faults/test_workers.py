@@ -95,7 +95,9 @@ def test_a_worker_that_fails_is_tried_twice_then_left_for_later(plugin, tmp_path
     assert (report["done"], report["failed"], report["pending"]) == (8, 4, 0)
     fault.unlink()
     assert bnstudy(tmp_path, *command, environment=environment).returncode == 0
-    assert bnstudy(tmp_path, *command[:3], "t", *command[4:], environment=environment).returncode == 0
+    assert (
+        bnstudy(tmp_path, "run", study, "--out", "t", "--jobs", "1", "--quiet", environment=environment).returncode == 0
+    )
     assert status(tmp_path / "s", environment)["done"] == 12
     assert_unharmed_here(tmp_path / "s", tmp_path / "t")
     print(f"\na worker that fails ({kind}): tried twice, the others finished, exit 3; run again, all finished")
