@@ -207,7 +207,7 @@ def test_a_study_that_needs_a_broken_plugin_says_so(tmp_path):
     install(tmp_path / "bad", "mine", "raise RuntimeError('no')")
     code = "from bnstudy.{} import {}; {}"
     made = "Store.create({!r}, Study.make({{'inits': 'ones'}}), 'cpu')".format(str(tmp_path / "s"))
-    assert script(code.format("store", "Store, Study", made), tmp_path / "good").returncode == 0
+    assert script(code.format("storage.store", "Store, Study", made), tmp_path / "good").returncode == 0
     found = script(code.format("cli", "main", f"main(['verify', {str(tmp_path / 's')!r}])"), tmp_path / "bad")
     assert found.returncode == 2
     wanted = "its study needs the plugin mine, which is installed and cannot be loaded (RuntimeError: no); mend it"

@@ -31,8 +31,8 @@ class Curves:
     """What an ensemble's training gave; R replicas in the order of its runs, E epochs.
 
     `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of
-    :class:`~bnstudy.study.schema.Status`; `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's whole time; `form` how its replicas were
-    computed.
+    :class:`~bnstudy.study.schema.Status`; `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's
+    whole time; `form` how its replicas were computed.
     """
 
     values: dict[str, np.ndarray]

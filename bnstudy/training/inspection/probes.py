@@ -36,8 +36,8 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
     -------
     Dataset
         :data:`~bnstudy.training.inspection.signals.MEASURES` over model, norm, init, seed and ``layer``, the weight
-        layers in the order in which they act; NaN where a network has no layer of that name. ``initial_loss`` over the same without ``layer``,
-        and with `mechanism` :data:`bnstudy.training.inspection.sharpness.MEASURES`.
+        layers in the order in which they act; NaN where a network has no layer of that name. ``initial_loss`` over
+        the same without ``layer``, and with `mechanism` :data:`bnstudy.training.inspection.sharpness.MEASURES`.
     """
     check(study, data)
     seeds = study.seeds[:1]

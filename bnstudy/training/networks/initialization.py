@@ -159,8 +159,9 @@ def initialize(
     batch : Tensor, shape (n, channels, height, width), optional
         Inputs for initializers that look at data (lsuv).
     order : sequence of str, optional
-        The linear and convolution layers in the order in which they act (:func:`bnstudy.training.replicas.observe`); the
-        last is the output layer. By default the order in which the module lists them.
+        The linear and convolution layers in the order in which they act, as
+        :func:`bnstudy.training.replicas.observe` finds it; the last is the output layer. By default the order in which
+        the module lists them.
     """
     import torch
 

@@ -124,7 +124,9 @@ def plan_for(study: Study, device: str) -> tuple[Ensemble, ...]:
 
 
 def check(study: Study, loaded: data.Data) -> None:
-    """InputError if a network or initializer of a study cannot be trained and repeated; see :mod:`~bnstudy.training.assembly`."""
+    """InputError if a network or initializer of a study cannot be trained and repeated, as
+    :mod:`~bnstudy.training.assembly` finds out.
+    """
     from bnstudy.training import assembly
 
     with _one_thread():
