@@ -11,7 +11,23 @@ from typing import Annotated, Any
 
 import typer
 
-from bnstudy.cli import judging, looking, probing, training, verify
+from bnstudy.cli import (
+    analyze,
+    baseline,
+    doctor,
+    export,
+    extend,
+    figures,
+    init_sweep,
+    merge,
+    plan,
+    probe,
+    report,
+    run,
+    status,
+    verify,
+)  # fmt: skip
+from bnstudy.cli import list as list_
 from bnstudy.cli.options import option_name
 from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line
 
@@ -22,22 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# In the order in which ``--help`` lists them.
 for name, command in (
-    ("baseline", training.baseline),
-    ("init-sweep", training.init_sweep),
-    ("run", training.run),
-    ("plan", training.plan),
-    ("probe", probing.probe),
-    ("extend", training.extend),
-    ("merge", training.merge),
-    ("status", looking.status),
+    ("baseline", baseline.baseline),
+    ("init-sweep", init_sweep.init_sweep),
+    ("run", run.run),
+    ("plan", plan.plan),
+    ("probe", probe.probe),
+    ("extend", extend.extend),
+    ("merge", merge.merge),
+    ("status", status.status),
     ("verify", verify.verify),
-    ("analyze", judging.analyze),
-    ("figures", looking.figures),
-    ("report", judging.report),
-    ("export", judging.export),
-    ("list", looking.list_entries),
-    ("doctor", looking.doctor),
+    ("analyze", analyze.analyze),
+    ("figures", figures.figures),
+    ("report", report.report),
+    ("export", export.export),
+    ("list", list_.list_entries),
+    ("doctor", doctor.doctor),
 ):
     app.command(name)(command)
 

@@ -1,4 +1,4 @@
-"""The command that says whether a study can be trusted: its files, and its runs."""
+"""``bnstudy verify``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``bnstudy doctor`` looks at."""
+"""``bnstudy doctor``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from bnstudy.cli.options import DataDir
 from bnstudy.study import provenance
 from bnstudy.study.errors import one_line
+
+
+def doctor(data_dir: DataDir = None) -> None:
+    """Check this machine: versions, devices, data folder."""
+    for name, value in checks(data_dir):
+        print(f"{name:12} {value}")
 
 
 def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:

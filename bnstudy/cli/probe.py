@@ -1,4 +1,4 @@
-"""The command that looks at networks before they train."""
+"""``bnstudy probe``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bnstudy.cli.options import DataDir, study_options
-from bnstudy.cli.training import study_named
+from bnstudy.cli.studies import study_named
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def probe(
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.prognosis import mechanism_table, probe_table, prognoses
-    from bnstudy.cli.tables import print_table
+    from bnstudy.cli.terminal import print_table
     from bnstudy.training.inspection.probes import probe as measure
 
     found = measure(study, data.load(study, data_dir), mechanism)

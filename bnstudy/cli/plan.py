@@ -1,17 +1,54 @@
-"""Tables and lists as the terminal shows them."""
+"""``bnstudy plan``: what a study would run, and what that costs. Also what ``--dry-run`` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from bnstudy.cli.options import Device, Out, Shard, StudyFile, study_options
+from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
 
 if TYPE_CHECKING:
     from bnstudy.analysis.table import Table
     from bnstudy.study.plan import Ensemble
     from bnstudy.study.study import Study
+
+
+@study_options(running=False)
+def plan(
+    study_file: StudyFile,
+    settings: dict[str, str],
+    out: Out = None,
+    device: Device = "auto",
+    shard: Shard = None,
+    measure: Annotated[bool, typer.Option("--time", help="Estimate hours, from a few steps of each arm.")] = False,
+) -> None:
+    """Show what a study would run, what it costs, and what its design cannot show."""
+    print_plan(study_named(study_file, settings), out, device, shard, measure)
+
+
+def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
+    from bnstudy.analysis.design import warnings
+    from bnstudy.cli.terminal import print_table
+    from bnstudy.study.plan import Shard as Part
+    from bnstudy.training.running.costs import not_initialized
+    from bnstudy.training.running.execution import default_folder
+    from bnstudy.training.running.machine import plan_for, resolve_device
+
+    part = None if shard is None else Part.parse(shard)
+    chosen = resolve_device(device)
+    ensembles = plan_for(study, chosen)
+    for name, value in plan_rows(study, ensembles, chosen, Path(out) if out else default_folder(study, part)):
+        print(f"{name:15} {value}")
+    print_table(cost_table(study, ensembles, part.count if part else 1, chosen if measure else None))
+    if text := not_initialized(study):
+        print(f"set by no initializer: {text}")
+    for text in warnings(study.roles, len(study.norms), len(study.seeds), study.alpha):
+        print(f"warning: {text}")
 
 
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
@@ -67,21 +104,3 @@ def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: 
             for arm, timed in found[-1].timed.items()
         ]
     return Table("Cost", tuple(header), tuple(rows), tuple(notes))
-
-
-def print_table(table: Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
-    console = Console(markup=False, emoji=False)
-    drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
-    for i, name in enumerate(table.header):
-        drawn.add_column(name, justify="left" if i < table.labels else "right", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
-    if not console.is_terminal:  # a file has no width: cut nothing
-        console = Console(markup=False, emoji=False, width=max(80, Console(width=1000).measure(drawn).maximum))
-    console.print(drawn)
-    for note in table.notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The commands that judge, and that hand results on: verdicts, the report, other programs' files."""
+"""``bnstudy analyze``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def analyze(
     from bnstudy.analysis.further import folded
     from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
     from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
-    from bnstudy.cli.tables import print_table
+    from bnstudy.cli.terminal import print_table
     from bnstudy.storage.opening import has_diagnostics, open_diagnostics, open_results
 
     try:
@@ -77,31 +77,3 @@ def analyze(
             print_table(theory.growth_table(grown))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")
-
-
-def report(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE", help="The page; DIR/report.html by default.", show_default=False),
-    ] = None,
-) -> None:
-    """Write one self-contained HTML page: the verdict first, figures, every cell and its curves."""
-    from bnstudy.analysis.report import write_report
-
-    print(write_report(folder, out))
-
-
-def export(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="PATH", help="Where to; the current folder by default.", show_default=False),
-    ] = None,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, parquet or tensorboard.")] = "csv",
-) -> None:
-    """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
-    from bnstudy.analysis.export import export as export_to
-
-    for path in export_to(folder, form, out):
-        print(path)

@@ -1,0 +1,24 @@
+"""``bnstudy extend``."""
+
+from __future__ import annotations
+
+from bnstudy.cli.options import Running, StudyFolder, study_options
+from bnstudy.cli.running import run_study
+from bnstudy.study.errors import InputError
+
+EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weight_decay", "seeds", "epochs")
+
+
+@study_options(scales=True, flags=False, keys=EXTENDED)
+def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
+    """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
+    from bnstudy.storage.extension import extend as extend_study
+    from bnstudy.storage.extension import extended
+    from bnstudy.storage.store import Store
+
+    if running.out:
+        raise InputError("a study is extended where it is; leave --out away", "out")
+    study = extended(Store.open(folder).study, settings)
+    if not running.dry_run:
+        extend_study(folder, study, wait=running.wait)
+    run_study(study, running._replace(out=folder))

@@ -1,0 +1,36 @@
+"""``bnstudy figures``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnstudy.study.errors import InputError
+
+
+def figures(
+    folders: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DIR]...", help="Study folders or netCDF files; all in results/ by default."),
+    ] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where to draw.")] = "figures",
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Draw these alone, with commas; `bnstudy list figures`.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Draw every figure of every study found, as SVG and PNG."""
+    names = [name.strip() for name in only.split(",")] if only is not None else []
+    from bnstudy.analysis.figures.gallery import draw_studies
+
+    paths = [Path(folder) for folder in folders or []] or sorted(
+        path.parent for path in Path("results").glob("*/curves.nc")
+    )
+    if not paths:
+        raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
+    for path in draw_studies(paths, Path(out), names):
+        print(path)

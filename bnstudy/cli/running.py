@@ -1,0 +1,61 @@
+"""What the commands that run studies share: run one, and say how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bnstudy.cli.options import Running, whole_number
+from bnstudy.cli.plan import print_plan
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bnstudy.study.study import Study
+
+
+def run_study(study: Study, running: Running) -> None:
+    if running.dry_run:
+        print_plan(study, running.out, running.device, running.shard)
+        return
+    from bnstudy.cli.progress import Reporter
+    from bnstudy.study.plan import Shard as Part
+    from bnstudy.training.running.execution import Observer, default_folder, run
+    from bnstudy.training.running.machine import usable_cores
+
+    shard = None if running.shard is None else Part.parse(running.shard)
+    reporter = Observer() if running.quiet else Reporter(running.verbose)
+    try:
+        dataset = run(
+            study,
+            running.out,
+            data_dir=running.data_dir,
+            device=running.device,
+            jobs=usable_cores() if running.jobs is None else whole_number(running.jobs, "jobs"),
+            shard=shard,
+            scheduler=running.scheduler,
+            compiled=not running.no_compile,
+            allow_mixed=running.allow_mixed,
+            wait=running.wait,
+            quiet=running.quiet,
+            observer=reporter,
+        )
+    finally:
+        if isinstance(reporter, Reporter):
+            reporter.close()
+    if not running.quiet:
+        _print_results(dataset, Path(running.out) if running.out else default_folder(study, shard))
+
+
+def _print_results(dataset: xr.Dataset, folder: Path) -> None:
+    from bnstudy.analysis.responses import observed
+    from bnstudy.analysis.table import report_table, sweep_table
+    from bnstudy.cli.terminal import print_table
+
+    missing = int((~observed(dataset)).sum())
+    if missing:  # a shard: a table of a part would be read as the whole
+        print(f"{missing} of {dataset.status.size} runs are left to other shards; `bnstudy merge` joins them")
+    else:
+        is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
+        print_table((report_table if is_the_reports else sweep_table)(dataset))
+    print(f"\nCurves: {folder / 'curves.nc'}")

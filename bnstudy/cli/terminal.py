@@ -1,0 +1,26 @@
+"""Tables as the terminal shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bnstudy.analysis.table import Table
+
+
+def print_table(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console(markup=False, emoji=False)
+    drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", pad_edge=False)
+    for i, name in enumerate(table.header):
+        drawn.add_column(name, justify="left" if i < table.labels else "right", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
+    if not console.is_terminal:  # a file has no width: cut nothing
+        console = Console(markup=False, emoji=False, width=max(80, Console(width=1000).measure(drawn).maximum))
+    console.print(drawn)
+    for note in table.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
