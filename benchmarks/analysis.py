@@ -25,9 +25,9 @@ def make(folder: Path, runs: int, epochs: int) -> None:
     import numpy as np
     from bnstudy.storage.store import Store
     from bnstudy.study import schema
+    from bnstudy.study.curves import Curves
     from bnstudy.study.schema import Status
     from bnstudy.study.study import Study
-    from bnstudy.training.ensembles import Curves
 
     inits = [*OTHERS, *(f"scaled-normal:{scale:g}" for scale in SCALES)]
     seeds = max(1, runs // (MODELS * NORMS * len(inits)))
@@ -55,9 +55,10 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
     if what == "make":
         make(folder, runs, epochs)
     elif what == "consolidate":
+        from bnstudy.storage.consolidation import consolidate
         from bnstudy.storage.store import Store
 
-        Store.open(folder).consolidate()
+        consolidate(Store.open(folder))
     elif what == "open":
         from bnstudy.storage.opening import open_results
 

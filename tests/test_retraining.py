@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bnstudy.cli.app import main
+from bnstudy.storage.consolidation import consolidate, curves_dataset
 from bnstudy.storage.store import Store
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
@@ -126,7 +127,7 @@ def test_other_data_are_refused(right, monkeypatch, rng):
 
 
 def test_an_unfinished_study_has_nothing_to_train_again(tmp_path, rng):
-    Store.create(tmp_path / "s", Study.make(SMALL), "cpu").consolidate()
+    consolidate(Store.create(tmp_path / "s", Study.make(SMALL), "cpu"))
     with pytest.raises(InputError, match="no run is finished yet"):
         retrain(tmp_path / "s", 1, rng)
 
@@ -136,5 +137,5 @@ def test_the_form_is_recorded(right):
     entries = store.manifest()
     forms = {entry["form"] for entry in entries.values()}
     assert forms <= {"lanes", "folded"}
-    assert store.dataset().attrs["forms"].startswith("mlp, none: folded; mlp, batch: folded; cnn, none: ")
+    assert curves_dataset(store).attrs["forms"].startswith("mlp, none: folded; mlp, batch: folded; cnn, none: ")
     assert Reference.name not in forms

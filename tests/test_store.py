@@ -9,14 +9,15 @@ import pytest
 import xarray as xr
 from bnstudy import open_results
 from bnstudy.storage import atomic, checksummed_json
+from bnstudy.storage.consolidation import consolidate, curves_dataset
 from bnstudy.storage.extension import extended, larger_plan
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
 from bnstudy.study import schema
+from bnstudy.study.curves import Curves
 from bnstudy.study.errors import InputError, LockedError
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Study
-from bnstudy.training.ensembles import Curves
 
 STUDY = Study.make({"dataset": "digits", "inits": "zero,default", "scales": "0.01", "seeds": 2, "epochs": 3})
 
@@ -51,7 +52,7 @@ def test_a_study_folder_comes_back_as_it_was(store):
 
 def test_every_run_lands_in_its_cell(store):
     fill(store)
-    dataset = xr.load_dataset(store.consolidate())
+    dataset = xr.load_dataset(consolidate(store))
     assert dataset.test_accuracy.dims == schema.CURVE_DIMS
     for ensemble in store.plan:
         for position, run in enumerate(ensemble.runs):
@@ -67,7 +68,7 @@ def test_the_dataset_keeps_the_schema(store):
     store.save_arms(
         {(m, n): {"n_parameters": 7, "epoch_seconds_alone": 1.5} for m in STUDY.models for n in STUDY.norms}
     )
-    store.consolidate()
+    consolidate(store)
     dataset = open_results(store.folder)
     for variable in schema.variables(validation=False):
         stored = dataset[variable.name]
@@ -99,7 +100,7 @@ def test_pending_and_failed_runs_are_told_by_status(store):
         "diverged": 2,
         "failed": len(store.plan[2].runs),
     }
-    dataset = store.dataset()
+    dataset = curves_dataset(store)
     assert (dataset.status == Status.FAILED).sum() == len(store.plan[2].runs)
     assert dataset.test_accuracy.where(dataset.status == Status.FAILED).isnull().all()
     assert store.plan[2] in store.pending()
@@ -143,24 +144,24 @@ def test_a_damaged_ensemble_is_named(store):
     content[-100] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"{path.name}.*damaged"):
-        store.dataset()
+        curves_dataset(store)
 
 
 def test_an_earlier_dataset_put_back_is_not_taken_for_the_current_one(store):
     fill(store, store.plan[:1])
-    earlier = store.consolidate().read_bytes()
+    earlier = consolidate(store).read_bytes()
     fill(store)
-    store.consolidate().write_bytes(earlier)
+    consolidate(store).write_bytes(earlier)
     with pytest.raises(InputError, match="an earlier one"):
         open_results(store.folder)
     assert [finding.kind for finding in verify(store.folder)] == ["damaged"]
-    store.consolidate()
+    consolidate(store)
     assert verify(store.folder) == []
 
 
 def test_killed_between_its_line_and_its_place_a_dataset_is_the_old_or_the_new_one(store, monkeypatch):
     fill(store, store.plan[:1])
-    store.consolidate()
+    consolidate(store)
     fill(store)
 
     def dies(*_):
@@ -170,14 +171,14 @@ def test_killed_between_its_line_and_its_place_a_dataset_is_the_old_or_the_new_o
         with monkeypatch.context() as patched:
             patched.setattr(atomic, name, dies)
             with pytest.raises(KeyboardInterrupt):
-                store.consolidate()
+                consolidate(store)
         assert (open_results(store.folder).status != Status.PENDING).all() == is_new
         assert verify(store.folder) == []
 
 
 def test_a_published_dataset_whose_manifest_tells_of_no_placing_is_read(store):
     fill(store)
-    store.consolidate()
+    consolidate(store)
     manifest = store.folder / "manifest.jsonl"
     manifest.write_text("".join(line for line in manifest.read_text().splitlines(True) if "placed" not in line))
     assert open_results(store.folder).sizes["seed"] == 2
@@ -186,14 +187,14 @@ def test_a_published_dataset_whose_manifest_tells_of_no_placing_is_read(store):
 
 def test_a_dataset_replaced_while_it_is_opened_is_no_damage(store, monkeypatch):
     fill(store, store.plan[:1])
-    store.consolidate()
+    consolidate(store)
     add_up, replaced = atomic.sha256, []
 
     def meanwhile(path):
         if path.name == "curves.nc" and not replaced:
             replaced.append(path)
             fill(store)
-            store.consolidate()
+            consolidate(store)
         return add_up(path)
 
     monkeypatch.setattr(atomic, "sha256", meanwhile)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bnstudy.storage import atomic
+from bnstudy.storage.consolidation import consolidate
 from bnstudy.storage.locking import hold
 from bnstudy.storage.store import Store
 from bnstudy.study.errors import InputError
@@ -51,7 +52,7 @@ def merge(folders: Sequence[str | Path], out: str | Path, *, allow_mixed: bool =
                 store = store.record(amendments)
             for source in sources:
                 _copy(source, store)
-            store.consolidate()
+            consolidate(store)
     return store
 
 

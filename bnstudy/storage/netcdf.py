@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Study
 
 if TYPE_CHECKING:
-    from bnstudy.training.ensembles import Curves
+    from bnstudy.study.curves import Curves
 
 FINGERPRINT = "content_sha256"  # the attribute that holds it
 MOMENTS = ("run", "moment")  # of an ensemble's diagnostics: before its first epoch, and after each
@@ -62,13 +62,13 @@ def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, s
     kinds = {"lr": np.float64, "batch_size": np.int64, "weight_decay": np.float64, "seed": np.int64}
     numbers = {name: ("run", np.array([getattr(run, name) for run in runs], kind)) for name, kind in kinds.items()}
     if looked := curves.diagnostics:
-        data |= {name: ((*MOMENTS, "layer"), v, _about(*looked.about[name])) for name, v in looked.by_layer.items()}
-        data |= {name: (MOMENTS, v, _about(*looked.about[name])) for name, v in looked.of_whole.items()}
+        data |= {name: ((*MOMENTS, "layer"), v, about(*looked.about[name])) for name, v in looked.by_layer.items()}
+        data |= {name: (MOMENTS, v, about(*looked.about[name])) for name, v in looked.of_whole.items()}
         labels["layer"] = ("layer", np.array(looked.layers, dtype=object))
     return xr.Dataset(data, {**labels, **numbers}, attributes)
 
 
-def _about(long_name: str, units: str) -> dict[str, str]:
+def about(long_name: str, units: str) -> dict[str, str]:
     return {"long_name": long_name, "units": units}
 
 
@@ -77,45 +77,6 @@ def read_diagnostics(path: Path) -> xr.Dataset:
     with xr.open_dataset(path, engine="netcdf4") as stored:
         names = [name for name, values in stored.data_vars.items() if values.dims[:2] == MOMENTS]
         return stored[names].load()
-
-
-def diagnostics_dataset(
-    study: Study, parts: Sequence[tuple[Ensemble, xr.Dataset]], attributes: Mapping[str, Any]
-) -> xr.Dataset:
-    """What was looked at in training: measures over the runs, ``epoch`` from 0 and, most of them, ``layer``.
-
-    Layers are named as the networks name them, the last one ``output``; NaN where a network lacks one, and where
-    nothing was measured.
-
-    Parameters
-    ----------
-    study : Study
-        What was asked.
-    parts : sequence of pairs
-        Ensembles, and what :func:`read_diagnostics` gives of each.
-    attributes : mapping
-        Of the dataset.
-    """
-    described = coords(study)
-    described["epoch"] = (("epoch",), np.arange(study.epochs + 1, dtype=np.int32), described["epoch"][2])
-    named = dict.fromkeys(str(layer) for _, part in parts for layer in part.layer.values)
-    layers = [*(layer for layer in named if layer != schema.OUTPUT), schema.OUTPUT]
-    described["layer"] = (("layer",), np.array(layers, dtype=object), _about("weight layer", "1"))
-    dims = schema.with_further(schema.RUN_DIMS, study.further)
-    shape = [len(described[dim][1]) for dim in dims]
-    index = {run: i for i, run in enumerate(study.runs())}
-    data: dict[str, Any] = {}
-    for ensemble, part in parts:
-        where = np.unravel_index([index[run] for run in ensemble.runs], shape)
-        placed = part.reindex(layer=layers)
-        for name in map(str, placed.data_vars):
-            values = placed[name]
-            rest = ("epoch", *map(str, values.dims[2:]))
-            if name not in data:
-                sizes = [len(described[dim][1]) for dim in rest]
-                data[name] = ((*dims, *rest), np.full((*shape, *sizes), np.nan, np.float32), values.attrs)
-            data[name][1][where] = values.values
-    return xr.Dataset(data, described, dict(attributes))
 
 
 def fingerprint(dataset: xr.Dataset) -> str:

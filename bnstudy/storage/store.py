@@ -25,20 +25,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import netCDF4
-import numpy as np
-import xarray as xr
-
-from bnstudy.storage import atomic, checksummed_json, locking, manifest, netcdf
-from bnstudy.storage.manifest import DATASET, DIAGNOSTICS
-from bnstudy.study import provenance, registry, required_plugins, schema
+from bnstudy.storage import atomic, checksummed_json, locking, manifest, netcdf, plan_file
+from bnstudy.study import provenance
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Study
 
 if TYPE_CHECKING:
-    from bnstudy.training.ensembles import Curves
+    from bnstudy.study.curves import Curves
 
 Arm = tuple[str, str]  # model, norm
 
@@ -69,7 +64,7 @@ class Store:
         atomic.check_folder(folder)
         manifest.refuse_strange_files(folder)
         strange = folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())
-        if (folder / "plan.json").exists():
+        if (folder / plan_file.NAME).exists():
             store = cls.open(folder)
             if changes := store.study.differences(study):
                 raise store._is_another(study, changes)
@@ -91,7 +86,7 @@ class Store:
         store = cls(Path(folder), study, device, tuple(plan or make_plan(study, device)), tuple(amendments))
         atomic.write_text(store.folder / "study.toml", study.to_toml())
         # Last: a folder without its plan is one that was never made.
-        atomic.write_text(store.folder / "plan.json", store._plan_text())
+        store._write_plan()
         return store
 
     @classmethod
@@ -99,42 +94,20 @@ class Store:
         """Open an existing study folder; InputError if it is not one, or its study was changed by hand."""
         folder = Path(folder)
         manifest.refuse_strange_files(folder)
-        if not (folder / "plan.json").is_file():
+        if not (folder / plan_file.NAME).is_file():
             raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
         while True:
-            store, text = cls._planned(folder)
+            planned, text = plan_file.read(folder)
+            store = cls(folder, *planned)
             # A process killed while it amended the study leaves the text of the one before.
             before = [amendment["study_hash"] for amendment in store.amendments]
             if Study.load(folder / "study.toml").digest in (store.study.digest, *before[-1:]):
                 return store
             # Unless it is being amended right now: then the plan is another one by now.
-            if (folder / "plan.json").read_bytes() == text:
+            if (folder / plan_file.NAME).read_bytes() == text:
                 raise InputError(
                     f"{folder / 'study.toml'} was changed after its plan was made; restore it or use a new folder"
                 )
-
-    @classmethod
-    def _planned(cls, folder: Path) -> tuple[Store, bytes]:
-        """The store as its plan tells it, and the plan's text; InputError if that is not one."""
-        try:
-            text = (folder / "plan.json").read_bytes()
-            plan = checksummed_json.unseal(text)
-            study = required_plugins.study_of(plan["study"], plan["plugins"])
-            if study.digest != plan["study_hash"]:
-                raise ValueError("its study is not the one of its hash")
-            positions = plan["ensembles"]
-            if sorted(position for some in positions for position in some) != list(range(study.n_runs)):
-                raise ValueError("its ensembles are not the runs of its study")
-            runs = list(study.runs())
-            ensembles = (Ensemble(i, tuple(runs[position] for position in some)) for i, some in enumerate(positions))
-            amendments = tuple(map(_amendment, plan["amendments"]))
-            return cls(folder, study, str(plan["device"]), tuple(ensembles), amendments), text
-        except required_plugins.LackingError as error:
-            raise InputError(f"{folder}: {error}") from None
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise InputError(
-                f"{folder / 'plan.json'}: damaged ({error}); restore it or start in a new folder"
-            ) from None
 
     def amend(self, study: Study, plan: Sequence[Ensemble]) -> Store:
         """Replace the study by a larger one whose plan goes on from this one's, and record what changed.
@@ -144,7 +117,7 @@ class Store:
         changes = {key: list(values) for key, values in self.study.differences(study).items()}
         amendment = {"at": provenance.now(), "study_hash": self.study.digest, "changes": changes}
         store = Store(self.folder, study, self.device, tuple(plan), (*self.amendments, amendment))
-        atomic.write_text(self.folder / "plan.json", store._plan_text())
+        store._write_plan()
         atomic.write_text(self.folder / "study.toml", study.to_toml())
         return store
 
@@ -159,7 +132,7 @@ class Store:
         renamed = [ensemble for ensemble in stored if store.name(ensemble) != self.name(ensemble)]
         for ensemble in renamed:
             store.adopt(ensemble, self.path(ensemble), entries[self.name(ensemble)])
-        atomic.write_text(self.folder / "plan.json", store._plan_text())
+        store._write_plan()
         for ensemble in renamed:
             self.path(ensemble).unlink(missing_ok=True)
         return store
@@ -176,18 +149,9 @@ class Store:
             advice = f"`{again}` goes on with that one, or {advice}"
         return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
-    def _plan_text(self) -> str:
-        index = {run: i for i, run in enumerate(self.study.runs())}
-        return checksummed_json.seal(
-            {
-                "study_hash": self.study.digest,
-                "device": self.device,
-                "amendments": list(self.amendments),
-                "plugins": required_plugins.needed(self.study),
-                "study": self.study.model_dump(mode="json"),
-                "ensembles": [[index[run] for run in ensemble.runs] for ensemble in self.plan],
-            }
-        )
+    def _write_plan(self) -> None:
+        text = plan_file.text(self.study, self.device, self.plan, self.amendments)
+        atomic.write_text(self.folder / plan_file.NAME, text)
 
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Store]:
@@ -324,25 +288,19 @@ class Store:
         listed = [{"model": model, "norm": norm, **facts} for (model, norm), facts in arms.items()]
         atomic.write_text(self.folder / "arms.json", checksummed_json.seal({"arms": listed}))
 
-    # ---------------------------------------------------------------- dataset
+    # ------------------------------------------------------------------ files
 
-    def consolidate(self) -> Path:
-        """Rebuild ``curves.nc`` from the ensembles and put it in place atomically; returns its path.
-
-        Where the study asks for diagnostics, ``diagnostics.nc`` too.
-        """
-        path = self.folder / DATASET
-        dataset = self.dataset()
-        about = dict(dataset.attrs)
-        dataset.attrs[netcdf.FINGERPRINT] = netcdf.fingerprint(dataset)
-        self._publish_dataset(path, dataset)
-        if self.study.diagnostics or self.study.mechanism:
-            self._publish_dataset(self.folder / DIAGNOSTICS, self.diagnostics(about))
-        return path
-
-    def _publish_dataset(self, path: Path, dataset: xr.Dataset) -> None:
-        digest = self._publish(path, {"file": path.name}, lambda temporary: netcdf.write_netcdf(dataset, temporary))
+    def publish_dataset(self, path: Path, write: Callable[[Path], None]) -> None:
+        """Put a dataset of all ensembles into place: from then on no earlier one is taken for it."""
+        digest = self._publish(path, {"file": path.name}, write)
         self._add_line({"file": path.name, "placed": digest})
+
+    def checked(self, ensemble: Ensemble) -> Path:
+        """Where an ensemble's curves lie, if they are as they were written; InputError if not."""
+        path = self.path(ensemble)
+        if atomic.sha256(path) != self.manifest()[self.name(ensemble)]["sha256"]:
+            raise InputError(f"{path}: damaged (its checksum is not the manifest's); delete it and run the study again")
+        return path
 
     def _publish(self, path: Path, entry: dict[str, Any], write: Callable[[Path], None]) -> str:
         """Write a file aside, put its checksum into the manifest, then put the file into place; the checksum."""
@@ -357,99 +315,15 @@ class Store:
     def _add_line(self, entry: dict[str, Any]) -> None:
         atomic.append_line(self.folder / "manifest.jsonl", checksummed_json.seal(entry))
 
-    def dataset(self) -> xr.Dataset:
-        """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
-        study = self.study
-        variables = schema.variables(study.validation_size > 0)
-        coords = netcdf.coords(study)
-        sizes = {name: len(values) for name, (_, values, _) in coords.items()}
-        dims = {v.name: v.over(study.further) for v in variables}
-        arrays = {v.name: np.full([sizes[d] for d in dims[v.name]], v.fill, np.dtype(v.dtype)) for v in variables}
-        shape = [sizes[dim] for dim in schema.with_further(schema.RUN_DIMS, study.further)]
-        index = {run: i for i, run in enumerate(study.runs())}
-        entries, pending = self.manifest(), {e.index for e in self.pending()}
-        attributes: dict[str, str] = {}
-        forms: dict[str, dict[str, None]] = {}
-        for ensemble in self.plan:
-            where = np.unravel_index([index[run] for run in ensemble.runs], shape)
-            entry = entries.get(self.name(ensemble), {})
-            if ensemble.index in pending:
-                arrays["status"][where] = Status.FAILED if "failed" in entry else Status.PENDING
-                continue
-            stored, attributes = self._read(ensemble, entry["sha256"])
-            first = ensemble.runs[0]
-            forms.setdefault(f"{first.model}, {first.norm}", {})[attributes.pop("form", "")] = None
-            for name, values in stored.items():
-                arrays[name][where] = values
-        for (model, norm), facts in self.arms().items():
-            for name in ("n_parameters", "epoch_seconds_alone"):
-                arrays[name][study.models.index(model), study.norms.index(norm)] = facts[name]
-        data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
-        attributes["forms"] = "; ".join(f"{arm}: {' or '.join(found)}" for arm, found in forms.items())
-        return xr.Dataset(data, coords, {**self._attributes(), **attributes})
-
-    def diagnostics(self, attributes: Mapping[str, Any]) -> xr.Dataset:
-        """What was looked at in training, as :func:`~bnstudy.storage.netcdf.diagnostics_dataset` lays it out."""
-        entries, pending = self.manifest(), {e.index for e in self.pending()}
-        parts = [
-            (ensemble, netcdf.read_diagnostics(self._checked(ensemble, entries[self.name(ensemble)]["sha256"])))
-            for ensemble in self.plan if ensemble.index not in pending
-        ]  # fmt: skip
-        return netcdf.diagnostics_dataset(self.study, parts, attributes)
-
-    def _checked(self, ensemble: Ensemble, digest: str) -> Path:
-        """Where an ensemble lies, if it is as it was written."""
-        path = self.path(ensemble)
-        if atomic.sha256(path) != digest:
-            raise InputError(f"{path}: damaged (its checksum is not the manifest's); delete it and run the study again")
-        return path
-
-    def _read(self, ensemble: Ensemble, digest: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        with netCDF4.Dataset(self._checked(ensemble, digest)) as file:
-            file.set_auto_mask(False)
-            names = [v.name for v in schema.variables(self.study.validation_size > 0) if v.name in file.variables]
-            attributes = {name: file.getncattr(name) for name in file.ncattrs() if name != "study_hash"}
-            return {name: file.variables[name][:] for name in names}, attributes
-
-    def _attributes(self) -> dict[str, Any]:
-        study = self.study
-        return {
-            "Conventions": "CF-1.11",
-            "title": study.title or study.name,
-            "study_name": study.name,
-            "study": study.to_toml(),
-            "study_hash": study.digest,
-            "dataset": study.dataset,
-            "classes": registry.datasets[study.dataset].about["classes"],
-            "target_accuracy": study.target_accuracy,
-            "amendments": json.dumps(self.amendments),
-            "not_initialized": schema.told_by_model(
-                {arm: facts.get("not_initialized", []) for arm, facts in self.arms().items()}
-            ),
-        }
-
 
 def _is_plain(path: Path) -> bool:
     """Whether a file is there; a link or pipe in its place is replaced."""
     return path.is_file() and not path.is_symlink()
 
 
-def _amendment(said: Any) -> dict[str, Any]:
-    """An amendment as a plan holds it; ValueError if it is not one."""
-    if not isinstance(said, dict) or not isinstance(said.get("changes"), dict):
-        raise ValueError("one of its amendments is none")
-    pairs = said["changes"].values()
-    told = all(isinstance(said.get(key), str) for key in ("at", "study_hash"))
-    if not told or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise ValueError("one of its amendments does not say what changed")
-    if not isinstance(said["changes"].get("epochs", [0])[0], int):
-        raise ValueError("one of its amendments has no number of epochs")
-    return said
-
-
 def _is_ours(path: Path) -> bool:
     """Whether a file may lie in a folder whose study was not yet made."""
-    return path.name in ("study.toml", "plan.json", "lock") or atomic.is_temporary(path)
+    return path.name in ("study.toml", plan_file.NAME, "lock") or atomic.is_temporary(path)
 
 
 def _short(value: Any) -> str:

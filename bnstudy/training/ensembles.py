@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy.study import registry, schema
+from bnstudy.study.curves import Curves, Progress
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Run, Study
@@ -19,36 +19,11 @@ from bnstudy.training import streams
 from bnstudy.training.assembly import build_replicas
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.epochs import Trainer, batches, evaluate, weight_norm
-from bnstudy.training.inspection.diagnostics import Diagnostics, Recorder
+from bnstudy.training.inspection.diagnostics import Recorder
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.replicas import Replicas
 
 MEMORY_SHARE = 0.5  # of a GPU's free memory that an ensemble may be estimated to take
-
-
-@dataclass(frozen=True)
-class Curves:
-    """What an ensemble's training gave; R replicas in the order of its runs, E epochs.
-
-    `values` holds each curve of the schema, float32 (R, E); `status` int8 (R,) of
-    :class:`~bnstudy.study.schema.Status`; `diverged_epoch` int32 (R,), from 1, or -1; `seconds` float, the ensemble's
-    whole time; `form` how its replicas were computed.
-    """
-
-    values: dict[str, np.ndarray]
-    status: np.ndarray
-    diverged_epoch: np.ndarray
-    seconds: float
-    form: str = ""
-    diagnostics: Diagnostics | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an ensemble is, after an epoch."""
-
-    epoch: int
-    best_accuracy: float
 
 
 def train_ensemble(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bnstudy.study.curves import Diagnostics
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
@@ -17,20 +16,6 @@ from bnstudy.training.networks import models
 from bnstudy.training.replicas import Replicas
 
 WHOLE = {"batch_loss": ("cross-entropy of the batch that is looked at, in training mode", "nat")}
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """What was measured of R runs at E + 1 moments, from epoch 0 on, and of the L weight layers.
-
-    `by_layer` holds each measure as float32 (R, E + 1, L), `of_whole` those of the network, (R, E + 1); `about` the
-    description and the unit of each.
-    """
-
-    layers: tuple[str, ...]
-    by_layer: dict[str, np.ndarray]
-    of_whole: dict[str, np.ndarray]
-    about: dict[str, tuple[str, str]]
 
 
 @torch.no_grad()

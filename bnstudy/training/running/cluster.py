@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Future
 
     from bnstudy.storage.store import Arm
-    from bnstudy.training.ensembles import Curves
+    from bnstudy.study.curves import Curves
 
 CONNECT_TIMEOUT = 15.0  # seconds for the scheduler to answer, and for a first worker to come
 POLL = 0.2

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bnstudy.storage import atomic
+from bnstudy.storage.consolidation import consolidate
 from bnstudy.storage.locking import hold
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bnstudy.storage.store import Arm
-    from bnstudy.training.ensembles import Curves, Progress
+    from bnstudy.study.curves import Curves, Progress
 
 
 class Observer:
@@ -147,7 +148,7 @@ def run(
             if not _arms_known(store):
                 store.save_arms(trainer.measure_arms(study))
             failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
-            store.consolidate()
+            consolidate(store)
         if failed:
             raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
         return open_results(store.folder)
@@ -205,7 +206,7 @@ def _train(
     try:
         trainer.train(store.study, todo, watch)
     except StoppedError:
-        store.consolidate()
+        consolidate(store)
         counts = store.counts()
         error = StoppedError(
             f"stopped; {counts['done'] + counts['diverged']} runs are stored, the same command resumes"

@@ -13,9 +13,9 @@ from bnstudy.study.study import Study
 from bnstudy.training.running import arithmetic
 
 if TYPE_CHECKING:
+    from bnstudy.study.curves import Curves, Progress
     from bnstudy.study.plan import Ensemble
     from bnstudy.training.datasets.data import Data
-    from bnstudy.training.ensembles import Curves, Progress
     from bnstudy.training.running.shared_data import Shared
 
 ATTEMPTS = 2  # an ensemble that fails is tried once more
