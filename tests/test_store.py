@@ -6,18 +6,23 @@ import json
 
 import numpy as np
 import pytest
+import tomli_w
 import xarray as xr
 from bnstudy import open_results
 from bnstudy.storage import atomic, checksummed_json
 from bnstudy.storage.consolidation import consolidate, curves_dataset
-from bnstudy.storage.extension import extended, larger_plan
+from bnstudy.storage.extension import extend, extended, larger_plan
+from bnstudy.storage.merging import merge
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
 from bnstudy.study import schema
 from bnstudy.study.curves import Curves
 from bnstudy.study.errors import InputError, LockedError
 from bnstudy.study.schema import Status
-from bnstudy.study.study import Study
+from bnstudy.study.study import Study, digest_of, read_toml
+from bnstudy.training.running.execution import run
+
+from tests.faults.studies import TINY
 
 STUDY = Study.make({"dataset": "digits", "inits": "zero,default", "scales": "0.01", "seeds": 2, "epochs": 3})
 
@@ -55,8 +60,8 @@ def test_every_run_lands_in_its_cell(store):
     dataset = xr.load_dataset(consolidate(store))
     assert dataset.test_accuracy.dims == schema.CURVE_DIMS
     for ensemble in store.plan:
-        for position, run in enumerate(ensemble.runs):
-            cell = dataset.sel({name: getattr(run, name) for name in schema.RUN_DIMS})
+        for position, one in enumerate(ensemble.runs):
+            cell = dataset.sel({name: getattr(one, name) for name in schema.RUN_DIMS})
             assert (cell.test_accuracy == np.float32(ensemble.index / 10)).all()
             assert int(cell.status) == (Status.DIVERGED if position == 0 else Status.DONE)
             assert int(cell.diverged_epoch) == (2 if position == 0 else -1)
@@ -204,14 +209,14 @@ def test_a_dataset_replaced_while_it_is_opened_is_no_damage(store, monkeypatch):
 
 def test_a_study_amended_while_it_is_opened_is_the_new_one(store, monkeypatch):
     larger = extended(STUDY, {"seeds": "3"})
-    load, amended = Study.load, []
+    amended = []
 
     def meanwhile(path):
         if not amended:
             amended.append(store.amend(larger, larger_plan(store.plan, larger, "cpu")))
-        return load(path)
+        return read_toml(path)
 
-    monkeypatch.setattr(Study, "load", meanwhile)
+    monkeypatch.setattr("bnstudy.storage.store.read_toml", meanwhile)
     assert Store.open(store.folder) == amended[0]
 
 
@@ -323,3 +328,25 @@ def test_open_results_refuses_what_is_not_one(tmp_path):
     for name, reason in (("none", "no results"), ("noise.nc", "netCDF"), ("other.nc", "not a study's dataset")):
         with pytest.raises(InputError, match=reason):
             open_results(tmp_path / name)
+
+
+def test_a_study_from_before_a_key_existed_keeps_its_digest_and_goes_on(tmp_path, capsys):
+    """As if `mechanism` and `momentum` were new: its folder does not name them, and its hash knows nothing of them."""
+    study = Study.make({**TINY, "seeds": 2})
+    Store.create(tmp_path, study, "cpu")
+    old = {key: value for key, value in study.stored.items() if key not in ("mechanism", "momentum")}
+    plan = checksummed_json.unseal((tmp_path / "plan.json").read_bytes())
+    plan |= {"study": old, "study_hash": digest_of(old)}
+    (tmp_path / "plan.json").write_text(checksummed_json.seal(plan))
+    (tmp_path / "study.toml").write_text(tomli_w.dumps(old))
+    assert Store.open(tmp_path).study == study
+    assert Store.open(tmp_path).study.digest == digest_of(old) != study.digest
+    dataset = run(study, tmp_path)
+    assert dataset.attrs["study_hash"] == digest_of(old)
+    assert verify(tmp_path) == []
+    merged = merge([tmp_path], tmp_path / "merged")
+    assert merged.study.digest == digest_of(old)
+    larger = extend(tmp_path, extended(study, {"seeds": 3}))
+    assert larger.study == Store.open(tmp_path).study
+    assert larger.amendments[0]["study_hash"] == digest_of(old)
+    assert verify(tmp_path / "merged") == []

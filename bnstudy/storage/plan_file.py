@@ -54,7 +54,7 @@ def text(study: Study, device: str, ensembles: Sequence[Ensemble], amendments: S
             "device": device,
             "amendments": list(amendments),
             "plugins": required_plugins.needed(study),
-            "study": study.model_dump(mode="json"),
+            "study": study.stored,
             "ensembles": [[index[run] for run in ensemble.runs] for ensemble in ensembles],
         }
     )

@@ -30,7 +30,7 @@ from bnstudy.study import provenance
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.schema import Status
-from bnstudy.study.study import Study
+from bnstudy.study.study import Study, digest_of, read_toml
 
 if TYPE_CHECKING:
     from bnstudy.study.curves import Curves
@@ -101,7 +101,7 @@ class Store:
             store = cls(folder, *planned)
             # A process killed while it amended the study leaves the text of the one before.
             before = [amendment["study_hash"] for amendment in store.amendments]
-            if Study.load(folder / "study.toml").digest in (store.study.digest, *before[-1:]):
+            if digest_of(read_toml(folder / "study.toml")) in (store.study.digest, *before[-1:]):
                 return store
             # Unless it is being amended right now: then the plan is another one by now.
             if (folder / plan_file.NAME).read_bytes() == text:
@@ -171,7 +171,7 @@ class Store:
             is_own = path.parent != self.folder or path.name.startswith(own)
             if atomic.is_temporary(path) and (is_own or atomic.is_left(path)):
                 atomic.remove(path)
-        if Study.load(self.folder / "study.toml") != self.study:  # killed while it amended the study
+        if read_toml(self.folder / "study.toml") != self.study.stored:  # killed while it amended the study
             atomic.write_text(self.folder / "study.toml", self.study.to_toml())
 
     # -------------------------------------------------------------- ensembles

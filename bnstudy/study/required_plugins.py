@@ -70,7 +70,7 @@ def study_of(values: Mapping[str, Any], needs: list[str]) -> Study:
         if not re.fullmatch(r"script [A-Za-z0-9._-]+", name) and not all(p.isidentifier() for p in name.split(".")):
             raise ValueError(f"{name[:60]!r} is no name of a plugin")
     try:
-        return Study.make(values)
+        return Study.from_stored(values)
     except InputError as error:
         if not needs:
             raise

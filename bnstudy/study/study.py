@@ -135,6 +135,16 @@ class Study(BaseModel):
         """
         return cls.make({**read_toml(path), **overrides})
 
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> Study:
+        """A study that was stored, perhaps before some key existed: it keeps its digest.
+
+        So the default of a new key has to mean what studies did before there was such a key.
+        """
+        study = cls.make(values)
+        study.__dict__["stored"] = dict(values)
+        return study
+
     @model_validator(mode="before")
     @classmethod
     def _spell_out_scales(cls, values: Any) -> Any:
@@ -220,13 +230,17 @@ class Study(BaseModel):
 
     def to_toml(self) -> str:
         """The study as resolved: reading it back gives an equal study."""
-        return tomli_w.dumps(self.model_dump(mode="json"))
+        return tomli_w.dumps(self.stored)
+
+    @cached_property
+    def stored(self) -> dict[str, Any]:
+        """All resolved values, as plain ones; of a study made by :meth:`from_stored` those that it was stored with."""
+        return self.model_dump(mode="json")
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all resolved values, 64 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 over :attr:`stored`, 64 hexadecimal digits."""
+        return digest_of(self.stored)
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
         """The keys in which two studies differ, with both values."""
@@ -273,6 +287,11 @@ class Study(BaseModel):
         rows = ((key, value) for key, value in self.model_dump(mode="json").items() if value not in ("", [], {}))
         cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows)
         return f"<table><caption>{self.n_runs} runs in {self.n_cells} cells</caption>{cells}</table>"
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 over a study's resolved values, however they are ordered; 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 REGISTRIES = {
