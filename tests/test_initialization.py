@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from bnstudy import assembly, initialization, models, registry, streams
+from bnstudy import assembly, initialization, models, norms, registry, streams
 from bnstudy.errors import InputError
 from bnstudy.registry import initializers
 from bnstudy.study import Study
@@ -195,9 +196,40 @@ def test_both_arms_share_their_masks(digits, register):
     assert not torch.equal(masks["batch"][0], masks["batch"][1])
 
 
-def test_a_block_of_streams_leaves_every_global_generator_alone():
-    import random
+@pytest.mark.parametrize("draw", [lambda: float(torch.rand(())), np.random.rand, random.random])
+def test_what_a_layer_draws_moves_no_draw_around_it(draw, digits, register):
+    """Whichever global generator it is."""
+    drawn: dict[str, list[float]] = {"none": [], "noisy": []}
 
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return x * (1 + 1e-3 * draw())
+
+    class Around(nn.Module):
+        def __init__(self, arm, norm):
+            super().__init__()
+            self.arm, self.norm, self.out = arm, norm or nn.Identity(), nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = self.norm(x.flatten(1))
+            drawn[self.arm].append(draw())
+            return self.out(x)
+
+    register(registry.norms, "noisy")(lambda slot, value=None: Noisy())
+    register(registry.models, "net")(
+        lambda inputs, classes, blocks: Around(blocks.norm, blocks._norm(norms.Slot(None, 64, 0)))
+    )
+    study = Study.make({"dataset": "digits", "models": "net", "norms": "none,noisy", "seeds": 1})
+    for run in study.runs():
+        replicas = assembly.build_replicas(study, (run,), digits, "cpu", reference=True)
+        drawn[run.norm].clear()
+        replicas.train()
+        replicas.at(1, 0)
+        replicas.learn(digits.train[0][None, :20], digits.train[1][None, :20], (0,))
+    assert drawn["none"] == drawn["noisy"] != []
+
+
+def test_a_block_of_streams_leaves_every_global_generator_alone():
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     with streams.kept():
         streams.turn("x", 1)
