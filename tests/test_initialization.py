@@ -23,10 +23,10 @@ def initialized(net: nn.Module, label: str = "constant:0.5", **options) -> nn.Mo
     return net
 
 
-def old_weight_norm(layer: nn.Module) -> nn.Module:
+def old_weight_norm(layer: nn.Module, name: str = "weight") -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return nn.utils.weight_norm(layer)
+        return nn.utils.weight_norm(layer, name)
 
 
 @pytest.mark.parametrize("wrap", [
@@ -56,6 +56,10 @@ def test_recurrent_and_attention_weights_are_reached_but_for_the_default():
     assert (attention.in_proj_weight == 0.5).all()
     assert (attention.in_proj_bias == 0).all()
     assert (attention.out_proj.weight == 0.5).all()
+    normed = old_weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
+    assert set(initialization.untouched(normed)) == {"weight_hh_l0_g", "weight_hh_l0_v", "bias_hh_l0"}
+    length = normed.weight_hh_l0_g.clone()
+    assert torch.equal(initialized(normed).weight_hh_l0_g, length)
     apart = initialized(nn.MultiheadAttention(4, 2, kdim=3, vdim=5), "scaled-normal:1")
     assert not torch.equal(apart.k_proj_weight, apart.v_proj_weight[:, :3])
 
@@ -71,12 +75,21 @@ def test_what_no_initializer_sets_is_named_and_stays():
         assert torch.equal(net.get_parameter(name), before[name])
 
 
-def test_frozen_weights_are_their_authors():
+@pytest.mark.parametrize("label", ["constant:0.5", "lsuv"])
+def test_frozen_weights_are_their_authors(label):
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     net[0].requires_grad_(False)
     before = net[0].weight.clone()
-    assert torch.equal(initialized(net)[0].weight, before)
+    assert torch.equal(initialized(net, label, batch=torch.randn(50, 3))[0].weight, before)
     assert "0.weight" in initialization.untouched(net)
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, old_weight_norm, parametrizations.weight_norm])
+def test_lsuv_gives_unit_variance_whatever_weights_are_made_of(wrap):
+    batch = torch.randn(200, 3)
+    net = initialized(nn.Sequential(wrap(nn.Linear(3, 40)), nn.ReLU(), wrap(nn.Linear(40, 40))), "lsuv", batch=batch)
+    with torch.no_grad():
+        assert [float(net[:i](batch).std()) for i in (1, 3)] == pytest.approx([1, 1], rel=1e-5)
 
 
 def test_a_norms_scale_begins_as_the_network_made_it():
@@ -115,8 +128,12 @@ def test_an_initializer_that_draws_from_elsewhere_is_refused(draw, digits, regis
         assembly.check(study, digits)
 
 
-def test_an_initializer_that_draws_from_its_layer_is_not(digits, register):
-    register(registry.initializers, "here")(lambda layer, value=None: layer.weight.normal_(generator=layer.generator))
+@pytest.mark.parametrize("draw", [
+    lambda layer, value=None: layer.weight.normal_(generator=layer.generator),
+    lambda layer, value=None: layer.weight.mul_(2),  # of what the network's own code drew
+])  # fmt: skip
+def test_an_initializer_that_draws_from_its_layer_is_not(draw, digits, register):
+    register(registry.initializers, "here")(draw)
     study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "here", "seeds": 2})
     assembly.check(study, digits)
     drawn = assembly.build_replicas(study, tuple(study.runs()), digits, "cpu").parameters["output.weight"]
