@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from bnstudy import assembly, initialization, models, norms, registry, streams
+from bnstudy import assembly, data, initialization, models, norms, registry, streams
 from bnstudy.errors import InputError
 from bnstudy.registry import initializers
 from bnstudy.study import Study
@@ -276,6 +276,17 @@ class Unsteady(nn.Module):
         return self.out(x * float(np.random.default_rng().random()))
 
 
+class Evaluated(nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.out = kind, nn.Linear(64, 10)
+
+    def forward(self, x):
+        if self.training or (self.kind == "wrong size" and len(x) in (37, 100)):
+            return self.out(x.flatten(1))
+        return self.out(x.view(100, 64)), "more"
+
+
 SHARED = nn.Linear(64, 10)
 WRONG = {
     "no module": (lambda: None, "gives a NoneType"),
@@ -290,6 +301,8 @@ WRONG = {
     "nothing to train": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).requires_grad_(False), "no parameter"),
     "sizes of its own": (lambda: nn.Sequential(nn.Unflatten(0, (20, 5)), nn.Flatten(0, 1), nn.Flatten(),
                                                nn.Linear(64, 10)), "fails on a batch of 37 samples"),
+    "sizes of evaluation": (lambda: Evaluated("wrong size"), "fails on a batch of 360 samples"),
+    "a tuple in evaluation": (lambda: Evaluated("tuple"), "it gives tuple for 100 samples"),
     "built at random": (lambda: Unsteady("built"), "other outputs each time it is built"),
     "a forward at random": (lambda: Unsteady("forward"), "other outputs each time it is built"),
     "one for all": (lambda: nn.Sequential(nn.Flatten(), SHARED), "the same parameter or buffer"),
@@ -303,6 +316,18 @@ def test_a_network_that_cannot_be_trained_or_repeated_is_told_in_a_line(name, di
     with pytest.raises(InputError, match=wanted) as caught:
         assembly.check(Study.make({"dataset": "digits", "models": "wrong", "norms": "none"}), digits)
     assert "'wrong'" in str(caught.value)
+
+
+def test_every_batch_size_is_tried(digits, register):
+    class Fives(nn.Flatten):
+        def forward(self, x):
+            return super().forward(x.view(-1, 5, 64).flatten(0, 1) if self.training and len(x) < 20 else x)
+
+    register(registry.models, "wrong")(lambda inputs, classes, blocks: nn.Sequential(Fives(), nn.Linear(64, 10)))
+    few = data.Data((digits.train[0][:320], digits.train[1][:320]), None, digits.test, 10, "")
+    study = Study.make({"dataset": "digits", "models": "wrong", "norms": "none", "batch_size": "10,16,20"})
+    with pytest.raises(InputError, match="fails on a batch of 16 samples"):
+        assembly.check(study, few)
 
 
 def test_a_network_whose_layers_change_with_the_seed_is_refused(digits, register):

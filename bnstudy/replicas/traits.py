@@ -85,12 +85,12 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
         with watch:
             logits = network(images)
         layers = tuple(dict.fromkeys(order))
-        _check_outputs(logits, labels)
+        check_outputs(logits, labels)
         F.cross_entropy(logits, labels).backward()
         network.eval()
         with torch.no_grad(), watch:
             evaluated = network(images)
-        _check_outputs(evaluated, labels)
+        check_outputs(evaluated, labels)
         network.train()
         drawn = streams.have_moved(start)
     obstacle = (
@@ -103,7 +103,8 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     return Traits(layers, obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, drawn)
 
 
-def _check_outputs(logits: object, labels: Tensor) -> None:
+def check_outputs(logits: object, labels: Tensor) -> None:
+    """ValueError if what a network gives for some samples is not (batch, at least as many as there are classes)."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(labels):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"it gives {shape} for {len(labels)} samples, where (samples, classes) are needed")
