@@ -12,6 +12,7 @@ from bnstudy import landscape, models, signals, streams
 from bnstudy.data import Data
 from bnstudy.plan import Ensemble
 from bnstudy.replicas import Replicas
+from bnstudy.replicas.reference import is_finite
 from bnstudy.study import Run, Study
 
 WHOLE = {"batch_loss": ("cross-entropy of the batch that is looked at, in training mode", "nat")}
@@ -69,7 +70,12 @@ class Recorder:
         with streams.kept():  # for layers that draw, as dropout does
             streams.turn("look", run.seed, len(self.found))
             fill(self.network, state)
-            layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            try:
+                layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            except Exception:  # some networks do not go on with weights that are no numbers
+                if is_finite(self.network):
+                    raise
+                return {}, {"batch_loss": np.nan}
             whole = {"batch_loss": loss}
             if self.mechanism:
                 fill(self.network, state)  # running statistics, for a norm that uses them

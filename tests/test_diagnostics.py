@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from bnstudy import data, landscape, probes, signals
+from bnstudy import data, landscape, probes, registry, signals
 from bnstudy.cli.app import main
 from bnstudy.diagnostics import Recorder
 from bnstudy.errors import InputError
@@ -86,6 +86,21 @@ def test_a_run_whose_loss_is_not_finite_leaves_nan(stored):
     assert died.any()
     lost = found.batch_loss.sel(init="normal:1e+30").isnull().all("epoch")
     assert bool(lost.where(died, True).all())
+
+
+def test_a_network_that_raises_once_it_has_diverged_leaves_nan(tmp_path, register):
+    class Strict(nn.Linear):
+        def forward(self, x):
+            if not self.weight.isfinite().all():
+                raise ValueError("not finite")
+            return super().forward(x.flatten(1))
+
+    register(registry.models, "strict")(lambda inputs, classes, blocks: Strict(64, classes))
+    run(Study.make({**SETTINGS, "models": "strict", "norms": "none", "inits": "default", "lr": "0.01,1e38"}), tmp_path)
+    assert open_diagnostics(tmp_path).batch_loss.isel(epoch=2).isnull().all("seed").squeeze().values.tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_a_damaged_file_is_told_and_the_next_run_rebuilds_it(stored):

@@ -133,8 +133,13 @@ class Reference(Replicas):
 
     def _refuse_unless_diverged(self, replica: int) -> None:
         """Raise the error at hand, unless a parameter is no longer a number: a network may refuse to go on then."""
-        if all(bool(torch.isfinite(p).all()) for p in self.networks[replica].parameters()):
+        if is_finite(self.networks[replica]):
             raise
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether every parameter is a number."""
+    return all(bool(torch.isfinite(p).all()) for p in network.parameters())
 
 
 def _seen_as_one(parameter: nn.Parameter) -> Tensor:
