@@ -103,7 +103,7 @@ def _gradient(
     except Exception:  # some networks do not go on with weights that are no numbers
         if is_finite(network):
             raise
-        return np.nan, torch.full((sum(p.numel() for p in parameters),), np.nan, dtype=parameters[0].dtype, device=images.device)
+        return np.nan, torch.cat([torch.full_like(p, np.nan).flatten() for p in parameters])
     gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
     return float(loss.detach()), torch.cat([g.flatten() for g in gradients])
 
