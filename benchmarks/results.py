@@ -126,7 +126,7 @@ def main() -> None:
         "",
         f"How many times as long as bnstudy a run-epoch takes, the whole machine each: median (range) of {count}",
         "rounds, interleaved in one run. A run-epoch is an epoch of MNIST's size, evaluation included, measured on",
-        f"{share:g} of it. Targets are the project's own; arithmetic alone is to take 0.33 (CNN) and 0.67 (MLP) or more.",
+        f"{share:g} of it. Targets are the project's; arithmetic alone is to take 0.33 (CNN) and 0.67 (MLP) or more.",
         "",
         *table(found),
         "",
