@@ -37,9 +37,11 @@ def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Give a network parameters and buffers by name, also those that are not stored or have another shape."""
     for name, parameter in network.named_parameters():
         parameter.data = state[name].detach().clone()
-    for name, _ in [*network.named_buffers()]:
+    copies: dict[int, Tensor] = {}  # one that two modules share stays one
+    for name, _ in [*network.named_buffers(remove_duplicate=False)]:
         owner, _, last = name.rpartition(".")
-        network.get_submodule(owner)._buffers[last] = state[name].detach().clone()
+        copied = copies.setdefault(id(state[name]), state[name].detach().clone())
+        network.get_submodule(owner)._buffers[last] = copied
 
 
 class Recorder:

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from bnstudy import data, landscape, probes, registry, signals
 from bnstudy.cli.app import main
-from bnstudy.diagnostics import Recorder
+from bnstudy.diagnostics import Recorder, fill
 from bnstudy.errors import InputError
 from bnstudy.execution import run
 from bnstudy.extension import extend, extended
@@ -19,6 +19,7 @@ from bnstudy.figures.diagnostics import diagnostics_figure
 from bnstudy.figures.gallery import draw_studies
 from bnstudy.plan import make_plan
 from bnstudy.reading import has_diagnostics, open_diagnostics
+from bnstudy.replicas import Reference
 from bnstudy.study import Study
 from bnstudy.training import build_replicas
 from bnstudy.verification import verify
@@ -165,6 +166,19 @@ def test_the_options(tmp_path, monkeypatch, capsys):
     assert "sharpness" not in found
     assert found.sizes["epoch"] == 2
     capsys.readouterr()
+
+
+def test_a_buffer_that_two_modules_share_is_looked_at_in_both():
+    def made(value):
+        net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        for layer, buffer in zip(net, [torch.tensor(value)] * 2, strict=True):
+            layer.register_buffer("shared", buffer)
+        return net
+
+    net = made(1.0)
+    fill(net, Reference([made(2.0)]).state(0))
+    assert net[0].shared is net[1].shared
+    assert net[1].shared == 2
 
 
 def test_looking_draws_nothing_that_training_would(digits):
