@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bnstudy import provenance
-from bnstudy.errors import one_line
+from bnstudy.errors import first_line, one_line
 
 
 def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def _torch() -> Iterator[tuple[str, str]]:
     try:
         import torchvision.datasets  # noqa: F401
     except Exception as error:  # a mismatched torchvision fails in its own ways
-        yield "problem", f"torchvision cannot be imported ({str(error).splitlines()[0]}): install one that fits torch"
+        yield "problem", f"torchvision cannot be imported ({first_line(error)}): install one that fits torch"
 
 
 def _kernel() -> str:

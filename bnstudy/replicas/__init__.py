@@ -17,12 +17,12 @@ from bnstudy.replicas.equality import Form, Trial, shown_equal
 from bnstudy.replicas.folded import Folded, foldable
 from bnstudy.replicas.lanes import Lanes
 from bnstudy.replicas.reference import Reference
-from bnstudy.replicas.traits import Traits, observe
+from bnstudy.replicas.traits import Traits, check_outputs, observe
 from bnstudy.replicas.vmapped import Vmapped
 
 __all__ = [
-    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "observe", "refuse_unlike",
-    "replicate", "structure",
+    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "check_outputs", "observe",
+    "refuse_unlike", "replicate", "structure",
 ]  # fmt: skip
 
 
