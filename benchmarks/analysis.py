@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/analysis.py [--runs 100000] [--epochs 50]
 
-The limits are DESIGN's: 60 s and 4 GiB for tables and figures together.
+The limits are 60 s and 4 GiB for tables and figures together.
 """
 
 from __future__ import annotations

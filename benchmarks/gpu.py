@@ -3,7 +3,7 @@
 Usage: python benchmarks/gpu.py [--data-dir DIR] [--epochs 50] [--device cuda]
 
 Two models, two arms, six initializers, ten seeds. The loop is the tight one: data in the device's memory, one run at a
-time; one epoch of each arm is measured and multiplied. DESIGN asks for 120 s on one H200, and 100 times the loop.
+time; one epoch of each arm is measured and multiplied. The target is 120 s on one H200, and 100 times the loop.
 """
 
 from __future__ import annotations

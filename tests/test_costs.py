@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from bnstudy.study import registry
+from bnstudy.study.errors import InputError
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.running.costs import costs, run_epoch_operations, time_ensemble
+from torch import nn
 
 STUDY = Study.make({"dataset": "digits", "seeds": 3, "epochs": 7, "inits": "default,zero", "norms": "none"})
 
@@ -13,6 +16,13 @@ STUDY = Study.make({"dataset": "digits", "seeds": 3, "epochs": 7, "inits": "defa
 def test_operations_of_the_mlp_are_its_products():
     products = 64 * 256 + 256 * 128 + 128 * 10
     assert run_epoch_operations(STUDY, "mlp", "none") == 2 * products * (3 * 1437 + 360)
+
+
+def test_a_network_that_fails_is_told(register):
+    register(registry.models, "wrong")(lambda inputs, classes, blocks: nn.Linear(3, 4))
+    study = Study.make({"dataset": "digits", "models": "wrong", "norms": "none"})
+    with pytest.raises(InputError, match="'wrong' with norm 'none' fails on a batch of 2 samples: RuntimeError"):
+        run_epoch_operations(study, "wrong", "none")
 
 
 def test_costs_add_up_over_parts():

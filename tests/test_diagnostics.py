@@ -15,13 +15,15 @@ from bnstudy.cli.app import main
 from bnstudy.storage.extension import extend, extended
 from bnstudy.storage.opening import has_diagnostics, open_diagnostics
 from bnstudy.storage.verification import verify
+from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.ensembles import build_replicas
 from bnstudy.training.inspection import probes, sharpness, signals
-from bnstudy.training.inspection.diagnostics import Recorder
+from bnstudy.training.inspection.diagnostics import Recorder, fill
+from bnstudy.training.replicas import Reference
 from bnstudy.training.running.execution import run
 from torch import nn
 
@@ -89,6 +91,21 @@ def test_a_run_whose_loss_is_not_finite_leaves_nan(stored):
     assert bool(lost.where(died, True).all())
 
 
+def test_a_network_that_raises_once_it_has_diverged_leaves_nan(tmp_path, register):
+    class Strict(nn.Linear):
+        def forward(self, x):
+            if not self.weight.isfinite().all():
+                raise ValueError("not finite")
+            return super().forward(x.flatten(1))
+
+    register(registry.models, "strict")(lambda inputs, classes, blocks: Strict(64, classes))
+    run(Study.make({**SETTINGS, "models": "strict", "norms": "none", "inits": "default", "lr": "0.01,1e38"}), tmp_path)
+    assert open_diagnostics(tmp_path).batch_loss.isel(epoch=2).isnull().all("seed").squeeze().values.tolist() == [
+        False,
+        True,
+    ]
+
+
 def test_a_damaged_file_is_told_and_the_next_run_rebuilds_it(stored):
     folder, _, found = stored
     file = folder / "diagnostics.nc"
@@ -151,6 +168,19 @@ def test_the_options(tmp_path, monkeypatch, capsys):
     assert "sharpness" not in found
     assert found.sizes["epoch"] == 2
     capsys.readouterr()
+
+
+def test_a_buffer_that_two_modules_share_is_looked_at_in_both():
+    def made(value):
+        net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        for layer, buffer in zip(net, [torch.tensor(value)] * 2, strict=True):
+            layer.register_buffer("shared", buffer)
+        return net
+
+    net = made(1.0)
+    fill(net, Reference([made(2.0)]).state(0))
+    assert net[0].shared is net[1].shared
+    assert net[1].shared == 2
 
 
 def test_looking_draws_nothing_that_training_would(digits):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bnstudy.study.errors import LONGEST, BnstudyError, FailedRunsError, InputError, LockedError, one_line
+from bnstudy.study.errors import LONGEST, BnstudyError, FailedRunsError, InputError, LockedError, one_line, raised_at
 
 
 @pytest.mark.parametrize("kind", [BnstudyError, InputError, FailedRunsError, LockedError])
@@ -21,3 +21,11 @@ def test_a_flood_keeps_both_ends():
 def test_the_key_is_named():
     error = InputError("must be more", "batch_size")
     assert (str(error), error.key, error.problem) == ("batch_size: must be more", "batch_size", "must be more")
+
+
+def test_an_error_is_told_with_its_line_wherever_its_file_lies():
+    file = "/home/x/torch/bnstudy/mine.py"
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile("\n1 / 0", file, "exec"), {"__name__": "mine"})
+    caught.value.__traceback__ = caught.value.__traceback__.tb_next  # without this test's own line
+    assert raised_at(caught.value) == f" (line 2 of {file})"

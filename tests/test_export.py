@@ -159,6 +159,13 @@ def test_a_folder_with_other_files_is_not_replaced(source, tmp_path):
     assert kept.read_text() == "mine"
 
 
+def test_a_file_in_the_place_of_the_folder_is_not_replaced(source, tmp_path):
+    (tmp_path / "made-up-tensorboard").write_text("mine")
+    with pytest.raises(InputError, match="holds other results"):
+        export.export(source[0], "tensorboard", tmp_path)
+    assert (tmp_path / "made-up-tensorboard").read_text() == "mine"
+
+
 @pytest.mark.parametrize(("form", "package"), [("parquet", "pyarrow"), ("tensorboard", "tensorboard")])
 def test_a_missing_package_is_named(source, tmp_path, monkeypatch, form, package):
     monkeypatch.setitem(sys.modules, package, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 
 import numpy as np
@@ -12,7 +13,8 @@ from bnstudy.study.errors import InputError
 from bnstudy.study.registry import initializers
 from bnstudy.study.study import Study
 from bnstudy.training import assembly, streams
-from bnstudy.training.networks import initialization, models
+from bnstudy.training.datasets import data
+from bnstudy.training.networks import initialization, models, norms
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
@@ -24,10 +26,10 @@ def initialized(net: nn.Module, label: str = "constant:0.5", **options) -> nn.Mo
     return net
 
 
-def old_weight_norm(layer: nn.Module) -> nn.Module:
+def old_weight_norm(layer: nn.Module, name: str = "weight") -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return nn.utils.weight_norm(layer)
+        return nn.utils.weight_norm(layer, name)
 
 
 @pytest.mark.parametrize("wrap", [
@@ -57,6 +59,10 @@ def test_recurrent_and_attention_weights_are_reached_but_for_the_default():
     assert (attention.in_proj_weight == 0.5).all()
     assert (attention.in_proj_bias == 0).all()
     assert (attention.out_proj.weight == 0.5).all()
+    normed = old_weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
+    assert set(initialization.untouched(normed)) == {"weight_hh_l0_g", "weight_hh_l0_v", "bias_hh_l0"}
+    length = normed.weight_hh_l0_g.clone()
+    assert torch.equal(initialized(normed).weight_hh_l0_g, length)
     apart = initialized(nn.MultiheadAttention(4, 2, kdim=3, vdim=5), "scaled-normal:1")
     assert not torch.equal(apart.k_proj_weight, apart.v_proj_weight[:, :3])
 
@@ -72,12 +78,21 @@ def test_what_no_initializer_sets_is_named_and_stays():
         assert torch.equal(net.get_parameter(name), before[name])
 
 
-def test_frozen_weights_are_their_authors():
+@pytest.mark.parametrize("label", ["constant:0.5", "lsuv"])
+def test_frozen_weights_are_their_authors(label):
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     net[0].requires_grad_(False)
     before = net[0].weight.clone()
-    assert torch.equal(initialized(net)[0].weight, before)
+    assert torch.equal(initialized(net, label, batch=torch.randn(50, 3))[0].weight, before)
     assert "0.weight" in initialization.untouched(net)
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, old_weight_norm, parametrizations.weight_norm])
+def test_lsuv_gives_unit_variance_whatever_weights_are_made_of(wrap):
+    batch = torch.randn(200, 3)
+    net = initialized(nn.Sequential(wrap(nn.Linear(3, 40)), nn.ReLU(), wrap(nn.Linear(40, 40))), "lsuv", batch=batch)
+    with torch.no_grad():
+        assert [float(net[:i](batch).std()) for i in (1, 3)] == pytest.approx([1, 1], rel=1e-5)
 
 
 def test_a_norms_scale_begins_as_the_network_made_it():
@@ -116,8 +131,12 @@ def test_an_initializer_that_draws_from_elsewhere_is_refused(draw, digits, regis
         assembly.check(study, digits)
 
 
-def test_an_initializer_that_draws_from_its_layer_is_not(digits, register):
-    register(registry.initializers, "here")(lambda layer, value=None: layer.weight.normal_(generator=layer.generator))
+@pytest.mark.parametrize("draw", [
+    lambda layer, value=None: layer.weight.normal_(generator=layer.generator),
+    lambda layer, value=None: layer.weight.mul_(2),  # of what the network's own code drew
+])  # fmt: skip
+def test_an_initializer_that_draws_from_its_layer_is_not(draw, digits, register):
+    register(registry.initializers, "here")(draw)
     study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "here", "seeds": 2})
     assembly.check(study, digits)
     drawn = assembly.build_replicas(study, tuple(study.runs()), digits, "cpu").parameters["output.weight"]
@@ -197,9 +216,40 @@ def test_both_arms_share_their_masks(digits, register):
     assert not torch.equal(masks["batch"][0], masks["batch"][1])
 
 
-def test_a_block_of_streams_leaves_every_global_generator_alone():
-    import random
+@pytest.mark.parametrize("draw", [lambda: float(torch.rand(())), np.random.rand, random.random])
+def test_what_a_layer_draws_moves_no_draw_around_it(draw, digits, register):
+    """Whichever global generator it is."""
+    drawn: dict[str, list[float]] = {"none": [], "noisy": []}
 
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return x * (1 + 1e-3 * draw())
+
+    class Around(nn.Module):
+        def __init__(self, arm, norm):
+            super().__init__()
+            self.arm, self.norm, self.out = arm, norm or nn.Identity(), nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = self.norm(x.flatten(1))
+            drawn[self.arm].append(draw())
+            return self.out(x)
+
+    register(registry.norms, "noisy")(lambda slot, value=None: Noisy())
+    register(registry.models, "net")(
+        lambda inputs, classes, blocks: Around(blocks.norm, blocks._norm(norms.Slot(None, 64, 0)))
+    )
+    study = Study.make({"dataset": "digits", "models": "net", "norms": "none,noisy", "seeds": 1})
+    for run in study.runs():
+        replicas = assembly.build_replicas(study, (run,), digits, "cpu", reference=True)
+        drawn[run.norm].clear()
+        replicas.train()
+        replicas.at(1, 0)
+        replicas.learn(digits.train[0][None, :20], digits.train[1][None, :20], (0,))
+    assert drawn["none"] == drawn["noisy"] != []
+
+
+def test_a_block_of_streams_leaves_every_global_generator_alone():
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     with streams.kept():
         streams.turn("x", 1)
@@ -229,6 +279,17 @@ class Unsteady(nn.Module):
         return self.out(x * float(np.random.default_rng().random()))
 
 
+class Evaluated(nn.Module):
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.out = kind, nn.Linear(64, 10)
+
+    def forward(self, x):
+        if self.training or (self.kind == "wrong size" and len(x) in (37, 100)):
+            return self.out(x.flatten(1))
+        return self.out(x.view(100, 64)), "more"
+
+
 SHARED = nn.Linear(64, 10)
 WRONG = {
     "no module": (lambda: None, "gives a NoneType"),
@@ -243,6 +304,8 @@ WRONG = {
     "nothing to train": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).requires_grad_(False), "no parameter"),
     "sizes of its own": (lambda: nn.Sequential(nn.Unflatten(0, (20, 5)), nn.Flatten(0, 1), nn.Flatten(),
                                                nn.Linear(64, 10)), "fails on a batch of 37 samples"),
+    "sizes of evaluation": (lambda: Evaluated("wrong size"), "fails on a batch of 360 samples"),
+    "a tuple in evaluation": (lambda: Evaluated("tuple"), "it gives tuple for 100 samples"),
     "built at random": (lambda: Unsteady("built"), "other outputs each time it is built"),
     "a forward at random": (lambda: Unsteady("forward"), "other outputs each time it is built"),
     "one for all": (lambda: nn.Sequential(nn.Flatten(), SHARED), "the same parameter or buffer"),
@@ -256,6 +319,18 @@ def test_a_network_that_cannot_be_trained_or_repeated_is_told_in_a_line(name, di
     with pytest.raises(InputError, match=wanted) as caught:
         assembly.check(Study.make({"dataset": "digits", "models": "wrong", "norms": "none"}), digits)
     assert "'wrong'" in str(caught.value)
+
+
+def test_every_batch_size_is_tried(digits, register):
+    class Fives(nn.Flatten):
+        def forward(self, x):
+            return super().forward(x.view(-1, 5, 64).flatten(0, 1) if self.training and len(x) < 20 else x)
+
+    register(registry.models, "wrong")(lambda inputs, classes, blocks: nn.Sequential(Fives(), nn.Linear(64, 10)))
+    few = data.Data((digits.train[0][:320], digits.train[1][:320]), None, digits.test, 10, "")
+    study = Study.make({"dataset": "digits", "models": "wrong", "norms": "none", "batch_size": "10,16,20"})
+    with pytest.raises(InputError, match="fails on a batch of 16 samples"):
+        assembly.check(study, few)
 
 
 def test_a_network_whose_layers_change_with_the_seed_is_refused(digits, register):

@@ -172,9 +172,10 @@ def test_arms_may_differ_in_what_they_compute_alone(digits, register):
 # ------------------------------------------------------------------ one value to normalize
 
 
-def test_a_group_of_one_feature_is_refused(digits):
-    study = Study.make({"dataset": "digits", "norms": "group:64", "models": "mlp", "hidden": "64,32"})
-    with pytest.raises(InputError, match="one value a group to normalize at layer 'norm1' of 'mlp'"):
+@pytest.mark.parametrize(("norm", "hidden", "over"), [("group:64", "64,32", "group"), ("layer", "1", "sample")])
+def test_a_group_of_one_feature_is_refused(norm, hidden, over, digits):
+    study = Study.make({"dataset": "digits", "norms": norm, "models": "mlp", "hidden": hidden})
+    with pytest.raises(InputError, match=f"one value a {over} to normalize at layer 'norm1' of 'mlp'"):
         assembly.check(study, digits)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import random
 
+import numpy as np
 import pytest
 import torch
 from bnstudy.study import registry
@@ -417,10 +419,38 @@ class Branching(nn.Module):
         return self.output(x if float(x.detach().abs().sum()) > 0 else -x)
 
 
+class Seldom(nn.Module):
+    """Does something that no trial is likely to see, by what a subclass asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.output = nn.Linear(64, 8), nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.first(x.flatten(1)))
+        return self.output(-x if self.asks(x) else x)
+
+
+class DroppingByPython(Seldom):
+    def asks(self, x: Tensor) -> bool:
+        return self.training and random.random() < 1e-9
+
+
+class DroppingByNumpy(Seldom):
+    def asks(self, x: Tensor) -> bool:
+        return self.training and np.random.rand() < 1e-9  # noqa: NPY002
+
+
+class BranchingInEvaluation(Seldom):
+    def asks(self, x: Tensor) -> bool:
+        return not self.training and float(x.detach().max()) > 1e9
+
+
 @pytest.mark.parametrize(
     ("kind", "form"),
-    [(Residual, Folded), (Concatenated, Vmapped), (Tied, Vmapped), (Normed, Vmapped), (Branching, Reference)],
-)
+    [(Residual, Folded), (Concatenated, Vmapped), (Tied, Vmapped), (Normed, Vmapped), (Branching, Reference),
+     (DroppingByPython, Reference), (DroppingByNumpy, Reference), (BranchingInEvaluation, Reference)],
+)  # fmt: skip
 def test_other_networks_take_the_fastest_form_that_is_right(kind, form):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)

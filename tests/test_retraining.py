@@ -114,16 +114,24 @@ def test_a_wrong_count_is_refused(right, count, capsys):
     assert capsys.readouterr().err.startswith("bnstudy: --retrain: must be")
 
 
-def test_other_data_are_refused(right, monkeypatch, rng):
-    load = retraining.data.load
-
-    def shuffled(study, folder):
-        loaded = load(study, folder)
-        return type(loaded)(loaded.train, loaded.validation, loaded.test, loaded.classes, "0" * 64)
-
-    monkeypatch.setattr(retraining.data, "load", shuffled)
-    with pytest.raises(InputError, match="its runs were trained on other data than digits is now"):
+@pytest.mark.parametrize(("name", "before"), [("data_sha256", "0" * 64), ("plugins", "mine 3fa9c1e2b07d")])
+def test_other_data_and_plugins_are_refused(name, before, right, monkeypatch, rng):
+    computed = Store.computed_by
+    monkeypatch.setattr(Store, "computed_by", lambda store: [one | {name: before} for one in computed(store)])
+    monkeypatch.setattr(retraining.plugins, "digests", lambda study: "mine 77ab0c11d2f4")
+    with pytest.raises(InputError, match=f"with other data or plugins than there are now .*{name}: {before[:12]}"):
         retrain(right, 1, rng)
+
+
+@pytest.mark.parametrize(("apart", "rounding", "verdict"), [
+    ([0, 0], [0.2, 1], "same"), ([1e-5, 0.1], [0.2, 1], "alike"), ([1e-3, 0.1], [1e-4, 1], "alike"),
+    ([1e-2, 0.1], [1e-4, 1], "wrong"), ([1e-2, 0.1], [0.2, 1], "no telling"), ([3, 3], [0.2, 1], "no telling"),
+    ([np.inf, np.inf], [np.inf, np.inf], "no telling"), ([np.inf, np.inf], None, "wrong"),
+    ([np.nan, np.nan], [np.nan, np.nan], "same"),
+])  # fmt: skip
+def test_the_verdict_goes_by_the_first_epoch(apart, rounding, verdict):
+    found = retraining.Retrained(None, np.array(apart), None if rounding is None else np.array(rounding), np.zeros(2))
+    assert found.verdict == verdict
 
 
 def test_an_unfinished_study_has_nothing_to_train_again(tmp_path, rng):

@@ -13,6 +13,7 @@ from bnstudy.study.study import Study
 from bnstudy.training import ensembles, streams
 from bnstudy.training.datasets import data
 from bnstudy.training.networks import initialization, models
+from torch import nn
 from torch.nn import functional as F
 
 SMALL = {"dataset": "digits", "train_size": 301, "hidden": "16,8", "channels": "2,3", "epochs": 2}
@@ -173,6 +174,26 @@ def test_learning_rates_may_differ_within_an_ensemble():
 def test_seconds_alone_is_a_time_per_epoch(digits):
     study = study_of()
     assert 0 < ensembles.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
+
+
+class Raising(nn.Module):
+    def __init__(self, inputs, classes, blocks):
+        super().__init__()
+        self.rows, self.out = nn.Embedding(17, 4, sparse=True), nn.LSTM(4, classes, batch_first=True)
+
+    def forward(self, x):
+        _, (last, _) = self.out(self.rows((x.flatten(1) > 0).long()))
+        if not all(p.isfinite().all() for p in self.parameters()):
+            raise ValueError("not finite")
+        return last[0]
+
+
+def test_seconds_alone_and_capacity_take_any_network(digits, register):
+    """One that raises once it has diverged, whose gradients are sparse, whose layers give several tensors."""
+    register(registry.models, "raising")(Raising)
+    study = study_of(models="raising", norms="none", lr=1e38, weight_decay=0.1)
+    assert ensembles.seconds_alone(study, "raising", "none", digits, budget=0.05) > 0
+    assert ensembles.replica_bytes(study, "raising", "none", (1, 8, 8), 10) > 4 * 64 * 4
 
 
 def test_a_gpus_capacity_is_what_its_free_memory_holds(monkeypatch):

@@ -1,7 +1,7 @@
 """The assessment of a study: effects, hypotheses and verdicts, from its dataset alone.
 
-DESIGN's words: with Y a response of a run and s its seed, delta(c, s) is what the other norm gains over ``none`` at
-init c (epochs saved, or accuracy won), and DiD(c, s) = delta(c, s) - delta(c0, s) for the well reference c0.
+With Y a response of a run and s its seed, delta(c, s) is what the other norm gains over ``none`` at init c (epochs
+saved, or accuracy won), and DiD(c, s) = delta(c, s) - delta(c0, s) for the well reference c0.
 
 - H1: mean delta(c) > 0 at the poor init, by the sign-flip test.
 - H2: abs(mean delta(c0)) below the study's margin, by TOST.

@@ -141,6 +141,8 @@ def _write_table(table: pd.DataFrame, path: Path, form: str, replaces: bool) -> 
 
 def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """One folder of scalars a run, in place only when all are whole."""
+    if folder.is_file():
+        raise _other_results(folder)
     if strange := next((p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(EVENTS)), None):
         raise InputError(f"{strange} is no event file, and its folder would be replaced; choose another --out", "out")
     endings = [f".{_word(digest)}" for digest in _hashes(dataset) or [netcdf.fingerprint(dataset)]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bnstudy.cli.options import DataDir
 from bnstudy.study import provenance
-from bnstudy.study.errors import one_line
+from bnstudy.study.errors import first_line, one_line
 
 
 def doctor(data_dir: DataDir = None) -> None:
@@ -44,7 +44,7 @@ def _torch() -> Iterator[tuple[str, str]]:
     try:
         import torchvision.datasets  # noqa: F401
     except Exception as error:  # a mismatched torchvision fails in its own ways
-        yield "problem", f"torchvision cannot be imported ({str(error).splitlines()[0]}): install one that fits torch"
+        yield "problem", f"torchvision cannot be imported ({first_line(error)}): install one that fits torch"
 
 
 def _kernel() -> str:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 SHOWN = (1, 2, 3, 5)  # epochs, and from there each doubled, and the last
 WORDS = {
     "same": "the same numbers",
-    "alike": "as near as rounding lets it be",
+    "alike": "in its first epoch as near as rounding lets it be",
     "wrong": "NOT what plain training gives",
-    "no telling": "no telling: rounding alone moves it as far in its first epoch",
+    "no telling": "no telling: rounding alone moves its first epoch by a tenth or more",
 }
 
 
@@ -43,7 +43,7 @@ def verify(
     found = find(folder)
     files = [{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in found]
     if as_json and (found or count is None):
-        print(json.dumps(files))
+        print(json.dumps(files if count is None else {"files": files, "retrained": []}))
     elif not as_json:
         for finding in found:
             print(f"{finding.path}: {finding.kind}; {finding.advice}")

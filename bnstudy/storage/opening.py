@@ -26,7 +26,7 @@ from bnstudy.storage import netcdf
 from bnstudy.storage.conformity import problem, problem_of_diagnostics
 from bnstudy.storage.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
 from bnstudy.study import schema
-from bnstudy.study.errors import DataWarning, InputError
+from bnstudy.study.errors import DataWarning, InputError, first_line
 from bnstudy.study.study import UNNAMED
 
 PATIENCE = 30.0  # seconds that a reader may take to start, from a slow disk too, and to open a file; another for every
@@ -116,7 +116,7 @@ def _own(file: Path) -> xr.Dataset:
             _refuse_huge(opened.variables.values(), file)
         return xr.load_dataset(file, engine="netcdf4")
     except Exception as error:  # whatever these libraries raise over what somebody wrote there
-        raise InputError(f"{file}: cannot be read as netCDF: {_first_line(error)}") from None
+        raise InputError(f"{file}: cannot be read as netCDF: {first_line(error)}") from None
 
 
 def _foreign(file: Path) -> xr.Dataset:
@@ -163,7 +163,7 @@ def deliver() -> None:
     try:
         arrays = _read(sys.argv[1])
     except Exception as error:
-        sys.exit(_first_line(error))
+        sys.exit(first_line(error))
     np.savez(sys.stdout.buffer, **arrays)
 
 
@@ -196,10 +196,6 @@ def _refuse_huge(variables: Iterable[Any], file: Path) -> None:
         raise ValueError("it says it holds more than fits into memory")
     if sum(counts) > FEW + MOST_COMPRESSED * file.stat().st_size:
         raise ValueError("it says it holds far more than a file of its size can")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _values(variable: Any) -> np.ndarray:

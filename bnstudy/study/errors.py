@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 
 LONGEST = 600  # characters of a message
 
@@ -32,10 +31,10 @@ def reason_of(error: BaseException) -> str:
 
 def raised_at(error: BaseException) -> str:
     """Where an error came from, as `` (line N of FILE)``: the innermost code that is neither torch's nor ours."""
-    ours = str(Path(__file__).parent.parent)
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if "torch" not in Path(f.filename).parts and not f.filename.startswith(ours)]
-    return f" (line {theirs[-1].lineno} of {theirs[-1].filename})" if theirs else ""
+    for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in ("torch", "bnstudy"):
+            return f" (line {line} of {frame.f_code.co_filename})"
+    return ""
 
 
 def first_line(error: BaseException) -> str:

@@ -15,9 +15,20 @@ from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.epochs import batches
 from bnstudy.training.networks import initialization, models
-from bnstudy.training.replicas import Reference, Replicas, Traits, Trial, observe, refuse_unlike, replicate, structure
+from bnstudy.training.replicas import (
+    Reference,
+    Replicas,
+    Traits,
+    Trial,
+    check_outputs,
+    observe,
+    refuse_unlike,
+    replicate,
+    structure,
+)
 
 Arm = tuple[str, str]  # model, norm
+OVER = {"instance": "channel", "group": "group", "layer": "sample"}  # by norm, what it takes the moments of
 LARGE = 1e6  # parameters, from which on each size of a batch is tried once, not shared and apart
 
 
@@ -70,7 +81,7 @@ def traits_of(study: Study, model: str, norm: str, data: Data, batch_size: int |
     """What the network of one arm does on a batch of the study's; InputError if it cannot be trained on it."""
     images, labels = (values[: batch_size or study.batch_size[0]] for values in data.train)
     network = models.build(model, norm, study, data.shape, data.classes).to(images.device)
-    with _told(model, norm, len(images)):
+    with told(model, norm, len(images)):
         return observe(network, images, labels)
 
 
@@ -88,8 +99,9 @@ def check(study: Study, data: Data) -> None:
         for norm in study.norms:
             traits = traits_of(study, model, norm, data)
             networks = [_network(study, model, norm, data, seed) for seed in (study.seeds[0], study.seeds[-1])]
-            with _told(model, norm):
+            with told(model, norm):
                 refuse_unlike(networks)
+            _try_sizes(study, model, norm, data)
             here = structure(networks[0]), _outputs(study, model, norm, data)
             for other, there in seen.items():
                 if there[0] == here[0] and torch.equal(there[1], here[1]):
@@ -111,6 +123,17 @@ def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> 
     return models.build(model, norm, study, data.shape, data.classes, seed)
 
 
+def _try_sizes(study: Study, model: str, norm: str, data: Data) -> None:
+    """InputError where an arm's network fails on a batch of some size that training or evaluation takes."""
+    network = _network(study, model, norm, data).to(data.train[1].device)
+    taken = [(True, data.train, size) for size in study.batch_size]
+    taken += [(False, part, Reference.evaluation_batch) for part in (data.test, data.validation) if part]
+    for training, (images, labels), batch in taken:
+        for size in sorted({part.stop - part.start for part in batches(len(labels), batch)}):
+            with told(model, norm, size), streams.kept(), torch.no_grad():
+                check_outputs(network.train(training)(images[:size]), labels[:size])
+
+
 def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
     """What an arm's network gives for the last batch of an epoch, and in evaluation; the same if built again."""
     parts = [part for size in study.batch_size for part in batches(len(data.train[1]), size)]
@@ -118,7 +141,7 @@ def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
     found = []
     for _ in range(2):
         network = _network(study, model, norm, data).to(images.device).train()
-        with _told(model, norm, len(images)), streams.kept(), torch.no_grad(), _values_a_group(network, model, norm):
+        with told(model, norm, len(images)), streams.kept(), torch.no_grad(), _values_a_group(network, model, norm):
             streams.turn("check")
             training = network(images)
             evaluation = network.eval()(data.test[0][: len(images)])
@@ -140,11 +163,11 @@ def _values_a_group(network: nn.Module, model: str, norm: str) -> Iterator[None]
         if x[0].numel() == module.num_groups:
             name = next(name for name, other in network.named_modules() if other is module)
             raise InputError(
-                f"norm {norm!r} has one value a {'channel' if norm == 'instance' else 'group'} to normalize at layer "
+                f"norm {norm!r} has one value a {OVER[registry.norms.level(norm).family]} to normalize at layer "
                 f"{name!r} of {model!r} (its input is {tuple(x.shape)}): nothing would pass it", "norms",
             )  # fmt: skip
 
-    ours = registry.norms.level(norm).family in ("instance", "group")
+    ours = registry.norms.level(norm).family in OVER
     groups = [module for module in network.modules() if ours and type(module) is nn.GroupNorm]
     handles = [module.register_forward_pre_hook(look) for module in groups]
     try:
@@ -164,7 +187,7 @@ def _check_init(study: Study, model: str, norm: str, label: str, data: Data, tra
 
 
 @contextmanager
-def _told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
+def told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
     """An error of a network as an InputError that names the arm, and says where it was raised."""
     try:
         yield

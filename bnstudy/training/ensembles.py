@@ -16,7 +16,7 @@ from bnstudy.study.plan import Ensemble
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
-from bnstudy.training.assembly import build_replicas
+from bnstudy.training.assembly import build_replicas, told
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.epochs import Trainer, batches, evaluate, weight_norm
 from bnstudy.training.inspection.diagnostics import Recorder
@@ -123,16 +123,24 @@ def replica_bytes(study: Study, model: str, norm: str, shape: tuple[int, int, in
     network = models.build(model, norm, study, shape, classes)
     values = 0
 
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
         nonlocal values
-        values += output.numel()
+        values += _numbers(output)
 
     for module in network.modules():
         if not list(module.children()):
             module.register_forward_hook(count)
-    network(torch.zeros(2, *shape))  # two samples, for batch norm
+    with told(model, norm, 2):
+        network(torch.zeros(2, *shape))  # two samples, for batch norm
     parameters = sum(p.numel() for p in network.parameters())
     return 4 * (2 * (values // 2) * max(study.batch_size) + 4 * parameters)
+
+
+def _numbers(output: object) -> int:
+    """How many numbers a layer gives, in one tensor or several."""
+    if isinstance(output, Tensor):
+        return output.numel()
+    return sum(map(_numbers, output)) if isinstance(output, (tuple, list)) else 0
 
 
 def count_parameters(study: Study, model: str, norm: str, data_shape: tuple[int, int, int], classes: int) -> int:
@@ -145,12 +153,12 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
     """Training time per epoch of the plain network alone, as one would write it by hand: no ensemble, no evaluation.
 
     A whole epoch is timed if it fits in `budget` seconds; else as many steps as fit, scaled up to an epoch. It runs on
-    the device of `data` with the threads torch has been given.
+    the device of `data` with the threads torch has been given. The rate is 0, which takes as long and never diverges.
     """
     device = data.train[0].device
     network = models.build(model, norm, study, data.shape, data.classes).to(device)
     initialization.initialize(network, registry.initializers.level("default"), 0)
-    optimizer = torch.optim.SGD(network.parameters(), study.lr[0], study.momentum, weight_decay=study.weight_decay[0])
+    optimizer = torch.optim.SGD(network.parameters(), 0.0, study.momentum, weight_decay=study.weight_decay[0])
     images, labels = data.train
     parts = list(batches(len(labels), study.batch_size[0]))
     order = streams.batch_order(0, 1, len(labels)).to(device)
@@ -170,4 +178,7 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
 def _plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
     optimizer.zero_grad()
     F.cross_entropy(network(images), labels).backward()
+    for p in network.parameters():
+        if p.grad is not None and p.grad.is_sparse:  # weight decay cannot be added to it
+            p.grad = p.grad.to_dense()
     optimizer.step()

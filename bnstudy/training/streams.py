@@ -14,6 +14,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,15 +39,35 @@ def batch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
 @contextmanager
 def kept() -> Iterator[None]:
     """Leave the global generators as they were before the block."""
-    states = [generator.get_state() for generator in global_generators()]
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    before = position()
     try:
         yield
     finally:
-        for generator, state in zip(global_generators(), states, strict=False):
-            generator.set_state(state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
+        restore(before)
+
+
+def position() -> tuple[Any, ...]:
+    """Where the global generators are: torch's, NumPy's and Python's."""
+    return [generator.get_state() for generator in global_generators()], np.random.get_state(), random.getstate()  # noqa: NPY002
+
+
+def restore(before: tuple[Any, ...]) -> None:
+    """Put the global generators back to where they were."""
+    states, numpy_state, python_state = before
+    for generator, state in zip(global_generators(), states, strict=False):
+        generator.set_state(state)
+    np.random.set_state(numpy_state)  # noqa: NPY002
+    random.setstate(python_state)
+
+
+def have_moved(before: tuple[Any, ...]) -> bool:
+    """Whether anything was drawn from a global generator since."""
+    now = position()
+    return (
+        not all(map(torch.equal, before[0], now[0]))
+        or not all(map(np.array_equal, before[1], now[1]))
+        or before[2] != now[2]
+    )
 
 
 def turn(*name: str | int) -> None:

@@ -14,6 +14,7 @@ from bnstudy.training.datasets.data import Data
 from bnstudy.training.inspection import sharpness, signals
 from bnstudy.training.networks import models
 from bnstudy.training.replicas import Replicas
+from bnstudy.training.replicas.reference import is_finite
 
 WHOLE = {"batch_loss": ("cross-entropy of the batch that is looked at, in training mode", "nat")}
 
@@ -23,9 +24,11 @@ def fill(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Give a network parameters and buffers by name, also those that are not stored or have another shape."""
     for name, parameter in network.named_parameters():
         parameter.data = state[name].detach().clone()
-    for name, _ in [*network.named_buffers()]:
+    copies: dict[int, Tensor] = {}  # one that two modules share stays one
+    for name, _ in [*network.named_buffers(remove_duplicate=False)]:
         owner, _, last = name.rpartition(".")
-        network.get_submodule(owner)._buffers[last] = state[name].detach().clone()
+        copied = copies.setdefault(id(state[name]), state[name].detach().clone())
+        network.get_submodule(owner)._buffers[last] = copied
 
 
 class Recorder:
@@ -56,7 +59,12 @@ class Recorder:
         with streams.kept():  # for layers that draw, as dropout does
             streams.turn("look", run.seed, len(self.found))
             fill(self.network, state)
-            layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            try:
+                layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
+            except Exception:  # some networks do not go on with weights that are no numbers
+                if is_finite(self.network):
+                    raise
+                return {}, {"batch_loss": np.nan}
             whole = {"batch_loss": loss}
             if self.mechanism:
                 fill(self.network, state)  # running statistics, for a norm that uses them

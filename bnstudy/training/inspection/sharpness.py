@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy.training import streams
+from bnstudy.training.replicas.reference import is_finite
 
 MEASURES = {
     "sharpness": ("largest eigenvalue of the Hessian of the batch's loss", "1"),
@@ -95,9 +96,14 @@ def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 def _gradient(
     network: nn.Module, parameters: Sequence[nn.Parameter], images: Tensor, labels: Tensor
 ) -> tuple[float, Tensor]:
-    with streams.kept():  # the same masks wherever one looks
-        streams.turn("landscape")
-        loss = F.cross_entropy(network(images), labels)
+    try:
+        with streams.kept():  # the same masks wherever one looks
+            streams.turn("landscape")
+            loss = F.cross_entropy(network(images), labels)
+    except Exception:  # some networks do not go on with weights that are no numbers
+        if is_finite(network):
+            raise
+        return np.nan, torch.cat([torch.full_like(p, np.nan).flatten() for p in parameters])
     gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
     return float(loss.detach()), torch.cat([g.flatten() for g in gradients])
 

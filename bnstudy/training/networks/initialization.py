@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bnstudy.study.errors import InputError, reason_of
 from bnstudy.study.registry import Level, initializers
@@ -13,6 +14,10 @@ from bnstudy.training.networks.initializers import Layer, default
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+
+# In recurrent and attention layers. Of a weight that is normed there are the parts alone, none of which has a fan-in.
+RECURRENT = re.compile(r"weight_(ih|hh|hr)(_l\d+(_reverse)?)?|(in|[qkv])_proj_weight")
 
 
 @dataclass(frozen=True)
@@ -85,23 +90,16 @@ def _kinds() -> tuple[type[nn.Module], ...]:
 
 def slots(module: nn.Module) -> Iterator[Slot]:
     """Every weight with a plain fan-in: of linear and convolution layers, and in recurrent and attention layers."""
-    import torch
     from torch import nn
 
     for name, child in module.named_modules():
         own = child._parameters
         found: list[Slot] = []
         if isinstance(child, _kinds()):
-            bias = child.bias if isinstance(child.bias, torch.Tensor) else None
-            weight = child.weight
-            assert isinstance(weight, torch.Tensor)
-            found = [Slot(name, child, weight, bias)]
-        elif isinstance(child, nn.RNNBase | nn.RNNCellBase):
-            keys = [key for key in own if key.startswith("weight_")]
-            found = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
-                     for key in keys]  # fmt: skip
-        elif isinstance(child, nn.MultiheadAttention):
-            keys = [key for key in own if key.endswith("proj_weight") and own[key] is not None]
+            layer: Any = child
+            found = [Slot(name, child, layer.weight, layer.bias)]
+        elif isinstance(child, nn.RNNBase | nn.RNNCellBase | nn.MultiheadAttention):
+            keys = [key for key, weight in own.items() if weight is not None and RECURRENT.fullmatch(key)]
             found = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
                      for key in keys]  # fmt: skip
         # A frozen weight is one that its author has chosen.
@@ -183,9 +181,9 @@ def initialize(
                 where = f"layer {slot.name!r} of shape {tuple(slot.weight.shape)}"
                 raise InputError(f"{level.label!r} fails on {where}: {reason_of(error)}", "inits") from error
         if entry.about.get("needs_batch") and batch is not None:
-            last = {} if scope == "all" else {output}
-            layers = weight_layers(module)
-            _unit_variance(module, [layers[name] for name in order if name not in last], batch)
+            touched = order if scope == "all" else order[:-1]
+            there = {slot.name: slot for slot in slots(module)}
+            _unit_variance(module, [there[name] for name in touched if name in there], batch)
 
 
 def refuse_other_draws(module: nn.Module, level: Level, order: Sequence[str] = ()) -> None:
@@ -197,8 +195,11 @@ def refuse_other_draws(module: nn.Module, level: Level, order: Sequence[str] = (
 
     from bnstudy.training import streams
 
+    before = [p.detach().clone() for p in module.parameters()]
     filled = []
     for attempt in range(2):
+        for p, value in zip(module.parameters(), before, strict=True):
+            p.data.copy_(value)  # it may go by what is there
         with streams.kept():
             streams.turn("attempt", attempt)
             initialize(module, level, seed=0, order=order)
@@ -228,7 +229,7 @@ def _fill(slot: Slot, function: Callable[..., None], value: float | None, seed: 
             slot.fill(weight)
 
 
-def _unit_variance(module: nn.Module, layers: Sequence[nn.Module], batch: torch.Tensor) -> None:
+def _unit_variance(module: nn.Module, filled: Sequence[Slot], batch: torch.Tensor) -> None:
     import torch
 
     from bnstudy.training import streams
@@ -236,15 +237,16 @@ def _unit_variance(module: nn.Module, layers: Sequence[nn.Module], batch: torch.
     training = module.training
     module.eval()  # no running statistics are touched while we look
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    for layer in layers:
+    for slot in filled:
         seen: list[torch.Tensor] = []
-        handle = layer.register_forward_hook(lambda _layer, _inputs, output, seen=seen: seen.append(output))
+        handle = slot.layer.register_forward_hook(lambda _layer, _inputs, output, seen=seen: seen.append(output))
         with streams.kept():
             module(batch)
         handle.remove()
         spread = seen[0].std() if seen else torch.zeros(())
-        if torch.isfinite(spread) and spread > 0 and "weight" in layer._parameters:
-            layer.get_parameter("weight").div_(spread)
+        if torch.isfinite(spread) and spread > 0:
+            weight: Any = slot.layer.weight  # as it is now: one that is made of others is computed in each forward
+            slot.fill(weight / spread)
     for buffer, before in buffers:
         buffer.copy_(before)
     module.train(training)

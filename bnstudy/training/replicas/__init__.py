@@ -17,12 +17,12 @@ from bnstudy.training.replicas.equality import Form, Trial, shown_equal
 from bnstudy.training.replicas.folded import Folded, foldable
 from bnstudy.training.replicas.lanes.lanes import Lanes
 from bnstudy.training.replicas.reference import Reference
-from bnstudy.training.replicas.traits import Traits, observe
+from bnstudy.training.replicas.traits import Traits, check_outputs, observe
 from bnstudy.training.replicas.vmapped import Vmapped
 
 __all__ = [
-    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "observe", "refuse_unlike",
-    "replicate", "structure",
+    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "check_outputs", "observe",
+    "refuse_unlike", "replicate", "structure",
 ]  # fmt: skip
 
 

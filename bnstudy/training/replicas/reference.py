@@ -118,11 +118,10 @@ class Reference(Replicas):
         if self.draws[replica] and network.training:
             with layer_streams(self.names[replica], name):
                 return network(inputs)
-        before = [generator.get_state() for generator in streams.global_generators()]
+        before = streams.position()
         output = network(inputs)
-        after = [generator.get_state() for generator in streams.global_generators()]
         # Once it has drawn, every layer of it draws from a stream of its own.
-        self.draws[replica] |= not all(map(torch.equal, before, after))
+        self.draws[replica] |= streams.have_moved(before)
         return output
 
     def _evaluate(self, replica: int, inputs: Tensor) -> Tensor:
@@ -134,8 +133,13 @@ class Reference(Replicas):
 
     def _refuse_unless_diverged(self, replica: int) -> None:
         """Raise the error at hand, unless a parameter is no longer a number: a network may refuse to go on then."""
-        if all(bool(torch.isfinite(p).all()) for p in self.networks[replica].parameters()):
+        if is_finite(self.networks[replica]):
             raise
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether every parameter is a number."""
+    return all(bool(torch.isfinite(p).all()) for p in network.parameters())
 
 
 def _seen_as_one(parameter: nn.Parameter) -> Tensor:
@@ -158,20 +162,19 @@ def layer_streams(names: dict[int, str], moment: Sequence[str | int]) -> Iterato
     What one layer draws then does not depend on what those before it drew: an arm whose norm draws shares the masks of
     all other layers with an arm whose norm does not.
     """
-    outer: list[list[Tensor]] = []
+    outer: list[tuple[Any, ...]] = []
     calls: Counter[str] = Counter()
     turned = partial(streams.turn, *moment)
 
     def enter(module: nn.Module, _inputs: Any) -> None:
         if (name := names.get(id(module))) is not None:
-            outer.append([generator.get_state() for generator in streams.global_generators()])
+            outer.append(streams.position())
             calls[name] += 1
             turned(name, calls[name])
 
     def leave(module: nn.Module, _inputs: Any, _output: Any) -> None:
         if id(module) in names:
-            for generator, state in zip(streams.global_generators(), outer.pop(), strict=True):
-                generator.set_state(state)
+            streams.restore(outer.pop())
 
     handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)]
     try:

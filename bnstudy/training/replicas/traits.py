@@ -66,7 +66,7 @@ class Traits:
 
 
 def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
-    """Train a network on one batch, without a step, and note what it does; it is of no use afterwards.
+    """Train a network on one batch, without a step, evaluate it, and note what it does; it is of no use afterwards.
 
     Raises
     ------
@@ -81,16 +81,18 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     order: list[str] = []
     with streams.kept(), _hooked(watch, names, order):
         streams.turn("observe")
-        states = [generator.get_state() for generator in streams.global_generators()]
+        start = streams.position()
         with watch:
             logits = network(images)
-        if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(images):
-            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ValueError(f"it gives {shape} for {len(images)} samples, where (samples, classes) are needed")
-        if logits.shape[1] <= int(labels.max()):
-            raise ValueError(f"it has {logits.shape[1]} outputs, and there are {int(labels.max()) + 1} classes")
+        layers = tuple(dict.fromkeys(order))
+        check_outputs(logits, labels)
         F.cross_entropy(logits, labels).backward()
-        drawn = not all(map(torch.equal, states, (g.get_state() for g in streams.global_generators())))
+        network.eval()
+        with torch.no_grad(), watch:
+            evaluated = network(images)
+        check_outputs(evaluated, labels)
+        network.train()
+        drawn = streams.have_moved(start)
     obstacle = (
         built_specially(network)
         or ("draws random numbers" if drawn else "")
@@ -98,7 +100,16 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
         or ("changes attributes of its own" if _attributes(network) != before else "")
     )
     plain = all(is_leaf(module) or type(module) is nn.Sequential for module in network.modules())
-    return Traits(tuple(dict.fromkeys(order)), obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, drawn)
+    return Traits(layers, obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, drawn)
+
+
+def check_outputs(logits: object, labels: Tensor) -> None:
+    """ValueError if what a network gives for some samples is not (batch, at least as many as there are classes)."""
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(labels):
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"it gives {shape} for {len(labels)} samples, where (samples, classes) are needed")
+    if logits.shape[1] <= int(labels.max()):
+        raise ValueError(f"it has {logits.shape[1]} outputs, and there are {int(labels.max()) + 1} classes")
 
 
 def built_specially(network: nn.Module) -> str:

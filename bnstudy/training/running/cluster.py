@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.study import required_plugins
-from bnstudy.study.errors import InputError, reason_of
+from bnstudy.study.errors import InputError, first_line, reason_of
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
@@ -178,8 +178,9 @@ def _connect(scheduler: str) -> Any:
             _knock(scheduler)
         client = distributed.Client(**where, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"no scheduler answers at {scheduler[:100]!r} ({reason})", "scheduler") from None
+        raise InputError(
+            f"no scheduler answers at {scheduler[:100]!r} ({first_line(error)[:120]})", "scheduler"
+        ) from None
     try:
         client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
     except TimeoutError:

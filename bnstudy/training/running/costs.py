@@ -14,6 +14,7 @@ from bnstudy.study import registry, schema
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Study
 from bnstudy.training import ensembles, streams
+from bnstudy.training.assembly import told
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import initialization, models
 
@@ -84,7 +85,7 @@ def run_epoch_operations(study: Study, model: str, norm: str) -> float:
     """Floating-point operations of one epoch of one run: products and sums of its layers, evaluation included."""
     about = registry.datasets[study.dataset].about
     network = models.build(model, norm, study, about["shape"], about["classes"])
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with told(model, norm, 2), FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(2, *about["shape"]))  # two samples, for batch norm
     forward = counter.get_total_flops() / 2
     return forward * ((1 + BACKWARD) * study.n_train + about["test_size"] + study.validation_size)

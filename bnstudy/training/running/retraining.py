@@ -16,8 +16,10 @@ import xarray as xr
 
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
+from bnstudy.study import required_plugins
 from bnstudy.study.errors import InputError, reason_of
 from bnstudy.study.plan import Ensemble
+from bnstudy.study.provenance import differing
 from bnstudy.study.schema import FURTHER_DIMS, Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training.datasets import data
@@ -27,7 +29,7 @@ from bnstudy.training.running.machine import resolve_device
 LOSSES = ("train_loss", "test_loss")  # compared relative to their size
 ALLOWED = 30.0  # times what rounding does to the reference in the first epoch, a run may be off
 FLOOR = 1e-4  # or so much, where rounding does next to nothing
-TELLING = 0.1  # rounding that moves a loss more in one epoch hides everything
+TELLING = 0.1  # rounding that moves a loss more in one epoch hides what is wrong
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ class Retrained:
             return "same"
         first = float(np.nan_to_num(self.apart[0]))
         by_rounding = FLOOR if self.rounding is None else float(np.nan_to_num(self.rounding[0]))
-        if first <= max(ALLOWED * by_rounding, FLOOR):
+        if first <= FLOOR:
             return "alike"
-        return "no telling" if by_rounding > TELLING else "wrong"
+        if by_rounding > TELLING:
+            return "no telling"
+        return "alike" if first <= ALLOWED * by_rounding else "wrong"
 
 
 def retrain(
@@ -94,7 +98,8 @@ def retrain(
     Raises
     ------
     InputError
-        There is no study, no finished run, not the data that the runs were trained on, or `count` is no number of runs.
+        There is no study, no finished run, not the data or plugins that the runs were trained with, or `count` is no
+        number of runs.
     """
     if count < 1:
         raise InputError(f"must be 1 or more, not {count}", "retrain")
@@ -105,7 +110,7 @@ def retrain(
         raise InputError(f"{folder}: no run is finished yet")
     place = torch.device(resolve_device(device or store.device))
     loaded = data.load(study, data_dir)
-    _refuse_other_data(store, loaded)
+    _refuse_others(store, loaded)
     chosen = sorted(rng.choice(len(finished), min(count, len(finished)), replace=False))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -151,10 +156,12 @@ def _apart(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> np.ndarr
     return np.fmax(*found)
 
 
-def _refuse_other_data(store: Store, loaded: data.Data) -> None:
-    known = {by["data_sha256"] for by in store.computed_by() if "data_sha256" in by}
-    if known and known != {loaded.digest}:
-        raise InputError(
-            f"{store.folder}: its runs were trained on other data than {store.study.dataset} is now; put those back",
-            "data_dir",
-        )
+def _refuse_others(store: Store, loaded: data.Data) -> None:
+    """InputError if the data or the plugins are no longer those that the runs were trained with."""
+    here = {"data_sha256": loaded.digest, "plugins": required_plugins.digests(store.study)}
+    for by in store.computed_by():
+        if listed := differing({name: by[name] for name in here if name in by}, here):
+            raise InputError(
+                f"{store.folder}: its runs were trained with other data or plugins than there are now ({listed}); put "
+                "those back"
+            )
