@@ -26,7 +26,7 @@ from torch import nn
 
 from tests import commands
 from tests.conftest import ROOT
-from tests.test_replicas import chosen
+from tests.training.replicas.test_replicas import chosen
 
 OWN = (ROOT / "docs" / "own.md").read_text()
 MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(r"```python\n(.*?)```", OWN, re.S),

@@ -1,1 +1,1 @@
-"""Odd but ordinary networks, as people write them: a row each, tried against plain PyTorch by tests/test_zoo.py."""
+"""Odd but ordinary networks, as people write them, a row each: tests/training/test_zoo.py tries them."""

@@ -120,7 +120,7 @@ SMALL = {"models": ["mlp"], "inits": ["default", "scaled-normal:0.01"], "lrs": [
 
 def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
     code = (
-        "from pathlib import Path; import sys; from tests.figures.test_figures import SMALL;"
+        "from pathlib import Path; import sys; from tests.analysis.figures.test_figures import SMALL;"
         "from tests.synthetic import make_dataset; from bnstudy.analysis.figures.gallery import draw_all;"
         "draw_all(make_dataset(**SMALL), Path(sys.argv[1]))"
     )

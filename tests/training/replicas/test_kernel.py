@@ -20,7 +20,7 @@ from bnstudy.training.replicas import Folded
 from bnstudy.training.replicas.lanes import building, kernel
 
 from tests.conftest import ROOT
-from tests.test_replicas import chosen
+from tests.training.replicas.test_replicas import chosen
 
 CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
 needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
