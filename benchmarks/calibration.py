@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.figures import style
-from bnstudy.analysis.simulation import NOISES, Truth, simulate, true_interaction
+from simulation import NOISES, Truth, simulate, true_interaction
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDIES = 4_000

@@ -21,8 +21,8 @@ from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.replicas import Vmapped
 from bnstudy.training.running import workers
-from bnstudy.training.running.machine import usable_cores
 from bnstudy.training.running.shared_data import Shared
+from bnstudy.training.running.this_machine import usable_cores
 from torch import nn
 from torch.nn import functional as F
 

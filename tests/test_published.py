@@ -21,7 +21,7 @@ from bnstudy.training import epochs, streams
 from bnstudy.training.datasets import data
 from bnstudy.training.ensembles import train_ensemble
 from bnstudy.training.networks import initialization, models
-from bnstudy.training.running import machine
+from bnstudy.training.running import this_machine
 from torch.nn import functional as F
 
 from tests.conftest import ROOT
@@ -83,7 +83,7 @@ SWITCHES = (
 
 def is_computed_as(stored: xr.Dataset, model: str) -> bool:
     """Whether what computed a dataset's runs of a model is what computes here, so that every bit must agree."""
-    here = provenance.computed_by(machine.describe("cpu", compiled=True))
+    here = provenance.computed_by(this_machine.describe("cpu", compiled=True))
     then = {"instructions": INSTRUCTIONS, **provenance.computed_by(stored.attrs)}
     if model.startswith("mlp"):
         here["kernel"] = then["kernel"]  # which only convolutions use

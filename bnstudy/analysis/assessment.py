@@ -251,7 +251,7 @@ def _dataset(
 
 def _warnings(dataset: xr.Dataset, result: xr.Dataset, criteria: Criteria, roles: Mapping[str, str]) -> list[str]:
     """What a reader of the verdicts should know, one sentence each."""
-    from bnstudy.analysis.design import warnings
+    from bnstudy.analysis.power import warnings
 
     told = [f"init {label} has no role of well or poor ({role!r}), and is left out" for label, role in roles.items()
             if role not in ("well", "poor")]  # fmt: skip

@@ -33,7 +33,7 @@ def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
 def _torch() -> Iterator[tuple[str, str]]:
     import torch
 
-    from bnstudy.training.running.machine import resolve_device, usable_cores
+    from bnstudy.training.running.this_machine import resolve_device, usable_cores
 
     yield "cores", f"{usable_cores()} usable, one single-threaded worker each"
     names = (
@@ -48,12 +48,12 @@ def _torch() -> Iterator[tuple[str, str]]:
 
 
 def _kernel() -> str:
-    from bnstudy.training.replicas.lanes import building, kernel
+    from bnstudy.training.replicas.lanes import compiling, kernel
 
     found = kernel.attempt()
     if isinstance(found, str):
         return f"none: {one_line(found)}; convolutions take PyTorch's code, which is slower for small networks"
-    again = "" if found.kept else f"; each process builds it again, since {building.cache_folder()} cannot be used"
+    again = "" if found.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"
     return f"lanes, built by {found.compiler}{again}"
 
 

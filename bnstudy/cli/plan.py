@@ -32,12 +32,12 @@ def plan(
 
 
 def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
-    from bnstudy.analysis.design import warnings
+    from bnstudy.analysis.power import warnings
     from bnstudy.cli.terminal import print_table
     from bnstudy.study.plan import Shard as Part
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
-    from bnstudy.training.running.machine import plan_for, resolve_device
+    from bnstudy.training.running.this_machine import plan_for, resolve_device
 
     part = None if shard is None else Part.parse(shard)
     chosen = resolve_device(device)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from bnstudy.study import provenance
 from bnstudy.training.running import arithmetic
-from bnstudy.training.running.machine import describe
+from bnstudy.training.running.this_machine import describe
 
 USUAL = {
     "device": "cpu", "kernel": "none", "instructions": "avx2", "switches": "", "plugins": "", "data_sha256": "ab" * 32,

@@ -20,7 +20,7 @@ from bnstudy.analysis import claims
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.criteria import criteria_of, study_of
 from bnstudy.analysis.figures import panels, style
-from bnstudy.analysis.report.cells import MOST_CELLS, cell_rows, curves
+from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.selection import can_select, select_lr, selection_table
 from bnstudy.analysis.table import Table
 from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table

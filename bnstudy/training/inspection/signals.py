@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bnstudy.study.schema import OUTPUT
 from bnstudy.training.networks import initialization
-from bnstudy.training.replicas.lanes.chain import ELEMENTWISE
+from bnstudy.training.replicas.lanes.supported import ELEMENTWISE
 
 MEASURES = {
     "preactivation_spread": ("standard deviation of what the layer gives, over batch and units", "1"),

@@ -20,7 +20,7 @@ from bnstudy.study.errors import InputError, first_line, reason_of
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
-from bnstudy.training.running.machine import check, describe, measure_arms, plan_for, resolve_device
+from bnstudy.training.running.this_machine import check, describe, measure_arms, plan_for, resolve_device
 from bnstudy.training.running.workers import Queue, Setup, StoppedError, UnfitError, Watch, load, trainer_of
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from bnstudy.study.plan import Ensemble, Shard
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
-from bnstudy.training.running.machine import Machine
 from bnstudy.training.running.processes import kill_workers
+from bnstudy.training.running.this_machine import Machine
 from bnstudy.training.running.workers import StoppedError, Watch
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Observer:
 
 
 class Trains(Protocol):
-    """What can train ensembles: this machine (:class:`~bnstudy.training.running.machine.Machine`) or a cluster."""
+    """What can train ensembles: this machine (:class:`~bnstudy.training.running.this_machine.Machine`) or a cluster."""
 
     device: str
 

@@ -24,7 +24,7 @@ from bnstudy.study.schema import FURTHER_DIMS, Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training.datasets import data
 from bnstudy.training.ensembles import train_ensemble
-from bnstudy.training.running.machine import resolve_device
+from bnstudy.training.running.this_machine import resolve_device
 
 LOSSES = ("train_loss", "test_loss")  # compared relative to their size
 ALLOWED = 30.0  # times what rounding does to the reference in the first epoch, a run may be off

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.report import write_report
-from bnstudy.analysis.report.cells import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.report.page import render
+from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.selection import select_lr, selection_table
 from bnstudy.analysis.verdicts import rows, sentences
 from bnstudy.study.errors import InputError

@@ -17,7 +17,7 @@ from bnstudy.cli import checks
 from bnstudy.study.study import Study
 from bnstudy.training.networks import models
 from bnstudy.training.replicas import Folded
-from bnstudy.training.replicas.lanes import building, kernel
+from bnstudy.training.replicas.lanes import compiling, kernel
 
 from tests.conftest import ROOT
 from tests.training.replicas.test_replicas import chosen
@@ -27,8 +27,8 @@ needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
 # A compiler takes seconds for the whole of it; these tests are about what becomes of the library.
 SMALL = 'extern "C" {{ long lanes_float32() {{ return {lanes}; }} long lanes_float64() {{ return 4; }} }}\n'
 START = (
-    "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import building, kernel; "
-    "building.SOURCE = Path(sys.argv[1]); building.cache_folder = lambda: Path(sys.argv[2]); import torch; "
+    "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
+    "building.SOURCE = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
     "found = kernel.attempt(); print(found if isinstance(found, str) else (found.lanes(torch.float32), found.kept))"
 )
 
@@ -37,11 +37,11 @@ START = (
 def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache, as on a new machine, and a source that is soon built."""
     monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(building, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
-    monkeypatch.setattr(building, "SOURCE", tmp_path / "small.cpp")
-    building.SOURCE.write_text(SMALL.format(lanes=8))
+    monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
+    monkeypatch.setattr(compiling, "SOURCE", tmp_path / "small.cpp")
+    compiling.SOURCE.write_text(SMALL.format(lanes=8))
     kernel.attempt.cache_clear()
-    yield building.cache_folder()
+    yield compiling.cache_folder()
     kernel.attempt.cache_clear()
 
 
@@ -53,7 +53,7 @@ def again() -> kernel.Kernel | None:
 
 def elsewhere(cache: Path) -> str:
     """What a process of its own finds."""
-    command = [sys.executable, "-c", START, str(building.SOURCE), str(cache)]
+    command = [sys.executable, "-c", START, str(compiling.SOURCE), str(cache)]
     found = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
     )
@@ -89,7 +89,7 @@ def test_built_once_and_found_again(cache):
     when = library.stat().st_mtime_ns
     assert again().kept
     assert library_in(cache).stat().st_mtime_ns == when
-    assert sorted(path.name for path in cache.iterdir()) == [building.LOCK, library.name]
+    assert sorted(path.name for path in cache.iterdir()) == [compiling.LOCK, library.name]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_built_once_and_found_again(cache):
 def test_a_compiler_that_does_not_work_is_done_without_and_told(cache, tmp_path, monkeypatch, script, told):
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
     assert again() is None
-    assert not list(cache.glob(f"{building.BUILDS}*"))
+    assert not list(cache.glob(f"{compiling.BUILDS}*"))
     assert told in checks._kernel()
 
 
 @needs_compiler
 def test_a_library_without_what_is_needed_is_no_kernel(cache):
-    building.SOURCE.write_text("int nothing;\n")
+    compiling.SOURCE.write_text("int nothing;\n")
     assert again() is None
     assert "something else" in checks._kernel()
 
@@ -169,7 +169,7 @@ DAMAGES = {
     "overwritten": lambda path: in_place(path, path.read_bytes()[:4096] + b"\xff" * 4096 + path.read_bytes()[8192:]),
     "one bit": lambda path: in_place(path, path.read_bytes()[:-100] + b"\x01" + path.read_bytes()[-99:]),
     "longer": lambda path: in_place(path, path.read_bytes() + b"x"),
-    "no seal": lambda path: in_place(path, path.read_bytes()[: -building.SEAL]),
+    "no seal": lambda path: in_place(path, path.read_bytes()[: -compiling.SEAL]),
     "text": lambda path: in_place(path, b"not a library"),
     "link": lambda path: path.symlink_to(path.rename(path.with_name("elsewhere"))),
     "link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
@@ -185,9 +185,9 @@ def test_what_is_not_what_was_built_is_built_again(cache, damage):
     library = library_in(cache)
     content = library.read_bytes()
     DAMAGES[damage](library)
-    assert damage == "not readable" or not building.is_sealed(library)
-    building.build(building.find_compiler(), library)
-    assert building.is_sealed(library)
+    assert damage == "not readable" or not compiling.is_sealed(library)
+    compiling.build(compiling.find_compiler(), library)
+    assert compiling.is_sealed(library)
     assert not library.is_symlink()
     assert len(library.read_bytes()) == len(content)
 
@@ -219,7 +219,7 @@ def test_a_good_library_is_used_wherever_nothing_can_be_written(cache, monkeypat
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(building, "build", refused)
+    monkeypatch.setattr(compiling, "build", refused)
     assert again().kept
 
 
@@ -236,14 +236,14 @@ def test_a_build_that_is_killed_leaves_nothing_behind(cache, tmp_path, monkeypat
         exec {CXX} "$@" """
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
     (tmp_path / "slow").touch()
-    command = [sys.executable, "-c", START, str(building.SOURCE), str(cache)]
+    command = [sys.executable, "-c", START, str(compiling.SOURCE), str(cache)]
     with subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, start_new_session=True
     ) as killed:
         while not (tmp_path / "begun").exists():
             time.sleep(0.02)
         os.killpg(killed.pid, signal.SIGKILL)
-    assert list(cache.glob(f"{building.BUILDS}*"))
+    assert list(cache.glob(f"{compiling.BUILDS}*"))
     (tmp_path / "slow").unlink()
     assert again().kept
-    assert sorted(path.name for path in cache.iterdir()) == [building.LOCK, library_in(cache).name]
+    assert sorted(path.name for path in cache.iterdir()) == [compiling.LOCK, library_in(cache).name]

@@ -17,7 +17,7 @@ from bnstudy.study import provenance
 from bnstudy.study.errors import FailedRunsError, InputError, LockedError
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import Observer, run
-from bnstudy.training.running.machine import resolve_device
+from bnstudy.training.running.this_machine import resolve_device
 
 SMALL = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
 TIMES = ["train_seconds", "epoch_seconds_alone"]

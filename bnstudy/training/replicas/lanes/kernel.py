@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bnstudy.training.replicas.lanes import building
-from bnstudy.training.replicas.lanes.building import NoKernelError
+from bnstudy.training.replicas.lanes import compiling
+from bnstudy.training.replicas.lanes.compiling import NoKernelError
 
 TYPES = (torch.float32, torch.float64)
 
@@ -72,9 +72,9 @@ def load() -> Kernel | None:
 def attempt() -> Kernel | str:
     """The kernel, built if need be, or why it cannot be had."""
     try:
-        compiler = building.find_compiler()
-        version = building.version_of(compiler)
-        library, kept = _library(compiler, building.name_of(compiler, version))
+        compiler = compiling.find_compiler()
+        version = compiling.version_of(compiler)
+        library, kept = _library(compiler, compiling.name_of(compiler, version))
     except NoKernelError as error:
         return str(error)
     except OSError as error:
@@ -87,19 +87,19 @@ def attempt() -> Kernel | str:
 
 def source_digest() -> str:
     """Which source this is: another may sum in another order, and change the last digits."""
-    return hashlib.sha256(building.SOURCE.read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(compiling.SOURCE.read_bytes()).hexdigest()[:8]
 
 
 def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:
     """The library, and whether it is kept; where the cache cannot be used, one for this process alone."""
-    path = building.cache_folder() / name
+    path = compiling.cache_folder() / name
     try:
-        if not building.is_sealed(path):
-            building.build(compiler, path)
+        if not compiling.is_sealed(path):
+            compiling.build(compiler, path)
         return ctypes.CDLL(str(path)), True
     except OSError:  # not to be written, or nothing is to be run from there
-        path = Path(building.private_folder().name) / name
-        building.build(compiler, path)
+        path = Path(compiling.private_folder().name) / name
+        compiling.build(compiler, path)
         try:
             return ctypes.CDLL(str(path)), False
         except OSError as error:

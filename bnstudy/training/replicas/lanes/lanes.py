@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from bnstudy.training.replicas.base import Replicas
 from bnstudy.training.replicas.folded import fold
 from bnstudy.training.replicas.lanes import kernel
-from bnstudy.training.replicas.lanes.chain import is_known, layers_of
-from bnstudy.training.replicas.lanes.steps import Call, Signal, Step, runs_of
+from bnstudy.training.replicas.lanes.stages import Call, Signal, Stage, runs_of
+from bnstudy.training.replicas.lanes.supported import is_known, layers_of
 
 
 class Lanes(Replicas):
@@ -57,7 +57,7 @@ class Lanes(Replicas):
         signal = Signal(inputs, self._group(len(inputs), groups))
         for run in self.runs:
             if isinstance(run, list):
-                parameters = [p for step in run for p in step.parameters]
+                parameters = [p for stage in run for p in stage.parameters]
                 values = _Run.apply(signal.values, signal, run, self.library, self.lanes, *parameters)
                 signal = Signal(values, is_input=False)
             elif isinstance(run, nn.Flatten):
@@ -83,22 +83,22 @@ class Lanes(Replicas):
 
 
 class _Run(torch.autograd.Function):
-    """Steps in a row. The parameters are there for autograd; their values are read from the steps."""
+    """Stages in a row. The parameters are there for autograd; their values are read from the stages."""
 
     @staticmethod
     def forward(
         ctx: Any,
         values: Tensor,
         signal: Signal,
-        steps: list[Step],
+        stages: list[Stage],
         library: ctypes.CDLL,
         lanes: int,
         *parameters: Tensor,
     ) -> Tensor:
         ctx.library, ctx.calls = library, []
         backward = any(ctx.needs_input_grad)
-        for step in steps:
-            call = Call(step, signal, lanes, backward)
+        for stage in stages:
+            call = Call(stage, signal, lanes, backward)
             signal = Signal(call.forward(library), is_input=False)
             if backward:
                 ctx.calls.append(call)

@@ -9,8 +9,8 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks.simulation import NOISES, Truth, simulate, times, true_interaction
 from bnstudy.analysis.assessment import assess
-from bnstudy.analysis.simulation import NOISES, Truth, simulate, times, true_interaction
 
 from tests.conftest import ROOT
 

@@ -1,4 +1,4 @@
-"""Steps of the lanes: calls of the kernel, each a weight layer with what follows it."""
+"""Stages of the lanes: calls of the kernel, each a weight layer with what follows it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Step:
+class Stage:
     """One call of the kernel: a weight layer and what it takes along.
 
     The tensors are the kernel's: weight (height, width, in, out, replicas), all others (out, replicas), where the
@@ -78,20 +78,20 @@ class Step:
 
 
 class Call:
-    """One step on one batch, and what its backward needs."""
+    """One stage on one batch, and what its backward needs."""
 
-    def __init__(self, step: Step, signal: Signal, lanes: int, backward: bool) -> None:
-        self.step, self.remember, self.group = step, backward, signal.group
-        x, linear = signal.values, isinstance(step.layer, FoldedLinear)
-        self.weight, self.bias = step.weight, step.bias
+    def __init__(self, stage: Stage, signal: Signal, lanes: int, backward: bool) -> None:
+        self.stage, self.remember, self.group = stage, backward, signal.group
+        x, linear = signal.values, isinstance(stage.layer, FoldedLinear)
+        self.weight, self.bias = stage.weight, stage.bias
         self.raw = None  # what a standardized weight is made of
-        if isinstance(step.layer, FoldedStandardizedConv | FoldedStandardizedLinear):
+        if isinstance(stage.layer, FoldedStandardizedConv | FoldedStandardizedLinear):
             with torch.set_grad_enabled(backward):
-                self.raw = step.weight.detach().requires_grad_(backward)
+                self.raw = stage.weight.detach().requires_grad_(backward)
                 self.standardized = standardized_weight(self.raw, (0, 1, 2))
             self.weight = self.standardized.detach()
-        absorbed = step.norm if isinstance(step.norm, FoldedBatchNorm) and not step.norm.training else None
-        self.normed = step.norm is not None and absorbed is None
+        absorbed = stage.norm if isinstance(stage.norm, FoldedBatchNorm) and not stage.norm.training else None
+        self.normed = stage.norm is not None and absorbed is None
         if signal.is_input:
             batch, size = x.shape[1], x.shape[3:5]
             x = x if linear else x.permute(0, 1, 3, 4, 2)
@@ -110,18 +110,18 @@ class Call:
         side, _, inputs, outputs, replicas = self.weight.shape
         # A linear layer sees one image, batch wide.
         samples, height, width = (1, 1, batch) if linear else (batch, *size)
-        pool = 2 if step.pool else 1
-        self.block = kernel.Block(samples, height, width, inputs, outputs, side, step.relu, pool, sharing)
+        pool = 2 if stage.pool else 1
+        self.block = kernel.Block(samples, height, width, inputs, outputs, side, stage.relu, pool, sharing)
         self.block.group = kernel.address(self.group)
         self.block.packs = packs = replicas // lanes
-        self.block.groups, self.block.centred = step.groups, isinstance(step.norm, FoldedGroupNorm)
+        self.block.groups, self.block.centred = stage.groups, isinstance(stage.norm, FoldedGroupNorm)
         self.shape = (packs, samples, height, width, outputs, lanes)
         self.pooled = (packs, samples, height // pool, width // pool, outputs, lanes)
         self.is_linear = linear
 
     def _absorb_norm(self, norm: FoldedBatchNorm) -> None:
         """Weights that do what the layer and its batch norm do in evaluation mode."""
-        gamma, beta, mean, variance = self.step.gamma, self.step.beta, self.step.mean, self.step.variance
+        gamma, beta, mean, variance = self.stage.gamma, self.stage.beta, self.stage.mean, self.stage.variance
         assert gamma is not None and beta is not None and mean is not None and variance is not None  # noqa: PT018
         scale = gamma * (variance + norm.eps).rsqrt()
         self.weight, self.bias = self.weight * scale, (self.bias - mean) * scale + beta
@@ -129,20 +129,20 @@ class Call:
     def forward(self, library: ctypes.CDLL) -> Tensor:
         out = self.weight.new_empty(self.pooled)
         self.kept = self.mean = self.variance = None
-        if self.normed and self.step.norm:
-            assert self.step.gamma is not None
-            self.block.eps = self.step.norm.eps
-            if isinstance(self.step.norm, FoldedBatchNorm):
-                self.mean, self.variance = torch.empty_like(self.step.gamma), torch.empty_like(self.step.gamma)
+        if self.normed and self.stage.norm:
+            assert self.stage.gamma is not None
+            self.block.eps = self.stage.norm.eps
+            if isinstance(self.stage.norm, FoldedBatchNorm):
+                self.mean, self.variance = torch.empty_like(self.stage.gamma), torch.empty_like(self.stage.gamma)
             if self.remember and self.block.inputs * self.block.kernel**2 > SMALL_WINDOW:
                 self.kept = self.weight.new_empty(self.shape)  # what the convolution gave
-        elif self.step.relu and self.remember:
+        elif self.stage.relu and self.remember:
             words = -(-self.block.outputs // (32 // self.block.pool**2))  # as the kernel packs them
             integer = torch.int32 if out.dtype == torch.float32 else torch.int64
             self.kept = torch.empty(*self.pooled[:4], words, out.shape[-1], dtype=integer)  # where the ReLU let through
         kernel.call(library, "forward", out.dtype, *self._inputs(), out)
-        if self.normed and isinstance(self.step.norm, FoldedBatchNorm):
-            self._track(self.step.norm)
+        if self.normed and isinstance(self.stage.norm, FoldedBatchNorm):
+            self._track(self.stage.norm)
         return out.view(len(out), -1, 1, 1, *out.shape[-2:]) if self.is_linear else out
 
     def _inputs(self) -> tuple[Any, ...]:
@@ -151,21 +151,21 @@ class Call:
     def _norm(self) -> kernel.Norm:
         if not self.normed:
             return kernel.Norm()
-        return kernel.Norm(*map(kernel.address, (self.step.gamma, self.step.beta, self.mean, self.variance)))
+        return kernel.Norm(*map(kernel.address, (self.stage.gamma, self.stage.beta, self.mean, self.variance)))
 
     def _track(self, norm: FoldedBatchNorm) -> None:
         """Update the running statistics; the variance as the unbiased estimate, as PyTorch does."""
-        assert self.step.mean is not None and self.step.variance is not None  # noqa: PT018
+        assert self.stage.mean is not None and self.stage.variance is not None  # noqa: PT018
         assert self.mean is not None and self.variance is not None  # noqa: PT018
         count = self.shape[1] * self.shape[2] * self.shape[3]
-        _move(self.step.mean, self.mean, norm.momentum)
-        _move(self.step.variance, self.variance * (count / (count - 1)), norm.momentum)
+        _move(self.stage.mean, self.mean, norm.momentum)
+        _move(self.stage.variance, self.variance * (count / (count - 1)), norm.momentum)
         norm.num_batches_tracked.add_(1)
 
     def backward(
         self, library: ctypes.CDLL, gradient: Tensor, needs_input: bool
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """The gradients of the input (if needed) and of the step's four parameters."""
+        """The gradients of the input (if needed) and of the stage's four parameters."""
         dx = torch.empty_like(self.x) if needs_input else None
         flipped = self.weight.flip(0, 1).transpose(2, 3).contiguous() if needs_input else None
         dw, db = torch.empty_like(self.weight), torch.empty_like(self.bias)
@@ -179,7 +179,7 @@ class Call:
         gradients = (dw, db, dgamma, dbeta)
         return dx, [
             None if d is None or p is None else _as_parameter(d, p)
-            for d, p in zip(gradients, self.step.parameters, strict=True)
+            for d, p in zip(gradients, self.stage.parameters, strict=True)
         ]
 
 
@@ -205,9 +205,9 @@ def _as_kernel(parameter: Tensor, replicas: int) -> Tensor:
     return F.pad(values.permute(order), (0, replicas - len(values))).clone(memory_format=torch.contiguous_format)
 
 
-def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iterator[list[Step] | nn.Module]:
-    """Steps in a row, and the layers between them, from the plain layers and their folded forms."""
-    run: list[Step] = []
+def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iterator[list[Stage] | nn.Module]:
+    """Stages in a row, and the layers between them, from the plain layers and their folded forms."""
+    run: list[Stage] = []
     i = 0
 
     def take(*kinds: type[nn.Module]) -> Any:
@@ -221,9 +221,9 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
         if layer := take(nn.Conv2d, nn.Linear):
             norm = take(nn.modules.batchnorm._BatchNorm, nn.GroupNorm, RootMeanSquare)
             relu, pool = take(nn.ReLU), take(nn.AvgPool2d)
-            run.append(_step(layer, norm, relu is not None, pool is not None, replicas))
+            run.append(_stage(layer, norm, relu is not None, pool is not None, replicas))
         elif run and take(nn.Flatten):
-            pass  # a step needs no flat input
+            pass  # a stage needs no flat input
         else:
             if run:
                 yield run
@@ -233,8 +233,8 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
         yield run
 
 
-def _step(layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, relu: bool, pool: bool, replicas: int) -> Step:
-    """A step whose tensors hold the layers' values, which become views of them."""
+def _stage(layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, relu: bool, pool: bool, replicas: int) -> Stage:
+    """A stage whose tensors hold the layers' values, which become views of them."""
     owners: dict[str, tuple[nn.Module, str]] = {"weight": (layer, "weight"), "bias": (layer, "bias")}
     if norm:
         owners |= {"gamma": (norm, "weight"), "beta": (norm, "bias")}
@@ -249,4 +249,4 @@ def _step(layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, relu: bool,
         else:
             tensors[name] = _as_kernel(plain, replicas)
             plain.data = _as_parameter(tensors[name], plain)
-    return Step(layer, norm, relu, pool, **tensors)
+    return Stage(layer, norm, relu, pool, **tensors)
