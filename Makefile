@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo test test-all test-faults calibration publish figures bench bench-clean format check clean
+.PHONY: install demo architecture test test-all test-faults calibration publish figures bench bench-clean format check clean
 
 install: .venv/.installed
 
@@ -77,15 +77,19 @@ figures: .venv/.installed
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(RATES)) --only effect-by-rate,accuracy-by-rate,forest --out figures/rates
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,accuracy-by-depth,growth --out figures/theory
 
+# The picture of docs/architecture.md, from the imports; fails where one points up.
+architecture: .venv/.dev
+	$(BIN)/python docs/draw_architecture.py
+
 check: .venv/.dev
-	$(BIN)/ruff check bnstudy tests benchmarks
-	$(BIN)/ruff format --check bnstudy tests benchmarks
+	$(BIN)/ruff check bnstudy tests benchmarks docs
+	$(BIN)/ruff format --check bnstudy tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/.dev
-	$(BIN)/ruff check --fix bnstudy tests benchmarks
-	$(BIN)/ruff format bnstudy tests benchmarks
+	$(BIN)/ruff check --fix bnstudy tests benchmarks docs
+	$(BIN)/ruff format bnstudy tests benchmarks docs
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

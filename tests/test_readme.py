@@ -11,8 +11,8 @@ import sys
 import tomllib
 
 import pytest
+from bnstudy.analysis.figures import style
 from bnstudy.cli import main
-from bnstudy.figures import style
 
 from tests.conftest import ROOT
 

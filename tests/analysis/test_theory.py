@@ -1,4 +1,4 @@
-"""Asymptotic theory (THEORY 13 and 15): formulas against published numbers and simulation, networks against both."""
+"""Asymptotic theory (docs/theory.md, 13 and 15): formulas against published numbers, networks against both."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ echo "code $?"
 """
 
 
-@pytest.mark.parametrize("name", ["new", "half", "whole"])
+@pytest.mark.parametrize("name", ["new", *(pytest.param(one, marks=pytest.mark.faults) for one in ("half", "whole"))])
 def test_a_read_only_folder_is_one_line(begun, tmp_path, name):
     """Refused where something is to be written; what is there can still be looked at."""
     study, disk = tmp_path / "study.toml", tmp_path / "disk"
@@ -238,7 +238,8 @@ def test_closed_streams_are_no_obstacle(begun, tmp_path, closed, command):
         assert_unharmed(tmp_path / "s", numbers(begun[1]))
 
 
-@pytest.mark.parametrize("stream", ["1", pytest.param("2", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("stream", ["1", "2"])
 def test_a_full_output_is_one_line_and_the_study_is_stored(begun, tmp_path, stream):
     """/dev/full refuses every write, as a log file on a full disk does."""
     study = tmp_path / "study.toml"

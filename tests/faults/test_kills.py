@@ -56,7 +56,11 @@ def kill_until_done(study: Path, folder: Path, jobs: int, kills: int, latest: fl
 
 
 @pytest.mark.parametrize(
-    ("kills", "seeds", "jobs"), [(2, 8, 1), pytest.param(100, 60, 2, marks=pytest.mark.faults, id="a hundred kills")]
+    ("kills", "seeds", "jobs"),
+    [
+        pytest.param(2, 8, 1, marks=pytest.mark.slow),
+        pytest.param(100, 60, 2, marks=pytest.mark.faults, id="a hundred kills"),
+    ],
 )
 def test_kill_9_loses_nothing_and_changes_nothing(tmp_path, rng, kills, seeds, jobs):
     study = tmp_path / "study.toml"

@@ -29,15 +29,15 @@ DEPTHS = {
 RATES = {"lrs": [0.1, 0.01], "optimizers": ["adam", "sgd"]}
 # Parts of a dataset's shape. Every pair of two of them is drawn, and each with every figure.
 PARTS = (
-    [{"models": ["mlp"]}, {"models": ["mlp", "cnn"]}, {"models": DEPTHS["models"]}, {"models": ["$\\alpha", "<b>&"]}],
-    [{"norms": ["batch"]}, {"norms": ["none", "batch"]}, {"norms": DEPTHS["norms"]}, {"norms": ["none", "$"]}],
+    [{"models": ["mlp"]}, {"models": DEPTHS["models"]}, {"models": ["$\\alpha", "<b>&"]}],
+    [{"norms": ["batch"]}, {"norms": DEPTHS["norms"]}, {"norms": ["none", "$"]}],
     [
-        *({"inits": inits} for inits in (["zero"], ["default", "scaled-normal:1"], DEPTHS["inits"])),
+        *({"inits": inits} for inits in (["zero"], DEPTHS["inits"])),
         {"inits": ["default", "zero", "scaled-normal:0.01"]},
         {"inits": ["$x_1$", "<b>&", "x" * 300, "a\\b{"]},
     ],
     [{"seeds": 1, "epochs": 1}, {"seeds": 1}, {"seeds": 3}],
-    [{}, {"diverged": 4}, {"pending": 4}, {"diverged": 10_000}, {"pending": 10_000}],
+    [{"diverged": 4}, {"pending": 4}, {"diverged": 10_000}, {"pending": 10_000}],
     [{}, RATES, {"lrs": [0.001, 0.1, 0.01], "validation": True}],
 )  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_every_figure_takes_an_axes(name):
         bare = Figure(figsize=(8, 6))
         assert figures[name].function(dataset, ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
         for drawn in (figure, bare):
-            drawn.savefig(io.BytesIO(), format="png")
+            drawn.savefig(io.BytesIO(), format="png", dpi=30)
     assert not axes[0, 0].has_data()
     assert not axes[1, 1].has_data()
     assert own.get_suptitle()

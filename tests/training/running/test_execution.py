@@ -170,7 +170,9 @@ def test_unknown_devices(name):
     assert caught.value.key == "device"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_within_seconds_and_the_study_resumes(tmp_path, number, code):
     """A study of hours ends at once: that it does is all the haste a slow or busy machine can promise."""
     command = [sys.executable, "-c", "from bnstudy.cli import main; main()", "baseline", "--dataset", "digits"]
