@@ -91,6 +91,8 @@ def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(clus
     assert watch.done_before == len(Store.open(tmp_path / "cluster").plan) >= 12  # more on a machine of many cores
     assert cluster.workers[0].wait() == -signal.SIGKILL
     whole = run(study, tmp_path / "here")
+    assert found.attrs["forms"] == whole.attrs["forms"]
+    assert [name for name in numbers(whole) if not found[name].identical(whole[name])] == []
     assert numbers(found).identical(numbers(whole).assign_attrs(found.attrs))
     assert found.epoch_seconds_alone.notnull().all()
     assert verify(tmp_path / "cluster") == []
