@@ -18,6 +18,7 @@ from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
 from bnstudy.analysis.further import folded
+from bnstudy.analysis.labels import arm_label
 from bnstudy.analysis.table import Table
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
@@ -118,12 +119,12 @@ def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     crossing = responses.epochs_to_target(well, criteria.target)
     for norm in (PLAIN, BN):
         found = _values(crossing.epochs, CNN, norm) - _values(crossing.epochs, MLP, norm)
-        sooner = _more("convergence", f"the MLP gets there sooner than the CNN ({_arm(norm)})", found, "epochs")
+        sooner = _more("convergence", f"the MLP gets there sooner than the CNN ({arm_label(norm)})", found, "epochs")
         # Where no run of either gets there, none is seen to be sooner.
         yield sooner if crossing.reached.sel(norm=norm).any() else replace(sooner, answer=UNKNOWN)
     if "epoch_seconds_alone" in well:
         seconds = well.epoch_seconds_alone
-        yield _ratio("run time", f"an epoch takes the same in both ({_arm(PLAIN)})",
+        yield _ratio("run time", f"an epoch takes the same in both ({arm_label(PLAIN)})",
                      seconds.sel(model=CNN, norm=PLAIN), seconds.sel(model=MLP, norm=PLAIN), criteria)  # fmt: skip
         for model in (MLP, CNN):
             yield _ratio("run time", f"BN does not affect an epoch's time ({model})",
@@ -174,7 +175,7 @@ def _accuracy(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     accuracy = responses.final(well, "test_accuracy")
     for norm in (PLAIN, BN):
         found = _values(accuracy, CNN, norm) - _values(accuracy, MLP, norm)
-        yield _more("accuracy", f"the CNN is better ({_arm(norm)})", found, "1")
+        yield _more("accuracy", f"the CNN is better ({arm_label(norm)})", found, "1")
     for model in (MLP, CNN):
         found = _values(accuracy, model, BN) - _values(accuracy, model, PLAIN)
         yield _same("accuracy", f"BN does not affect it ({model})", found, "1", criteria)
@@ -186,7 +187,7 @@ def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
     for when, gap in (("last", responses.overfitting_gap(well)), ("best", responses.gap_at_best(well))):
         for norm in (PLAIN, BN):
             found = _values(gap, MLP, norm) - _values(gap, CNN, norm)
-            yield _more("overfitting", f"the MLP overfits more, at the {when} epoch ({_arm(norm)})", found, "1")
+            yield _more("overfitting", f"the MLP overfits more, at the {when} epoch ({arm_label(norm)})", found, "1")
         for model in (MLP, CNN):
             found = _values(gap, model, BN) - _values(gap, model, PLAIN)
             yield _same("overfitting", f"BN does not affect it, at the {when} epoch ({model})", found, "1",
@@ -224,10 +225,6 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:
     return response.sel(model=model, norm=norm).values.astype(np.float64).round(7)
-
-
-def _arm(norm: str) -> str:
-    return "without BN" if norm == PLAIN else "with BN"
 
 
 def _more(about: str, text: str, found: np.ndarray, unit: str) -> Claim:

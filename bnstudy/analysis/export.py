@@ -148,16 +148,20 @@ def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
     endings = [f".{_word(digest)}" for digest in _hashes(dataset) or [netcdf.fingerprint(dataset)]]
     if any(not path.name.endswith(tuple(endings)) for path in folder.rglob(f"{EVENTS}*")):
         raise _other_results(folder)
-    temporary = atomic.temporary(folder)
+    temporary, before = atomic.temporary(folder), atomic.temporary(folder.with_name(f"{folder.name}.before"))
     atomic.remove(temporary)
     epochs = dataset.epoch.values.astype(int).tolist()
     try:
         for run, scalars in _runs(dataset):
             _write_scalars(temporary / run, epochs, scalars, _created(dataset), endings[0])
-        atomic.remove(folder)
+        if folder.exists():
+            folder.rename(before)
         temporary.rename(folder)
     finally:
+        if before.exists() and not folder.exists():  # the new one could not be put into place
+            before.rename(folder)
         atomic.remove(temporary)
+        atomic.remove(before)
     return [folder]
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of, roles_of
 from bnstudy.analysis.further import folded
+from bnstudy.analysis.labels import arm_label
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.schema import Status
 
@@ -96,12 +97,8 @@ def report_table(dataset: xr.Dataset) -> Table:
         "A reported test loss of 1e-3 cannot be the mean cross-entropy beside that accuracy;",
         "it fits a mean divided by the batch size (100) once more.",
     ]
-    header = ("", *(f"{model.upper()} {_arm_label(norm)}" for model, norm in arms))
+    header = ("", *(f"{model.upper()} {arm_label(norm)}" for model, norm in arms))
     return Table("Table 2 of the report: ours, and below it what was reported", header, tuple(rows), tuple(notes))
-
-
-def _arm_label(norm: str) -> str:
-    return {"batch": "with BN", "none": "without BN"}.get(norm, norm)
 
 
 def _measured(arm: xr.Dataset, target: float) -> dict[str, str]:
@@ -156,7 +153,7 @@ def sweep_table(dataset: xr.Dataset) -> Table:
     long = len(norms) > WIDEST
     target = criteria_of(dataset).target
     measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
-    columns = list(measures) if long else [f"{_arm_label(n)}: {measure}" for measure in measures for n in norms]
+    columns = list(measures) if long else [f"{arm_label(n)}: {measure}" for measure in measures for n in norms]
     roles = roles_of(dataset)
     rows = []
     settings = product(*(dataset[name].values.tolist() for name in ("model", "init", "optimizer", "lr")))

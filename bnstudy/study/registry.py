@@ -55,11 +55,14 @@ class Registry(Mapping[str, Entry]):
         What an entry is, in the singular, as messages say it.
     provider : str
         The module that registers the built-in entries when it is imported.
+    needed : tuple of str
+        What an entry has to say of itself besides its label.
     """
 
-    def __init__(self, kind: str, provider: str) -> None:
+    def __init__(self, kind: str, provider: str, needed: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.provider = provider
+        self.needed = needed
         self._entries: dict[str, Entry] = {}
         self._complete = False
         self._is_looking = False
@@ -67,7 +70,17 @@ class Registry(Mapping[str, Entry]):
     def register(
         self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorator: add a function under `name`. A name that is taken raises ValueError."""
+        """Decorator: add a function under `name`.
+
+        Raises
+        ------
+        ValueError
+            The name is taken.
+        TypeError
+            Something that every entry of this kind has to say is not said.
+        """
+        if missing := [f"{key}=" for key in self.needed if key not in about]:
+            raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             origin = origin_of(function)
@@ -167,13 +180,13 @@ class ModelRegistry(Registry):
         return Level(entry.name, None, widths, activation)
 
 
-datasets = Registry("dataset", "bnstudy.training.datasets.builtin")
+datasets = Registry("dataset", "bnstudy.training.datasets.builtin", ("shape", "classes", "train_size", "test_size"))
 models = ModelRegistry("model", "bnstudy.training.networks.models")
 activations = Registry("activation", "bnstudy.training.networks.models")
 norms = Registry("norm", "bnstudy.training.networks.norms")
 initializers = Registry("initializer", "bnstudy.training.networks.initializers")
 optimizers = Registry("optimizer", "bnstudy.training.optimizers")
-figures = Registry("figure", "bnstudy.analysis.figures")
+figures = Registry("figure", "bnstudy.analysis.figures", ("caption", "applies"))
 
 _ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
 _discovery = threading.RLock()  # held by the one thread that imports what registers

@@ -23,10 +23,14 @@ LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica b
 
 @dataclass
 class Piece:
-    """A part of a parameter that is updated at once, with its learning rate and what the optimizer remembers of it."""
+    """A part of a parameter that is updated at once, with its learning rate and what the optimizer remembers of it.
+
+    `rate` is a view of `lr`, or a copy of it in the parameter's precision.
+    """
 
     values: Tensor
     rate: Tensor
+    lr: Tensor
     memory: list[Tensor]
 
 
@@ -39,9 +43,10 @@ def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[
 
     cut = []
     for p in parameters:
-        rate = lr.to(p.dtype).view(-1, *[1] * (p.dim() - 1))
-        pairs = zip(_cut(p.detach(), p), _cut(rate, p), strict=True)
-        cut.append([Piece(values, r, [torch.zeros_like(values) for _ in range(memory)]) for values, r in pairs])
+        each = lr.view(-1, *[1] * (p.dim() - 1))
+        parts = zip(_cut(p.detach(), p), _cut(each.to(p.dtype), p), _cut(each, p), strict=True)
+        cut.append([Piece(values, rate, own, [torch.zeros_like(values) for _ in range(memory)])
+                    for values, rate, own in parts])  # fmt: skip
     return cut
 
 
@@ -49,7 +54,10 @@ def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> I
     """Every piece with its gradient; those of parameters that have none are left out."""
     for p, cut in zip(parameters, pieces, strict=True):
         if p.grad is not None:
-            yield from zip(cut, _cut(p.grad.detach(), p), strict=True)
+            for piece, gradient in zip(cut, _cut(p.grad.detach(), p), strict=True):
+                if piece.rate.dtype != piece.lr.dtype:
+                    piece.rate.copy_(piece.lr)  # whoever made this optimizer may change the rates as it goes
+                yield piece, gradient
 
 
 def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,7 @@ def test_what_a_killed_export_left_goes_with_the_next(source, tmp_path, form):
         "import os, signal, sys\n"
         "from bnstudy.analysis import export; from bnstudy import files\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"export.{'_write_scalars' if form == 'tensorboard' else 'files.publish'} = die\n"
+        f"export.{'_write_scalars' if form == 'tensorboard' else 'atomic.publish'} = die\n"
         "export.export(*sys.argv[1:])\n"
     )
     (tmp_path / "out").mkdir()
@@ -186,3 +187,22 @@ def test_a_dataset_of_accuracies_alone(tmp_path):
     curves, runs = (pd.read_csv(path) for path in export.export(tmp_path / "others.nc", "csv", tmp_path))
     assert list(curves) == [*CURVE_DIMS, "test_accuracy"]
     assert {"epochs_to_target", "final_accuracy", "init_role"} <= set(runs)
+
+
+def test_events_that_were_there_stay_until_the_new_ones_are_in_place(source, tmp_path, monkeypatch):
+    path, _ = source
+    (folder,) = export.export(path, "tensorboard", tmp_path / "out")
+    before = {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    rename = Path.rename
+
+    def fails(self, target):
+        if target == folder and not self.name.startswith(f".{folder.name}.before"):
+            assert not folder.exists()
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises((OSError, InputError)):
+        export.export(path, "tensorboard", tmp_path / "out")
+    assert {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert list(folder.parent.iterdir()) == [folder]

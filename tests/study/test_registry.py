@@ -220,3 +220,10 @@ def test_a_plugin_may_come_before_the_built_in_entries(tmp_path):
     (tmp_path / "mine.py").write_text(REGISTERS + "norms.register('batch', label='x')(ones)")
     found = script("import mine", tmp_path)
     assert "ValueError: norm 'batch' is already registered by bnstudy.training.networks.norms.batch" in found.stderr
+
+
+def test_what_an_entry_does_not_say_of_itself_is_told_as_it_is_registered():
+    with pytest.raises(TypeError, match=r"figure 'mine' is registered without caption=, applies="):
+        registry.figures.register("mine", label="Mine")
+    with pytest.raises(TypeError, match=r"dataset 'mine' is registered without test_size="):
+        registry.datasets.register("mine", label="Mine", shape=(1, 8, 8), classes=2, train_size=5)

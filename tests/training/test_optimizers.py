@@ -60,3 +60,24 @@ def test_a_nan_stays_in_its_replica(generator, name):
             step()
         results.append([p.detach()[[0, 2]] for p in ours])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("name", list(optimizers))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rates_changed_in_place_are_the_rates_from_then_on(generator, name, dtype):
+    starts, grads = steps(generator, 2)
+    weights = []
+    for halved in (0, 1):
+        ours = [p.to(dtype, copy=True).requires_grad_() for p in starts]
+        rates = torch.tensor(RATES, dtype=torch.float64)
+        step = optimizers[name].function(ours, rates, 0.9, 0.0)
+        for number, some in enumerate(grads):
+            if number == 1 and halved:
+                rates.zero_()
+            for p, g in zip(ours, some, strict=True):
+                p.grad = g.to(dtype)
+            before = [p.detach().clone() for p in ours]
+            step()
+        weights.append((before, ours))
+    assert all(torch.equal(p, q) for p, q in zip(*weights[1], strict=True))
+    assert not any(torch.equal(p, q) for p, q in zip(*weights[0], strict=True))

@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from bnstudy.analysis import labels
 from bnstudy.storage import atomic
 
 # Okabe & Ito's colours, in an order whose greys differ; the line and marker tell the same.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 LINES: tuple[Any, ...] = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)), (0, (3, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-ARM_LABELS = {"none": "without BN", "batch": "with BN"}
 
 METADATA: dict[str, Any] = {"svg": {"Date": None, "Creator": "bnstudy"}, "png": {"Software": None}}
 SETTINGS: Any = {
@@ -71,8 +71,8 @@ def marks(count: int) -> list[int]:
 
 
 def arm_label(norm: str) -> str:
-    """How a norm is called in a legend."""
-    return ARM_LABELS.get(norm, shorten(norm))
+    """The name of an arm, cut to fit a panel."""
+    return shorten(labels.arm_label(norm))
 
 
 def shorten(text: str, most: int = 28) -> str:

@@ -83,7 +83,7 @@ def render(dataset: xr.Dataset) -> str:
         n_cells=table and dataset.isel(seed=0, epoch=0).test_accuracy.size,
         most_cells=MOST_CELLS,
         data=_json(curves(dataset, table)),
-        settings=_settings(dataset),
+        settings=str(dataset.attrs.get("study", "")).strip(),
         facts=[(name.replace("_", " "), str(dataset.attrs[name])) for name in FACTS if dataset.attrs.get(name)],
         version=importlib.metadata.version("bnstudy"),
         style=Markup(style_sheet),
@@ -122,17 +122,6 @@ def _json(value: Any) -> Markup:
     """JSON that can stand in a script element: no character of it can end the element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-def _settings(dataset: xr.Dataset) -> str:
-    """The study as TOML, a line a key."""
-    return "\n".join(f"{key} = {_toml(value)}" for key, value in study_of(dataset).items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _meaning(verdict: str, dataset: xr.Dataset) -> str:

@@ -58,6 +58,7 @@ class Cluster:
 
     def __init__(self, scheduler: str, device: str, data_dir: str | Path | None, compiled: bool) -> None:
         self.client = _connect(scheduler)
+        self.address = self.client.scheduler.address  # told when nobody is there any more to ask
         self.data_dir, self.compiled = str(data_dir) if data_dir else None, compiled
         try:
             self.described = self._describe(device)
@@ -122,7 +123,7 @@ class Cluster:
                 break
             except queue.Empty:
                 if self.client.status != "running" and not self.client.scheduler_comm_is_open():
-                    _gone(self.client.scheduler_address)
+                    _gone(self.address)
         ensemble = sent.pop(future)
         if future.status == "finished":
             curves, attributes = future.result()
@@ -134,7 +135,7 @@ class Cluster:
             if not waiting.again(ensemble):
                 watch.failed(ensemble, reason_of(error))
         else:  # cancelled or lost: the scheduler went away
-            _gone("it")
+            _gone(self.address)
 
     def close(self) -> None:
         """Leave the cluster; it goes on."""
