@@ -77,9 +77,9 @@ def test_event_files_hold_every_observed_run(source, tmp_path):
 def test_what_a_killed_export_left_goes_with_the_next(source, tmp_path, form):
     dies = (
         "import os, signal, sys\n"
-        "from bnstudy.analysis import export; from bnstudy import files\n"
+        "from bnstudy.analysis import export; from bnstudy.storage import atomic\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"export.{'_write_scalars' if form == 'tensorboard' else 'atomic.publish'} = die\n"
+        f"{'export._write_scalars' if form == 'tensorboard' else 'atomic.publish'} = die\n"
         "export.export(*sys.argv[1:])\n"
     )
     (tmp_path / "out").mkdir()
