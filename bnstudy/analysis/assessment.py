@@ -15,7 +15,6 @@ equivalent for "supported".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ import xarray as xr
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.criteria import Criteria, criteria_of, roles_of
 from bnstudy.analysis.further import folded
+from bnstudy.analysis.responses import RESPONSES
 from bnstudy.study.errors import InputError
 
 PLAIN = "none"  # the arm without a normalization layer
@@ -41,22 +41,6 @@ VERDICTS = (
 )
 
 
-@dataclass(frozen=True)
-class Response:
-    """One number a run: how it is had from the curves, whether less is better, and the margin that counts as equal."""
-
-    name: str
-    label: str
-    unit: str
-    less_is_better: bool
-
-
-RESPONSES = (
-    Response("epochs_to_target", "epochs until the target is exceeded", "epochs", True),
-    Response("final_accuracy", "test accuracy at the last epoch", "1", False),
-    Response("epochs_to_stay", "epochs until the target is exceeded for good", "epochs", True),
-    Response("mean_accuracy", "mean test accuracy over the epochs", "1", False),
-)
 PRIMARY, SECONDARY = 0, 1  # positions above
 MOST_NAMED = 6  # models in a warning
 
@@ -102,7 +86,7 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
     at_c0 = gains[..., [c0], :] if c0 is not None else np.full_like(gains[..., :1, :], np.nan)
     interactions = np.where(poor[:, None], gains - at_c0, np.nan)
 
-    margins = np.array([criteria.margin(response.unit) for response in RESPONSES])
+    margins = np.array([response.margin(criteria) for response in RESPONSES])
     found = _measure(gains, interactions, at_c0, margins, poor)
     censored = responses.is_censored(dataset, criteria.target).where(responses.observed(dataset)).mean("seed")
     censored = censored.transpose("model", "norm", "optimizer", "lr", "init")
@@ -112,14 +96,8 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
 
 def _responses(dataset: xr.Dataset, criteria: Criteria) -> xr.DataArray:
     """Every response of every run, over ``response`` and the run dimensions; NaN where nothing was observed."""
-    found = [
-        responses.epochs_to_target(dataset, criteria.target).epochs,
-        responses.final(dataset, "test_accuracy"),
-        responses.epochs_to_stay(dataset, criteria.target),
-        responses.mean_accuracy(dataset),
-    ]
     # Accuracies are stored in single precision: rounded, equal ones have equal differences.
-    columns = [one.astype(np.float64).round(7).rename(None) for one in found]
+    columns = [one.of(dataset, criteria).astype(np.float64).round(7).rename(None) for one in RESPONSES]
     names = [response.name for response in RESPONSES]
     return xr.concat(
         columns, xr.DataArray(names, dims="response", name="response"), coords="minimal", compat="override"

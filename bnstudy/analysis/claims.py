@@ -19,6 +19,7 @@ from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
 from bnstudy.analysis.criteria import Criteria, criteria_of
 from bnstudy.analysis.further import folded
 from bnstudy.analysis.labels import arm_label
+from bnstudy.analysis.responses import RESPONSES
 from bnstudy.analysis.table import Table
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
@@ -214,13 +215,13 @@ def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
             mean, low, high = (float(one[name]) for name in ("did", "did_low", "did_high"))
             if verdict == "both-fail":  # a difference would tell of the reference alone
                 mean = low = high = math.nan
-            unit = "epochs" if decider.startswith("epochs") else "1"
+            response = next((one for one in RESPONSES if one.name == decider), RESPONSES[0])
             text = f"BN helps more at {init} than at {criteria.reference} ({model})"
             not_more = verdict in ("contradicted", "no-effect") or (
-                verdict == "helps-everywhere" and high < criteria.margin(unit)
+                verdict == "helps-everywhere" and high < response.margin(criteria)
             )
             answer = HOLDS if verdict in ("supported", "helps-more-when-poor") else FAILS if not_more else UNKNOWN
-            yield Claim("effects of BN", text, mean, low, high, unit, int(one.n), answer)
+            yield Claim("effects of BN", text, mean, low, high, response.unit, int(one.n), answer)
 
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:
@@ -236,7 +237,8 @@ def _more(about: str, text: str, found: np.ndarray, unit: str) -> Claim:
 
 def _same(about: str, text: str, found: np.ndarray, unit: str, criteria: Criteria) -> Claim:
     """A claim that a mean difference is nothing to speak of."""
-    margin = SECONDS_MARGIN if unit == "times" else criteria.margin(unit)
+    margins = {"times": SECONDS_MARGIN, "epochs": criteria.equivalence_epochs, "1": criteria.equivalence_accuracy}
+    margin = margins[unit]
     mean, low, high, n = _summary(found)
     within = inference.equivalence(found, margin) < criteria.alpha
     answer = HOLDS if within else FAILS if low > margin or high < -margin else UNKNOWN

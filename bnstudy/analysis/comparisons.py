@@ -7,7 +7,8 @@ from itertools import product
 
 import xarray as xr
 
-from bnstudy.analysis.assessment import FAMILY, PRIMARY, RESPONSES, Response
+from bnstudy.analysis.assessment import FAMILY, PRIMARY
+from bnstudy.analysis.responses import RESPONSES, Response
 
 BY_NAME = {response.name: response for response in RESPONSES}
 NUMBERS = ("effect", "effect_low", "effect_high", "did", "did_low", "did_high", "p_h1", "p_h2", "p_h3", "p_adjusted")

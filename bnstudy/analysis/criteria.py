@@ -36,10 +36,6 @@ class Criteria:
     equivalence_accuracy: float = 0.002
     reference: str = ""
 
-    def margin(self, unit: str) -> float:
-        """The margin of a response in ``epochs``, or of an accuracy."""
-        return self.equivalence_epochs if unit == "epochs" else self.equivalence_accuracy
-
     def attributes(self) -> dict[str, Any]:
         """As attributes of a dataset."""
         return asdict(self)

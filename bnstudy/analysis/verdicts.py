@@ -8,9 +8,10 @@ from typing import Any
 
 import xarray as xr
 
-from bnstudy.analysis.assessment import FAMILY, PRIMARY, RESPONSES, SECONDARY, VERDICTS, Response
+from bnstudy.analysis.assessment import FAMILY, PRIMARY, SECONDARY, VERDICTS
 from bnstudy.analysis.claims import Claim
 from bnstudy.analysis.comparisons import INNER, Cell, Judged, cells
+from bnstudy.analysis.responses import RESPONSES, Response
 from bnstudy.analysis.table import Table
 from bnstudy.study import registry
 
@@ -115,10 +116,9 @@ def _effect(one: Judged, response: Response) -> str:
 
 def quantity(value: float, low: float, high: float, response: Response) -> str:
     """A mean and its interval: epochs to one decimal, accuracies in percentage points to two."""
-    scale, digits = (1.0, 1) if response.unit == "epochs" else (100.0, 2)
     if math.isnan(value):
         return "–"
-    mean, *ends = (f"{number * scale:+.{digits}f}" for number in (value, low, high))
+    mean, *ends = (response.text(number, "+") for number in (value, low, high))
     return mean if math.isnan(low) else f"{mean} [{ends[0]}, {ends[1]}]"
 
 
@@ -180,9 +180,8 @@ def _with_gain(cell: Cell) -> str:
 
 def _in_words(one: Judged, response: Response) -> tuple[str, str]:
     """A gain and its interval, such as ``4.8 epochs`` and ``95 % interval 4.0 to 5.6``."""
-    scale, digits, unit = (1.0, 1, "epochs") if response.unit == "epochs" else (100.0, 2, "points of final accuracy")
-    mean, low, high = (f"{value * scale:.{digits}f}" for value in (one.effect, one.effect_low, one.effect_high))
-    return f"{mean} {unit}", "no interval" if "nan" in (low, high) else f"95 % interval {low} to {high}"
+    mean, low, high = (response.text(value) for value in (one.effect, one.effect_low, one.effect_high))
+    return f"{mean} {response.noun}", "no interval" if "nan" in (low, high) else f"95 % interval {low} to {high}"
 
 
 def _disagreements(family: list[Cell]) -> Iterator[str]:

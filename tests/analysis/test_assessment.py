@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import xarray as xr
+from bnstudy.analysis import assessment, responses
 from bnstudy.analysis.assessment import VERDICTS, assess
+from bnstudy.analysis.responses import RESPONSES, Response
+from bnstudy.analysis.verdicts import quantity
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import CURVE_DIMS, Status
 
@@ -233,3 +236,21 @@ def test_nothing_is_said_of_cells_without_runs():
     told = assess(curves).attrs["warnings"]
     assert any("are not there" in text for text in told)
     assert not [text for text in told if text.startswith("zero ")]
+
+
+def test_a_new_response_is_one_row(monkeypatch):
+    """It is measured, judged with its own margin, and told as it says itself."""
+    loss = Response("final_loss", "test loss at the last epoch", "nat", lambda d, _: responses.final(d, "test_loss"),
+                    lambda criteria: 10.0, less_is_better=True,
+                    scale=1000.0, digits=0, shown="mnat", noun="mnat of loss")  # fmt: skip
+    rows = (*RESPONSES, loss)
+    monkeypatch.setattr(assessment, "RESPONSES", rows)
+    dataset = make_dataset(seeds=8)
+    result = assess(dataset)
+    assert result.response.values.tolist() == [one.name for one in rows]
+    final = dataset.test_loss.isel(epoch=-1, optimizer=0, lr=0)
+    gained = (final.sel(norm="none") - final.sel(norm="batch")).mean("seed").sel(model="mlp", init="zero")
+    found = result.effect.sel(response="final_loss", model="mlp", norm="batch", init="zero").squeeze()
+    assert float(found) == pytest.approx(float(gained), abs=1e-6)
+    assert float(result.p_h2.sel(response="final_loss").max()) < 1e-6  # all lie within 10 nat
+    assert quantity(0.0123, 0.01, 0.02, loss) == "+12 [+10, +20]"

@@ -9,8 +9,9 @@ from functools import cache
 import numpy as np
 import xarray as xr
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import RESPONSES, Response, assess
+from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.responses import RESPONSES, Response
 from bnstudy.analysis.table import Table
 from bnstudy.storage.opening import open_results
 
@@ -46,7 +47,7 @@ def markdown(table: Table) -> list[str]:
 def gain(cell: Cell, response: Response) -> str:
     """What the norm gains, such as ``+4.8 [4.0, 5.6]``; in epochs or points."""
     one = cell.responses[response.name]
-    scale, digits = (1, 1) if response.unit == "epochs" else (100, 2)
+    scale, digits = response.scale, response.digits
     mean, low, high = (round(scale * end, digits) + 0.0 for end in (one.effect, one.effect_low, one.effect_high))
     return "–" if math.isnan(mean) else f"{mean:+.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 

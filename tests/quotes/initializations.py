@@ -7,8 +7,9 @@ from functools import cache
 from itertools import product
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import Response, assess
+from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.responses import Response
 from bnstudy.analysis.table import sweep_table
 
 from tests.quotes.common import (

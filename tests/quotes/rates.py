@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import product
 
-from bnstudy.analysis.assessment import Response, assess
+from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.responses import Response
 from bnstudy.analysis.selection import select_lr
 from bnstudy.analysis.table import sweep_table
 

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import FAMILY, PLAIN, PRIMARY, RESPONSES, SECONDARY, Response, assess
+from bnstudy.analysis.assessment import FAMILY, PLAIN, PRIMARY, SECONDARY, assess
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.responses import RESPONSES, Response
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.study.registry import figures
 
@@ -26,11 +27,6 @@ GREY = "#8a8a8a"
 def is_comparison(dataset: xr.Dataset) -> bool:
     """Whether a dataset compares a norm with none, at inits whose roles were declared."""
     return PLAIN in dataset.norm.values and dataset.sizes["norm"] > 1 and "init_role" in dataset.coords
-
-
-def _unit(response: Response) -> tuple[float, str]:
-    """What a response is multiplied by to be shown, and the unit it then has."""
-    return (1.0, "epochs") if response.unit == "epochs" else (100.0, "points")
 
 
 @figures.register(
@@ -95,8 +91,8 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
 
 def effect_axis(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
     """A y axis of effects: a line at 0, and hatched what counts as none; of accuracies logarithmic beyond a point."""
-    factor, _ = _unit(response)
-    margin = factor * criteria_of(dataset).margin(response.unit)
+    factor = response.scale
+    margin = factor * response.margin(criteria_of(dataset))
     panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
     panel.axhline(0, color="black", linewidth=0.8)
     if response.unit != "epochs":  # from tenths of a point to all that can be had
@@ -126,7 +122,7 @@ def draw_effects(
     effects : Dataset
         One response of one norm's assessment, over the cells alone.
     """
-    factor, _ = _unit(response)
+    factor = response.scale
     arms = effects.censored.sel(arm=[PLAIN, effects.norm.item()])
     in_epochs = response.unit == "epochs"
     fails, cut = (arms == 1).all("arm").values & in_epochs, (arms > 0).any("arm").values & in_epochs
@@ -165,9 +161,9 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     width = 2.8 + 0.04 * max(map(len, names))
     figure, axes = style.grid(1, 2, ax, width=width, height=0.28 * len(rows) + 0.8, sharey=True)
     for panel, response in zip(axes[0], SHOWN, strict=True):
-        factor, unit = _unit(response)
+        factor, unit = response.scale, response.shown
         nowhere = []
-        margin = factor * criteria_of(dataset).margin(response.unit)
+        margin = factor * response.margin(criteria_of(dataset))
         panel.axvspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
         panel.axvline(0, color="black", linewidth=0.8)
         for place, labels in enumerate(rows):

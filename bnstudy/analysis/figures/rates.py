@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import PLAIN, Response, assess
+from bnstudy.analysis.assessment import PLAIN, assess
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.figures import effects, panels, style
+from bnstudy.analysis.responses import Response
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
