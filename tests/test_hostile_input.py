@@ -250,7 +250,7 @@ def test_only_pipes_and_dask_carry_objects():
             )
         }
     }  # fmt: skip
-    assert carriers - {"sharing.py", "spawned.py"} == set(PIPES)
+    assert carriers - {"shared_data.py", "main_guard.py"} == set(PIPES)
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ def _torch() -> Iterator[tuple[str, str]]:
 
 
 def _kernel() -> str:
-    from bnstudy.training.replicas.lanes import compiling, kernel
+    from bnstudy.training.replicas.lanes import compiling, lanes
 
-    found = kernel.attempt()
+    found = lanes.attempt()
     if isinstance(found, str):
         return f"none: {one_line(found)}; convolutions take PyTorch's code, which is slower for small networks"
     again = "" if found.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"

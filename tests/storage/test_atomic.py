@@ -14,7 +14,7 @@ DIES = """
 import os, pathlib, signal, sys
 from bnstudy.storage import atomic
 
-folder = files.temporary(pathlib.Path(sys.argv[1]) / "events")
+folder = atomic.temporary(pathlib.Path(sys.argv[1]) / "events")
 folder.mkdir()
 (folder / "one").write_text("half")
 
@@ -22,7 +22,7 @@ def write(path):
     path.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 
-files.write_atomically(pathlib.Path(sys.argv[1]) / "page.html", write)
+atomic.write_atomically(pathlib.Path(sys.argv[1]) / "page.html", write)
 """
 
 

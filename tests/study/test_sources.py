@@ -87,12 +87,12 @@ from bnstudy.study.registry import initializers
 import my_inits
 from bnstudy.study.study import Study
 study = Study.make({"inits": "mine", "dataset": "digits"})
-print(plugins.needed(study), plugins.modules(study), plugins.digests(Study.make({})) == "")
+print(required_plugins.needed(study), required_plugins.modules(study), required_plugins.digests(Study.make({})) == "")
 @initializers.register("own", label="own")
 def own(layer, value=None):
     "Own."
     layer.weight.fill_(NUMBER)
-print(plugins.digests(Study.make({"inits": "own"})))
+print(required_plugins.digests(Study.make({"inits": "own"})))
 """
 
 

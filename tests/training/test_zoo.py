@@ -19,7 +19,7 @@ from bnstudy.training import assembly, ensembles, streams
 from bnstudy.training.datasets import data
 from bnstudy.training.epochs import Trainer, evaluate
 from bnstudy.training.networks import initialization, models
-from bnstudy.training.replicas.lanes import kernel
+from bnstudy.training.replicas.lanes import lanes
 from torch.nn import functional as F
 
 from tests.zoo.networks import DRAW, NETWORKS, SLOW
@@ -188,7 +188,7 @@ def test_the_forms_are_what_they_are_known_to_be(digits):
 
 
 TAKEN = {
-    "group-norm-module-twice": "lanes" if kernel.load() else "folded", "layer-norm-of-the-sample": "vmap",
+    "group-norm-module-twice": "lanes" if lanes.load() else "folded", "layer-norm-of-the-sample": "vmap",
     "limited-by-the-largest-value": "vmap", "pooled-odd-features": "vmap", "residual": "folded",
     "a-batch-norm-that-rectifies": "vmap", "second-head-in-training": "folded", "softmax-in-evaluation": "vmap",
     "a-buffer-assigned-anew": "one by one", "forward-hook": "one by one", "pruned": "one by one",

@@ -102,9 +102,9 @@ class Machine:
 
 def describe(device: str, compiled: bool) -> dict[str, str]:
     """What computes on a device of this machine; compiled code is built now, so that no worker has to."""
-    from bnstudy.training.replicas.lanes import kernel
+    from bnstudy.training.replicas.lanes import kernel, lanes
 
-    found = kernel.load() if compiled and device == "cpu" else None
+    found = lanes.load() if compiled and device == "cpu" else None
     return {
         **provenance.attributes(device),
         "switches": arithmetic.switches(device),

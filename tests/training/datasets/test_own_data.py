@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnstudy.cli import tables
+from bnstudy.cli.plan import plan_rows
 from bnstudy.study import registry
 from bnstudy.study.errors import DataWarning, InputError
 from bnstudy.study.study import Study
@@ -255,7 +255,7 @@ def test_what_may_be_a_mistake_is_told_where_it_is_seen(kind):
         load()
     entry = registry.datasets["own"]
     assert entry.about["note"] in entry.summary
-    rows = dict(tables.plan_rows(study(), (type("E", (), {"runs": [1]})(),), "cpu", Path("x")))
+    rows = dict(plan_rows(study(), (type("E", (), {"runs": [1]})(),), "cpu", Path("x")))
     assert rows[""] == entry.about["note"]
 
 

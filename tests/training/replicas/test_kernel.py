@@ -13,22 +13,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnstudy.cli import checks
+from bnstudy.cli import doctor
+from bnstudy.cli.app import main
 from bnstudy.study.study import Study
 from bnstudy.training.networks import models
 from bnstudy.training.replicas import Folded
-from bnstudy.training.replicas.lanes import compiling, kernel
+from bnstudy.training.replicas.lanes import compiling, kernel, lanes
+from torch import nn
 
 from tests.conftest import ROOT
 from tests.training.replicas.test_replicas import chosen
 
 CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
+CPU = torch.device("cpu")
 needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
 # A compiler takes seconds for the whole of it; these tests are about what becomes of the library.
 SMALL = 'extern "C" {{ long lanes_float32() {{ return {lanes}; }} long lanes_float64() {{ return 4; }} }}\n'
 START = (
     "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
-    "building.SOURCE = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
+    "compiling.SOURCE = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
     "found = kernel.attempt(); print(found if isinstance(found, str) else (found.lanes(torch.float32), found.kept))"
 )
 
@@ -40,15 +43,21 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
     monkeypatch.setattr(compiling, "SOURCE", tmp_path / "small.cpp")
     compiling.SOURCE.write_text(SMALL.format(lanes=8))
-    kernel.attempt.cache_clear()
+    forget()
     yield compiling.cache_folder()
+    forget()
+
+
+def forget() -> None:
     kernel.attempt.cache_clear()
+    lanes.attempt.cache_clear()
 
 
 def again() -> kernel.Kernel | None:
     """As in another process; for what cannot crash this one."""
-    kernel.attempt.cache_clear()
-    return kernel.load()
+    forget()
+    found = kernel.attempt()
+    return found if isinstance(found, kernel.Kernel) else None
 
 
 def elsewhere(cache: Path) -> str:
@@ -75,7 +84,7 @@ def compiler(folder: Path, script: str) -> str:
 
 @needs_compiler
 def test_the_kernel_itself_is_found_by_every_type_it_has():
-    built = kernel.load()
+    built = lanes.load()
     assert built is not None
     assert built.lanes(torch.float32) == 2 * built.lanes(torch.float64) > 0
     assert built.lanes(torch.float16) == 0
@@ -108,14 +117,14 @@ def test_a_compiler_that_does_not_work_is_done_without_and_told(cache, tmp_path,
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
     assert again() is None
     assert not list(cache.glob(f"{compiling.BUILDS}*"))
-    assert told in checks._kernel()
+    assert told in doctor._kernel()
 
 
 @needs_compiler
 def test_a_library_without_what_is_needed_is_no_kernel(cache):
     compiling.SOURCE.write_text("int nothing;\n")
     assert again() is None
-    assert "something else" in checks._kernel()
+    assert "something else" in doctor._kernel()
 
 
 @needs_compiler
@@ -145,13 +154,13 @@ def test_a_compiler_in_a_folder_with_spaces(cache, tmp_path, monkeypatch):
 def test_a_compiler_that_is_not_there_is_told(cache, monkeypatch, cxx, told):
     monkeypatch.setenv("CXX", cxx)
     assert again() is None
-    assert told in checks._kernel()
+    assert told in doctor._kernel()
 
 
 def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch, generator):
     monkeypatch.setenv("PATH", "")
     assert again() is None
-    assert "no C++ compiler found" in checks._kernel()
+    assert "no C++ compiler found" in doctor._kernel()
     network = models.build("cnn", "batch", Study.make({"dataset": "digits"}), (1, 8, 8), 10)
     assert type(chosen([network], torch.rand(9, 1, 8, 8, generator=generator))) is Folded
 
@@ -200,7 +209,8 @@ def test_a_damaged_library_ends_no_process(cache):
 
 
 @needs_compiler
-def test_a_folder_in_the_librarys_place_is_left_alone(cache):
+def test_a_folder_in_the_librarys_place_is_left_alone(cache, monkeypatch):
+    monkeypatch.setattr(lanes, "_is_right", lambda *_: True)  # it is not the whole kernel
     assert again() is not None
     library = library_in(cache)
     library.unlink()
@@ -209,7 +219,7 @@ def test_a_folder_in_the_librarys_place_is_left_alone(cache):
     assert found is not None
     assert not found.kept
     assert (library / "mine").is_dir()
-    assert "cannot be used" in checks._kernel()
+    assert "cannot be used" in doctor._kernel()
 
 
 @needs_compiler
@@ -247,3 +257,33 @@ def test_a_build_that_is_killed_leaves_nothing_behind(cache, tmp_path, monkeypat
     (tmp_path / "slow").unlink()
     assert again().kept
     assert sorted(path.name for path in cache.iterdir()) == [compiling.LOCK, library_in(cache).name]
+
+
+# ------------------------------------------------------------------ whether it is right
+
+
+@needs_compiler
+@pytest.mark.parametrize("wrong", ["forward", "backward"])
+def test_a_kernel_that_computes_something_else_is_not_used_and_told(monkeypatch, capsys, wrong):
+    """An output or a gradient is off by a thousandth."""
+    real = kernel.call
+
+    def call(library, function, dtype, *arguments):
+        real(library, function, dtype, *arguments)
+        if function == wrong:
+            next(a for a in reversed(arguments) if isinstance(a, torch.Tensor)).mul_(1.001)
+
+    monkeypatch.setattr(kernel, "call", call)
+    forget()
+    try:
+        told = lanes.attempt()
+        assert isinstance(told, str)
+        assert "computes something else than PyTorch (float32)" in told
+        assert not lanes.Lanes.suits(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)), CPU)
+        with pytest.raises(SystemExit):
+            main(["doctor"])
+        assert "computes something else than PyTorch" in capsys.readouterr().out
+    finally:
+        monkeypatch.undo()
+        forget()
+    assert lanes.load() is not None

@@ -13,7 +13,7 @@ from bnstudy.study.study import Study, unfit
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.networks.layers import RootMeanSquare
 from bnstudy.training.replicas import Folded, Lanes, Reference, Replicas, Trial, Vmapped, observe, replicate
-from bnstudy.training.replicas.lanes import kernel
+from bnstudy.training.replicas.lanes import lanes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,7 +26,7 @@ INITS = [
 ]
 RATE, MOMENTUM, STEPS, BATCH = 0.05, 0.9, 4, 12
 CPU = torch.device("cpu")
-needs_kernel = pytest.mark.skipif(kernel.load() is None, reason="no C++ compiler here")
+needs_kernel = pytest.mark.skipif(lanes.load() is None, reason="no C++ compiler here")
 LANES = pytest.param(Lanes, marks=needs_kernel)
 
 

@@ -118,7 +118,7 @@ def test_a_wrong_count_is_refused(right, count, capsys):
 def test_other_data_and_plugins_are_refused(name, before, right, monkeypatch, rng):
     computed = Store.computed_by
     monkeypatch.setattr(Store, "computed_by", lambda store: [one | {name: before} for one in computed(store)])
-    monkeypatch.setattr(retraining.plugins, "digests", lambda study: "mine 77ab0c11d2f4")
+    monkeypatch.setattr(retraining.required_plugins, "digests", lambda study: "mine 77ab0c11d2f4")
     with pytest.raises(InputError, match=f"with other data or plugins than there are now .*{name}: {before[:12]}"):
         retrain(right, 1, rng)
 

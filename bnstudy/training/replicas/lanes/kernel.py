@@ -1,6 +1,7 @@
 """Code of our own for the CPU: ``lanes.cpp``, built on first use where there is a C++ compiler, and kept.
 
-Without a compiler, or where the build or its check fails, there is no kernel, and the forms that need it are not used.
+Without a compiler, or where the build fails, there is no kernel, and the form that needs it is not used; neither is one
+that computes something else than PyTorch, see :func:`bnstudy.training.replicas.lanes.lanes.attempt`.
 """
 
 from __future__ import annotations
@@ -62,15 +63,9 @@ class Kernel:
         return int(getattr(self.library, f"lanes_{_name(dtype)}")()) if dtype in TYPES else 0
 
 
-def load() -> Kernel | None:
-    """The kernel, built if need be; None where it cannot be had."""
-    found = attempt()
-    return found if isinstance(found, Kernel) else None
-
-
 @functools.cache
 def attempt() -> Kernel | str:
-    """The kernel, built if need be, or why it cannot be had."""
+    """The kernel, built if need be, or why it cannot be had; what it computes was not looked at."""
     try:
         compiler = compiling.find_compiler()
         version = compiling.version_of(compiler)

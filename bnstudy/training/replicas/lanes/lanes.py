@@ -10,7 +10,9 @@ that memory with the plain network's shapes.
 
 from __future__ import annotations
 
+import copy
 import ctypes
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,9 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bnstudy.study.errors import first_line
 from bnstudy.training.replicas.base import Replicas
 from bnstudy.training.replicas.folded import fold
 from bnstudy.training.replicas.lanes import kernel
+from bnstudy.training.replicas.lanes.kernel import Kernel
 from bnstudy.training.replicas.lanes.stages import Call, Signal, Stage, runs_of
 from bnstudy.training.replicas.lanes.supported import is_known, layers_of
 
@@ -32,8 +36,8 @@ class Lanes(Replicas):
     evaluation_batch = 250
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
-        found = kernel.load()
-        assert found is not None, "ask Lanes.suits first"
+        found = kernel.attempt()
+        assert isinstance(found, Kernel), "ask Lanes.suits first"
         self.library = found.library
         self.size = len(networks)
         self.module = fold(networks)
@@ -50,7 +54,7 @@ class Lanes(Replicas):
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
             return False
-        found = kernel.load()
+        found = load()
         return found is not None and found.lanes(dtypes.pop()) > 0
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
@@ -118,3 +122,58 @@ class _Run(torch.autograd.Function):
 def _pooled(x: Tensor) -> Tensor:
     height, width = x.shape[2] // 2, x.shape[3] // 2
     return x[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2)).mean((3, 5))
+
+
+# ------------------------------------------------------------------ whether the kernel is right here
+
+
+def load() -> Kernel | None:
+    """The kernel; None where it cannot be had, or is not right."""
+    found = attempt()
+    return found if isinstance(found, Kernel) else None
+
+
+@functools.cache
+def attempt() -> Kernel | str:
+    """The kernel, or why it is not used; what it computes on this machine is compared with PyTorch once a process."""
+    found = kernel.attempt()
+    if not isinstance(found, Kernel):
+        return found
+    for dtype, tolerance in ((torch.float32, 1e-4), (torch.float64, 1e-10)):
+        try:
+            right = not found.lanes(dtype) or _is_right(dtype, tolerance)
+        except AttributeError as error:
+            return f"what {found.compiler} built is something else ({first_line(error)})"
+        if not right:
+            return f"what {found.compiler} built computes something else than PyTorch ({str(dtype)[6:]})"
+    return found
+
+
+def _is_right(dtype: torch.dtype, tolerance: float) -> bool:
+    """Whether tiny networks give PyTorch's outputs, gradients and running statistics."""
+    draw = torch.Generator().manual_seed(7)
+    networks = [_tiny(draw).to(dtype) for _ in range(2)]
+    inputs = torch.randn(5, 1, 4, 4, generator=draw).to(dtype)
+    lanes = Lanes(copy.deepcopy(networks))
+    together, alone = lanes(inputs[None]), torch.stack([network(inputs) for network in networks])
+    for outputs in (together, alone):
+        (outputs * torch.linspace(1, 2, outputs.numel(), dtype=dtype).view_as(outputs)).sum().backward()
+    pairs: list[tuple[Any, list[Any]]] = [(together, [*alone])]
+    for name, parameter in lanes.parameters.items():
+        pairs.append((parameter.grad, [network.get_parameter(name).grad for network in networks]))
+    for name, buffer in lanes.buffers.items():
+        pairs.append((buffer, [network.get_buffer(name) for network in networks]))
+    return all(torch.allclose(one, torch.stack(other), rtol=tolerance, atol=tolerance) for one, other in pairs)
+
+
+def _tiny(draw: torch.Generator) -> nn.Module:
+    """A convolution, batch norm, ReLU, pooling and a linear layer, with weights of its own."""
+    with torch.random.fork_rng(devices=[]):  # PyTorch's own first values, which are replaced
+        network = nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+            nn.Linear(12, 4),
+        )  # fmt: skip
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=draw))
+    return network
