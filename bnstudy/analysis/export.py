@@ -37,7 +37,8 @@ CODES = ("init_family", "init_value", "init_role")
 def export(source: str | Path, form: str, out: str | Path | None = None) -> list[Path]:
     """Write a study's results in another form; returns the paths written.
 
-    What was exported of the same study before is replaced, also where it has grown since; other results are not.
+    What was exported of the same study before is replaced, also where it has grown since; other results are not, nor
+    runs of the study that `source` lacks, as another of its shards may hold.
 
     Parameters
     ----------
@@ -66,11 +67,12 @@ def export(source: str | Path, form: str, out: str | Path | None = None) -> list
         if form == "tensorboard":
             return _write_events(dataset, folder / f"{name}-tensorboard")
         tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
-        replaces = _study_there(folder / f"{name}-runs.{form}", form) in _hashes(dataset)
-        return [
-            _write_table(make(dataset), folder / f"{name}-{what}.{form}", form, replaces)
-            for what, make in tables.items()
-        ]
+        made = {what: make(dataset) for what, make in tables.items()}
+        before = _runs_there(folder / f"{name}-runs.{form}", form)
+        replaces = before is not None and str(before[HASH].iloc[0]) in _hashes(dataset)
+        if replaces and before is not None and _ended(before, dataset) - _ended(made["runs"], dataset):
+            raise _more_runs(folder / f"{name}-runs.{form}")
+        return [_write_table(table, folder / f"{name}-{what}.{form}", form, replaces) for what, table in made.items()]
 
 
 def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
@@ -148,6 +150,9 @@ def _write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
     endings = [f".{_word(digest)}" for digest in _hashes(dataset) or [netcdf.fingerprint(dataset)]]
     if any(not path.name.endswith(tuple(endings)) for path in folder.rglob(f"{EVENTS}*")):
         raise _other_results(folder)
+    there = {path.parent.relative_to(folder).as_posix() for path in folder.rglob(f"{EVENTS}*{endings[0]}")}
+    if there - {run for run, _ in _runs(dataset)}:
+        raise _more_runs(folder)
     temporary, before = atomic.temporary(folder), atomic.temporary(folder.with_name(f"{folder.name}.before"))
     atomic.remove(temporary)
     epochs = dataset.epoch.values.astype(int).tolist()
@@ -173,16 +178,29 @@ def _hashes(dataset: xr.Dataset) -> list[str]:
     return [digest for digest in found if digest]
 
 
-def _study_there(path: Path, form: str) -> str:
-    """The hash of the study whose runs were written to `path`; empty if that is not told there."""
+def _runs_there(path: Path, form: str) -> pd.DataFrame | None:
+    """The table of runs at `path`; None where there is none that says of which study."""
     try:
-        if form == "parquet":
-            table = pd.read_parquet(path, columns=[HASH])
-        else:
-            table = pd.read_csv(path, usecols=[HASH], dtype=str, nrows=1)
-        return str(table[HASH].iloc[0])
-    except (OSError, ValueError, LookupError):
-        return ""
+        table = pd.read_parquet(path) if form == "parquet" else pd.read_csv(path, keep_default_na=False)
+        return table if HASH in table and len(table) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _ended(table: pd.DataFrame, dataset: xr.Dataset) -> set[tuple[str, ...]]:
+    """The runs of a table that finished or diverged, by the levels of the factors that `dataset` has."""
+    if "status" not in table:
+        return set()
+    names = [name for name in _dims(dataset)[:-1] if name in table]
+    ended = table[table["status"].isin(["done", "diverged"])]
+    return set(zip(*(ended[name].map(lambda label: str(harmless(label))) for name in names), strict=True))
+
+
+def _more_runs(path: Path) -> InputError:
+    return InputError(
+        f"{path} holds runs of this study that are not here; `bnstudy merge` joins shards, or choose another folder "
+        "with --out", "out",
+    )  # fmt: skip
 
 
 def _other_results(path: Path) -> InputError:

@@ -12,13 +12,10 @@ EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weigh
 @study_options(scales=True, flags=False, keys=EXTENDED)
 def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
     """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
-    from bnstudy.storage.extension import extend as extend_study
     from bnstudy.storage.extension import extended
     from bnstudy.storage.store import Store
 
     if running.out:
         raise InputError("a study is extended where it is; leave --out away", "out")
     study = extended(Store.open(folder).study, settings)
-    if not running.dry_run:
-        extend_study(folder, study, wait=running.wait)
-    run_study(study, running._replace(out=folder))
+    run_study(study, running._replace(out=folder), extends=True)

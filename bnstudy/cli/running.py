@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bnstudy.study.study import Study
 
 
-def run_study(study: Study, running: Running) -> None:
+def run_study(study: Study, running: Running, extends: bool = False) -> None:
+    """Run a study as the options say; with `extends` the folder's own becomes it first."""
     if running.dry_run:
         print_plan(study, running.out, running.device, running.shard)
         return
@@ -37,6 +38,7 @@ def run_study(study: Study, running: Running) -> None:
             compiled=not running.no_compile,
             allow_mixed=running.allow_mixed,
             wait=running.wait,
+            extends=extends,
             quiet=running.quiet,
             observer=reporter,
         )

@@ -70,11 +70,16 @@ def extend(folder: str | Path, study: Study, *, wait: bool = False) -> Store:
         A process is at work on it.
     """
     with atomic.disk_errors(Path(folder)), Store.open(folder).locked(wait) as store:
-        _refuse_less(store, study)
-        store.clean()
-        if store.study == study:
-            return store
-        return store.amend(study, larger_plan(store.plan, study, store.device))
+        return amended(store, study)
+
+
+def amended(store: Store, study: Study) -> Store:
+    """The same for whoever holds the lock."""
+    refuse_less(store, study)
+    store.clean()
+    if store.study == study:
+        return store
+    return store.amend(study, larger_plan(store.plan, study, store.device))
 
 
 def larger_plan(plan: Iterable[Ensemble], study: Study, device: str) -> tuple[Ensemble, ...]:
@@ -86,7 +91,7 @@ def larger_plan(plan: Iterable[Ensemble], study: Study, device: str) -> tuple[En
     return (*there, *(Ensemble(len(there) + i, ensemble.runs) for i, ensemble in enumerate(new)))
 
 
-def _refuse_less(store: Store, after: Study) -> None:
+def refuse_less(store: Store, after: Study) -> None:
     """InputError if a study is not the stored one and more; that may have grown since it was looked at."""
     before = store.study
     for key in before.differences(after):

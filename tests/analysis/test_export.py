@@ -14,7 +14,7 @@ import pytest
 from bnstudy.analysis import export, responses
 from bnstudy.storage import atomic
 from bnstudy.study.errors import InputError
-from bnstudy.study.schema import CURVE_DIMS, CURVES, RUN_DIMS
+from bnstudy.study.schema import CURVE_DIMS, CURVES, RUN_DIMS, Status
 
 from tests.synthetic import make_dataset
 
@@ -149,6 +149,22 @@ def test_event_files_stay_in_their_folder(tmp_path):
     outside = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "out" not in path.parents]
     assert outside == [tmp_path / "x.nc"]
     assert len(list((tmp_path / "out").rglob("events*"))) == 8
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "tensorboard"])
+def test_runs_that_are_not_here_are_not_replaced(tmp_path, monkeypatch, form):
+    """As those of another shard, exported into the same folder; with all runs of both they are."""
+    whole = make_dataset(models=["mlp"], inits=["default"], seeds=4)
+    one, other = whole.copy(deep=True), whole.copy(deep=True)
+    one.status[..., :2], other.status[..., 2:] = Status.PENDING, Status.PENDING
+    sources = {"one": one, "other": other, "whole": whole}
+    monkeypatch.setattr(export, "open_results", lambda source: sources[source].assign_attrs(study_name="made-up"))
+    written = export.export("one", form, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="holds runs of this study that are not here; `bnstudy merge` joins shards"):
+        export.export("other", form, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert export.export("one", form, tmp_path) == export.export("whole", form, tmp_path) == written
 
 
 def test_a_folder_with_other_files_is_not_replaced(source, tmp_path):

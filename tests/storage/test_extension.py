@@ -8,13 +8,16 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import xarray as xr
+from bnstudy.cli.app import main
 from bnstudy.storage import atomic, locking
 from bnstudy.storage.extension import extend, extended
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
+from bnstudy.study import provenance
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
 from bnstudy.training.running import execution
 from bnstudy.training.running.execution import run
 
@@ -213,3 +216,30 @@ def test_another_study_is_no_extension(tmp_path):
         with pytest.raises(InputError):
             extend(tmp_path / "s", Study.make({**SETTINGS, **changed}))
     assert Store.open(tmp_path / "s").study == STUDY
+
+
+@pytest.mark.parametrize("why", ["something else computes", "no data"])
+def test_what_cannot_be_run_is_not_recorded_either(tmp_path, monkeypatch, capsys, why):
+    folder = tmp_path / "s"
+    run(STUDY, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if why == "no data":
+        monkeypatch.setattr(data, "load", lambda *_, **__: pytest.fail("read"))
+        monkeypatch.setattr(data, "check", _refuse)
+    else:
+        monkeypatch.setattr(provenance, "instructions", lambda: "something-else")
+    with pytest.raises(SystemExit) as ended:
+        main(["extend", str(folder), "--seeds", "3", "--jobs", "1", "--quiet"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert ("no data" if why == "no data" else "computed in part by something else") in told
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    if why != "no data":
+        with pytest.raises(SystemExit) as ended:
+            main(["extend", str(folder), "--seeds", "3", "--jobs", "1", "--quiet", "--allow-mixed"])
+        assert not ended.value.code
+        assert len(Store.open(folder).study.seeds) == 3
+
+
+def _refuse(*_):
+    raise InputError("no data")

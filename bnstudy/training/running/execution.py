@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bnstudy.storage import atomic
 from bnstudy.storage.consolidation import consolidate
+from bnstudy.storage.extension import amended, refuse_less
 from bnstudy.storage.locking import hold
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
@@ -85,6 +86,7 @@ def run(
     compiled: bool = True,
     allow_mixed: bool = False,
     wait: bool = False,
+    extends: bool = False,
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
@@ -113,6 +115,8 @@ def run(
         Whether to resume a study of which another device, kernel, processor or other versions computed a part.
     wait : bool
         Whether to wait while another process is at work on the folder, rather than to give up.
+    extends : bool
+        The folder holds a smaller study, which becomes this one: once all that could be refused was not.
     quiet : bool
         Whether a download shows no progress.
     observer : Observer, optional
@@ -132,15 +136,18 @@ def run(
     main_guard.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
     with atomic.disk_errors(folder):
-        store = Store.find(folder, study)  # first, since a wrong folder is told at once
-    needed = _is_needed(store, shard)
+        store = Store.open(folder) if extends else Store.find(folder, study)  # a wrong folder is told at once
+    if extends and store:
+        refuse_less(store, study)
+    needed = extends or _is_needed(store, shard)
     if needed and scheduler is None:
         data.check(study.dataset, data_dir)  # likewise
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, atomic.disk_errors(folder):
         if needed:
             trainer.prepare(study)  # before anything is written: the data may not be there
         with hold(folder, wait), _stop_flag() as flag:
-            store = Store.find(folder, study)  # again: the last holder of the lock may have made or extended it
+            # Again: the last holder of the lock may have made or extended it.
+            store = _extended(folder, study, trainer, allow_mixed) if extends else Store.find(folder, study)
             if not needed and _is_needed(store, shard):
                 trainer.prepare(study)
             store = store or Store.create(folder, study, trainer.device.split(":")[0], trainer.plan(study))
@@ -168,6 +175,14 @@ def _trainer(
     from bnstudy.training.running.cluster import Cluster
 
     return Cluster(scheduler, device, data_dir, compiled)
+
+
+def _extended(folder: Path, study: Study, trainer: Trains, allow_mixed: bool) -> Store:
+    """The folder's study made the larger one, unless what would compute the rest is something else."""
+    store = Store.open(folder)
+    if not allow_mixed:
+        _refuse_mixture(store, computed_by(trainer.attributes(study)))
+    return amended(store, study)
 
 
 def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
