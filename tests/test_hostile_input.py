@@ -169,6 +169,7 @@ SECRETS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_environment_is_kept_or_shown(tmp_path):
     """Twenty canaries, one of them in the address of a proxy: in no file, in no line printed."""
     canaries = {name: f"canary-{i}-of-20" for i, name in enumerate(SECRETS)}

@@ -31,6 +31,9 @@ from tests.training.replicas.test_replicas import chosen
 OWN = (ROOT / "docs" / "own.md").read_text()
 MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(r"```python\n(.*?)```", OWN, re.S),
                    strict=True))  # fmt: skip
+for name in ("optimizer", "figure"):
+    page = (ROOT / "docs" / "adding" / f"{name}.md").read_text()
+    (MODULES[f"my_{name}"],) = re.findall(r"```python\n(.*?)```", page, re.S)
 SMALL = ("--seeds", "2", "--epochs", "1", "--quiet", "--batch-size", "30")
 
 
@@ -100,6 +103,18 @@ def test_the_norm(tmp_path):
     assert bnstudy(tmp_path, *arguments, "--jobs", "1", "--plugin", "my_norm").returncode == 0
     found = bnstudy(tmp_path, "list", "norms", "--plugin", "my_norm")
     assert "local-response" in found.stdout
+
+
+def test_the_optimizer_and_the_figure(tmp_path):
+    arguments = ("baseline", "--dataset", "digits", "--models", "mlp", "--optimizers", "sgd,halving-sgd", "--jobs", "1")
+    found = bnstudy(tmp_path, *arguments, *SMALL, "--plugin", "my_optimizer")
+    assert (found.returncode, found.stderr) == (0, "")
+    with xr.open_dataset(tmp_path / "results" / "baseline" / "curves.nc") as dataset:
+        halving, plain = (dataset.train_loss.sel(optimizer=name).values for name in ("halving-sgd", "sgd"))
+        assert np.array_equal(halving, plain)  # of fewer than a thousand steps
+    found = bnstudy(tmp_path, "figures", "results/baseline", "--only", "seconds", "--plugin", "my_figure")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert (tmp_path / "figures" / "baseline" / "seconds.svg").stat().st_size > 2000
 
 
 WRONG = {

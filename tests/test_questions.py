@@ -39,6 +39,7 @@ def test_the_probe_says_what_the_page_quotes(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "probe.png").stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_the_other_commands_in_their_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for arguments in COMMANDS[1:]:

@@ -76,6 +76,7 @@ def begun(tmp_path_factory) -> tuple[Path, Path]:
     return half, whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "number"),
     [
@@ -134,6 +135,7 @@ cp -r "$1/study" "$5"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sizes",
     [(44,), pytest.param((*range(4, 120, 4),), marks=pytest.mark.faults, id="every size")],

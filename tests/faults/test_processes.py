@@ -15,6 +15,7 @@ from bnstudy.storage.verification import verify
 from tests.faults.studies import STUDY, assert_unharmed, command, is_alive, numbers, workers_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, pytest.param(10, marks=pytest.mark.faults)])
 def test_processes_on_one_study_train_each_run_once(tmp_path, processes):
     """One works, those that wait find all done, and those that do not exit 4."""

@@ -29,6 +29,9 @@ EPOCHS = 2
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 SETTINGS = {"dataset": "digits", "train_size": 41, "batch_size": 16, "epochs": EPOCHS, "norms": "none", "seeds": 2,
             "lr": "0.01,0.1", "inits": "default,scaled-normal:0.5"}  # fmt: skip
+SMALL = [name for name in NETWORKS if name not in SLOW]
+# A third of them in every run; the others show the same of other networks.
+BY_TURNS = [pytest.param(name, marks=[pytest.mark.slow] if i % 3 else []) for i, name in enumerate(SMALL)]
 # What initial weights decide exactly (a hard sign, the largest few) is as sensitive to rounding as it is in PyTorch.
 
 
@@ -163,7 +166,7 @@ def test_a_grid_trains_as_plain_pytorch_does(name, digits):
         assert_same(curves, alone(study, run, digits))
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SLOW])
+@pytest.mark.parametrize("name", BY_TURNS)
 def test_every_slower_form_that_accepts_a_network_trains_it_so_too(name, digits, monkeypatch):
     study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.training.replicas._forms
     tried: list[str] = []
@@ -196,7 +199,7 @@ TAKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SLOW])
+@pytest.mark.parametrize("name", BY_TURNS)
 def test_training_again_gives_the_same_bits(name, digits):
     torch.manual_seed(sum(map(ord, name)))  # whatever state the global generator is in
     study = study_of(name, lr=0.1, inits="default", epochs=1)
@@ -206,7 +209,7 @@ def test_training_again_gives_the_same_bits(name, digits):
             assert torch.equal(value, other[key]), key
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in SLOW])
+@pytest.mark.parametrize("name", BY_TURNS)
 def test_who_trains_beside_a_run_does_not_matter(name, digits):
     """Among other seeds, rates and initializations, one that diverges at once among them."""
     among = study_of(name, lr="0.01,1e6", inits="default,scaled-normal:0.5", seeds="3,5,8")

@@ -168,7 +168,7 @@ def _arrays(path: Path) -> list[Any]:
     try:
         if not path.is_file():
             raise InputError(f"{path}: cannot be read as .npz: there is no such file")
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             missing = [part for part in PARTS if part not in file]
             if missing:
                 raise InputError(f"{path}: holds no {missing[0]}; it needs {', '.join(PARTS)}")

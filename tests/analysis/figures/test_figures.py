@@ -48,7 +48,13 @@ def only_svg(monkeypatch):
     monkeypatch.setattr(style, "METADATA", {"svg": style.METADATA["svg"]})
 
 
-@pytest.mark.parametrize(("name", "parts"), [(name, parts) for name, *parts in pairs(list(figures), *PARTS)])
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 2 else [])
+        for i, (name, *parts) in enumerate(pairs(list(figures), *PARTS))
+    ],
+)
 @pytest.mark.usefixtures("only_svg")
 def test_every_figure_of_every_shape(tmp_path, name, parts):
     dataset = make_dataset(**{key: value for part in parts for key, value in part.items()})
@@ -118,6 +124,7 @@ def digest(folder) -> str:
 SMALL = {"models": ["mlp"], "inits": ["default", "scaled-normal:0.01"], "lrs": [0.1, 0.01], "seeds": 2}
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
     code = (
         "from pathlib import Path; import sys; from tests.analysis.figures.test_figures import SMALL;"

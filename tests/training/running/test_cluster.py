@@ -98,6 +98,7 @@ def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(clus
     assert verify(tmp_path / "cluster") == []
 
 
+@pytest.mark.slow
 def test_a_stopped_cluster_run_resumes_here(cluster, tmp_path):
     cluster.add_worker()
 
@@ -113,6 +114,7 @@ def test_a_stopped_cluster_run_resumes_here(cluster, tmp_path):
     assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_ends_in_one_line_and_loses_nothing(cluster, tmp_path):
     cluster.add_worker()
 
@@ -156,6 +158,7 @@ register_arrays("clustered", images, labels, images, labels)
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_holds_an_older_plugin_is_told(cluster, tmp_path, monkeypatch):
     """It imported it long ago, whatever is in the file now."""
     (tmp_path / "clustered_plugin.py").write_text(PLUGIN)

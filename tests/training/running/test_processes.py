@@ -79,6 +79,7 @@ def test_what_a_script_registers_is_there_in_its_workers(tmp_path):
     assert printed(tmp_path, before=OWN, inits="ones") == "1\n"
 
 
+@pytest.mark.slow
 def test_a_module_that_workers_cannot_import_is_told(tmp_path):
     told = printed(tmp_path, before=HIDDEN, inits="ones")
     assert told.startswith("told: workers cannot train this study: plugin: 'hidden' cannot be imported")
