@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -234,19 +234,35 @@ def _unit_variance(module: nn.Module, filled: Sequence[Slot], batch: torch.Tenso
 
     from bnstudy.training import streams
 
-    training = module.training
-    module.eval()  # no running statistics are touched while we look
-    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    remembered = remember(module.modules())
+    module.eval()
     for slot in filled:
         seen: list[torch.Tensor] = []
         handle = slot.layer.register_forward_hook(lambda _layer, _inputs, output, seen=seen: seen.append(output))
         with streams.kept():
-            module(batch)
+            module(batch.clone())
         handle.remove()
         spread = seen[0].std() if seen else torch.zeros(())
         if torch.isfinite(spread) and spread > 0:
             weight: Any = slot.layer.weight  # as it is now: one that is made of others is computed in each forward
             slot.fill(weight / spread)
-    for buffer, before in buffers:
-        buffer.copy_(before)
-    module.train(training)
+    recall(remembered)
+
+
+Remembered = list[tuple["nn.Module", dict[str, Any], dict[str, tuple["Tensor", "Tensor"]]]]
+
+
+def remember(modules: Iterable[nn.Module]) -> Remembered:
+    """Modules' attributes, their mode among them, and buffers, for :func:`recall`."""
+    return [
+        (module, dict(vars(module)), {name: (b, b.clone()) for name, b in module._buffers.items() if b is not None})
+        for module in modules
+    ]
+
+
+def recall(remembered: Remembered) -> None:
+    """Put back what modules have assigned anew since, and their buffers' values."""
+    for module, attributes, buffers in remembered:
+        vars(module).update(attributes)
+        for name, (buffer, value) in buffers.items():
+            module._buffers[name] = buffer.copy_(value)

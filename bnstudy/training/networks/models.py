@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.study.errors import InputError, raised_at, reason_of
 from bnstudy.study.registry import Level, activations, models, norms
+from bnstudy.training.networks import initialization
 from bnstudy.training.networks.norms import Slot
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Shape = tuple[int, int, int]  # channels, height, width
 Layers = list[tuple[str, "nn.Module | None"]]
@@ -307,9 +308,19 @@ def _materialize(network: nn.Module, inputs: Shape) -> None:
     if not any(map(is_lazy, tensors)):
         return
     before = [(tensor, tensor.detach().clone()) for tensor in tensors if not is_lazy(tensor)]
+    modes = [(module, module.training) for module in network.modules()]
+    usual = [module for module, _ in modes if not any(map(is_lazy, _own_tensors(module)))]
     with torch.no_grad():
+        remembered = initialization.remember(usual)
         network.eval()
         network(torch.zeros(2, *inputs))
-        network.train()
+        initialization.recall(remembered)
+        for module, training in modes:
+            module.training = training
         for tensor, value in before:
             tensor.copy_(value)
+
+
+def _own_tensors(module: nn.Module) -> list[Tensor]:
+    own = [*module._parameters.values(), *module._buffers.values()]
+    return [tensor for tensor in own if tensor is not None]
