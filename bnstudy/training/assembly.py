@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError, raised_at, reason_of
@@ -66,7 +67,7 @@ def build_replicas(
         initialization.initialize(network, level, run.seed, study.init_scope, example, traits.layers)
         networks.append(_in_precision(network.to(device), dtype))
     if reference:
-        return Reference(networks, seeds, traits.draws)
+        return Reference(networks, seeds, traits.draws, dtype)
     distinct = list(dict.fromkeys(seeds))
     sizes = [part.stop - part.start for part in batches(len(images), first.batch_size)]
     groups = [distinct.index(seed) for seed in seeds]
@@ -74,7 +75,7 @@ def build_replicas(
     evaluation = data.test[0][: sizes[0]]
     thorough = not traits.plain and parameters <= LARGE
     trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), evaluation, parameters, thorough)
-    return replicate(networks, traits, trial, seeds, compiled)
+    return replicate(networks, traits, trial, seeds, compiled, dtype)
 
 
 def traits_of(study: Study, model: str, norm: str, data: Data, batch_size: int | None = None) -> Traits:
@@ -124,14 +125,20 @@ def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> 
 
 
 def _try_sizes(study: Study, model: str, norm: str, data: Data) -> None:
-    """InputError where an arm's network fails on a batch of some size that training or evaluation takes."""
+    """InputError where an arm's network fails on a batch of some size that training or evaluation takes.
+
+    It learns from one batch after the other: some can do so once only.
+    """
     network = _network(study, model, norm, data).to(data.train[1].device)
     taken = [(True, data.train, size) for size in study.batch_size]
     taken += [(False, part, Reference.evaluation_batch) for part in (data.test, data.validation) if part]
     for training, (images, labels), batch in taken:
         for size in sorted({part.stop - part.start for part in batches(len(labels), batch)}):
-            with told(model, norm, size), streams.kept(), torch.no_grad():
-                check_outputs(network.train(training)(images[:size]), labels[:size])
+            with told(model, norm, size), streams.kept(), torch.set_grad_enabled(training):
+                logits = network.train(training)(images[:size].clone())
+                check_outputs(logits, labels[:size])
+                if training:
+                    F.cross_entropy(logits, labels[:size]).backward()
 
 
 def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
@@ -143,8 +150,8 @@ def _outputs(study: Study, model: str, norm: str, data: Data) -> Tensor:
         network = _network(study, model, norm, data).to(images.device).train()
         with told(model, norm, len(images)), streams.kept(), torch.no_grad(), _values_a_group(network, model, norm):
             streams.turn("check")
-            training = network(images)
-            evaluation = network.eval()(data.test[0][: len(images)])
+            training = network(images.clone())
+            evaluation = network.eval()(data.test[0][: len(images)].clone())
             found.append(torch.cat([training.flatten(), evaluation.flatten()]))
     if not torch.equal(found[0].nan_to_num(), found[1].nan_to_num()):
         raise InputError(
@@ -202,8 +209,10 @@ def told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
 
 
 def _in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Real numbers in the precision that is asked; complex ones stay, of which ``.to`` would keep the real part."""
+    """Numbers of single precision in the one that is asked; what its author made of another kind stays so."""
     for tensor in (*network.parameters(), *network.buffers()):
-        if tensor.is_floating_point():
+        if tensor.dtype == torch.float32:
             tensor.data = tensor.data.to(dtype)
+        elif tensor.dtype == torch.complex64:
+            tensor.data = tensor.data.to(dtype.to_complex())
     return network

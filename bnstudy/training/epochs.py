@@ -156,7 +156,7 @@ def evaluate(replicas: Replicas, samples: Pair, prefix: str, epoch: int = 0) -> 
     replicas.train(False)
     for i, part in enumerate(batches(len(labels), replicas.evaluation_batch)):
         replicas.at(epoch, prefix, i)
-        losses, correct = loss_and_correct(replicas(images[None, part].to(dtype)), labels[None, part])
+        losses, correct = loss_and_correct(replicas(images[None, part].to(dtype, copy=True)), labels[None, part])
         loss_sum += losses.sum(1, dtype=torch.float64)
         correct_sum += correct.sum(1)
     n = len(labels)
@@ -177,8 +177,9 @@ def norm(tensors: Sequence[Tensor], size: int) -> Tensor:
 
 
 def precision(replicas: Replicas) -> torch.dtype:
-    """The type of the replicas' parameters, and so of their inputs."""
-    return next((p.dtype for p in replicas.parameters.values() if p.is_floating_point()), torch.float32)
+    """The type of the replicas' inputs: that of their parameters, unless it is known otherwise."""
+    parameters = replicas.parameters.values() if replicas.dtype is None else ()
+    return next((p.dtype for p in parameters if p.is_floating_point()), replicas.dtype or torch.float32)
 
 
 def _real(values: Tensor) -> Tensor:

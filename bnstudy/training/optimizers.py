@@ -9,7 +9,7 @@ PyTorch's optimizers do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bnstudy.study.registry import optimizers
@@ -25,38 +25,41 @@ LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica b
 class Piece:
     """A part of a parameter that is updated at once, with its learning rate and what the optimizer remembers of it.
 
-    `rate` is a view of `lr`, or a copy of it in the parameter's precision.
+    `rate` is a view of `lr`, or a copy of it in the parameter's precision. Nothing is remembered before the first
+    gradient: a frozen parameter costs no memory.
     """
 
     values: Tensor
     rate: Tensor
     lr: Tensor
-    memory: list[Tensor]
+    kept: int
+    memory: list[Tensor] = field(default_factory=list)
 
 
 def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
-    """Every parameter's pieces, each with some tensors of zeros like it.
+    """Every parameter's pieces, each to be given some tensors of zeros like it.
 
     Large ones are cut replica by replica, so that an update's few passes over one find it in the cache.
     """
-    import torch
-
     cut = []
     for p in parameters:
         each = lr.view(-1, *[1] * (p.dim() - 1))
         parts = zip(_cut(p.detach(), p), _cut(each.to(p.dtype), p), _cut(each, p), strict=True)
-        cut.append([Piece(values, rate, own, [torch.zeros_like(values) for _ in range(memory)])
-                    for values, rate, own in parts])  # fmt: skip
+        cut.append([Piece(values, rate, own, memory) for values, rate, own in parts])
     return cut
 
 
 def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> Iterator[tuple[Piece, Tensor]]:
     """Every piece with its gradient; those of parameters that have none are left out."""
+    import torch
+
     for p, cut in zip(parameters, pieces, strict=True):
         if p.grad is not None:
             for piece, gradient in zip(cut, _cut(p.grad.detach(), p), strict=True):
                 if piece.rate.dtype != piece.lr.dtype:
                     piece.rate.copy_(piece.lr)  # whoever made this optimizer may change the rates as it goes
+                if not piece.memory:
+                    piece.memory = [torch.zeros_like(piece.values) for _ in range(piece.kept)]
                 yield piece, gradient
 
 

@@ -26,7 +26,8 @@ from tests.zoo.networks import DRAW, NETWORKS, SLOW
 
 TOLERANCE = 1e-10
 EPOCHS = 2
-pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+pytestmark = [pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
+              pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")]  # fmt: skip
 SETTINGS = {"dataset": "digits", "train_size": 41, "batch_size": 16, "epochs": EPOCHS, "norms": "none", "seeds": 2,
             "lr": "0.01,0.1", "inits": "default,scaled-normal:0.5"}  # fmt: skip
 SMALL = [name for name in NETWORKS if name not in SLOW]
@@ -68,9 +69,9 @@ def alone(study: Study, run, loaded) -> dict[str, torch.Tensor]:
     net = models.build(run.model, run.norm, study, loaded.shape, loaded.classes, run.seed)
     initialization.initialize(net, registry.initializers.level(run.init), run.seed)
     for tensor in (*net.parameters(), *net.buffers()):
-        if tensor.is_floating_point():
-            tensor.data = tensor.data.double()
-    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], run.lr, study.momentum)
+        if tensor.is_floating_point() or tensor.is_complex():
+            tensor.data = tensor.data.to(torch.complex128 if tensor.is_complex() else torch.float64)
+    optimizer = torch.optim.SGD(net.parameters(), run.lr, study.momentum)
     images, labels = loaded.train
     found = {}
     for epoch in range(1, EPOCHS + 1):
@@ -196,6 +197,7 @@ TAKEN = {
     "a-batch-norm-that-rectifies": "vmap", "second-head-in-training": "folded", "softmax-in-evaluation": "vmap",
     "a-buffer-assigned-anew": "one by one", "forward-hook": "one by one", "pruned": "one by one",
     "new-weight-norm": "one by one", "reads-a-mean": "one by one", "dropout": "one by one", "lstm": "one by one",
+    "large-gradients-clipped-in-forward": "one by one", "a-parameter-held-by-a-function": "one by one",
 }  # fmt: skip
 
 

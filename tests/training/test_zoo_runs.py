@@ -17,7 +17,7 @@ MODELS = [
     *sorted(DRAW), "lstm", "attention", "embedded-pixels", "bare-parameters", "parameters-in-lists-drawn-by-numpy",
     "transposed-convolution", "a-buffer-assigned-anew", "an-attribute-that-changes", "reads-a-mean", "pruned",
     "randomly-pruned", "orthogonal-weights", "lazy-layers", "tied-weights", "frozen-layer", "residual",
-    "group-norm-module-twice",
+    "group-norm-module-twice", "double-precision-inside",
 ]  # fmt: skip
 STUDY = f"""
 dataset = "digits"

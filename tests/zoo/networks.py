@@ -13,6 +13,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize, prune
+from torch.utils.checkpoint import checkpoint
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {}
 DRAW: set[str] = set()  # those that draw random numbers in training
@@ -842,8 +843,6 @@ def straight_through_signs(inputs, classes, blocks):
 
 @network()
 def recomputed_in_the_backward_pass(inputs, classes, blocks):
-    from torch.utils.checkpoint import checkpoint
-
     return Own(lambda net, x: net.head(checkpoint(net.body, x, use_reentrant=False)),
                body=chain(conv(), bn(), nn.ReLU()), head=head())  # fmt: skip
 
@@ -854,6 +853,101 @@ def deep_and_narrow(inputs, classes, blocks):
     layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.SELU())]
     return nn.Sequential(OrderedDict([("flatten", nn.Flatten()), *((f"l{i}", one) for i, one in enumerate(layers)),
                                       ("out", nn.Linear(8, 10))]))  # fmt: skip
+
+
+# ------------------------------------------------------------------ what only some steps show
+
+
+@network()
+def inputs_changed_in_place(inputs, classes, blocks):
+    def forward(net, x):
+        x -= 0.5
+        x[:, :, :2, :2] = 0
+        return net.head(F.relu(net.conv(x)))
+
+    return Own(forward, conv=conv(), head=head())
+
+
+class Thawing(nn.Module):
+    """Its first layer is frozen for an epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head, self.epoch = conv().requires_grad_(False), head(), 0
+
+    def train(self, mode: bool = True) -> Thawing:
+        self.epoch += mode
+        self.conv.requires_grad_(self.epoch > 1)
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.conv(x)))
+
+
+@network()
+def thawed_later(inputs, classes, blocks):
+    return Thawing()
+
+
+@network()
+def a_parameter_held_by_a_function(inputs, classes, blocks):
+    gain = nn.Parameter(torch.ones(1))
+    net = Own(lambda net, x: net.head(net.scaled(F.relu(net.conv(x)))), conv=conv(), head=head())
+    net.gain, net.scaled = gain, lambda x: gain * x
+    return net
+
+
+@network()
+def a_count_held_by_a_function(inputs, classes, blocks):
+    steps = 0
+
+    def forward(net, x):
+        nonlocal steps
+        steps += net.training
+        return net.head(torch.tanh(net.conv(x)) * (2 if steps > 4 else 1))
+
+    return Own(forward, conv=conv(), head=head())
+
+
+@network()
+def large_gradients_clipped_in_forward(inputs, classes, blocks):
+    def forward(net, x):
+        x = torch.tanh(net.conv(x))
+        if x.requires_grad:
+            x.register_hook(lambda g: g.clamp(-0.02, 0.02))
+        return net.head(x)
+
+    return Own(forward, conv=conv(), head=head())
+
+
+@network(DRAW)
+def dropout_from_the_fifth_step(inputs, classes, blocks):
+    def forward(net, x):
+        net.steps += net.training
+        x = torch.tanh(net.conv(x))
+        return net.head(net.drop(x) if net.steps > 4 else x)
+
+    net = Own(forward, conv=conv(), drop=nn.Dropout(0.3), head=head())
+    net.steps = 0
+    return net
+
+
+@network()  # its masks are the step's, not its layers'
+def dropout_recomputed_in_the_backward_pass(inputs, classes, blocks):
+    body = chain(nn.Tanh(), nn.Dropout(0.3), conv(4, 4), nn.Tanh(), nn.Dropout(0.2))
+    return Own(lambda net, x: net.head(checkpoint(net.body, net.conv(x), use_reentrant=False)), conv=conv(), body=body,
+               head=head())  # fmt: skip
+
+
+@network()
+def double_precision_inside(inputs, classes, blocks):
+    return Own(lambda net, x: net.head(torch.tanh(net.wide(x.flatten(1).double())).to(x)),
+               wide=nn.Linear(64, 20).double(), head=nn.Linear(20, 10))  # fmt: skip
+
+
+@network()
+def scripted(inputs, classes, blocks):
+    return chain(conv(), torch.jit.script(chain(nn.ReLU(), conv(4, 4), nn.ReLU())), head())
 
 
 @network()

@@ -11,6 +11,7 @@ from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
+from bnstudy.training.epochs import precision
 from bnstudy.training.inspection import sharpness, signals
 from bnstudy.training.networks import models
 from bnstudy.training.replicas import Replicas
@@ -51,10 +52,12 @@ class Recorder:
 
     def look(self, replicas: Replicas) -> None:
         """Measure every run as it is now."""
-        self.found.append([self._look_at(replicas.state(i), run) for i, run in enumerate(self.runs)])
+        dtype = precision(replicas)
+        self.found.append([self._look_at(replicas.state(i), run, dtype) for i, run in enumerate(self.runs)])
 
-    def _look_at(self, state: dict[str, Tensor], run: Run) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-        dtype = next((value.dtype for value in state.values() if value.is_floating_point()), torch.float32)
+    def _look_at(
+        self, state: dict[str, Tensor], run: Run, dtype: torch.dtype
+    ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
         images, labels = self.batches[run.seed]
         with streams.kept():  # for layers that draw, as dropout does
             streams.turn("look", run.seed, len(self.found))

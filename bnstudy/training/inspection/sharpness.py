@@ -61,7 +61,7 @@ def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     count = sum(p.numel() for p in parameters)
     with streams.kept():
         streams.turn("landscape")
-        loss = F.cross_entropy(network(images), labels)
+        loss = F.cross_entropy(network(images.clone()), labels)
     try:
         first = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     except (RuntimeError, NotImplementedError):  # a layer of which PyTorch knows no second derivative
@@ -99,7 +99,7 @@ def _gradient(
     try:
         with streams.kept():  # the same masks wherever one looks
             streams.turn("landscape")
-            loss = F.cross_entropy(network(images), labels)
+            loss = F.cross_entropy(network(images.clone()), labels)
     except Exception:  # some networks do not go on with weights that are no numbers
         if is_finite(network):
             raise

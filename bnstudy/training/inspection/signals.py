@@ -41,7 +41,7 @@ def signals(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> tu
     layers = initialization.weight_layers(network)
     seen: dict[str, dict[str, Any]] = {}
     with _watched(network, {id(layer): name for name, layer in layers.items()}, seen):
-        loss = F.cross_entropy(network(images), labels)
+        loss = F.cross_entropy(network(images.clone()), labels)
     loss.backward()
     last = next(reversed(seen), None)
     found = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from bnstudy.study.errors import InputError
@@ -27,7 +28,12 @@ __all__ = [
 
 
 def replicate(
-    networks: Sequence[nn.Module], traits: Traits, trial: Trial, seeds: Sequence[int] = (), compiled: bool = True
+    networks: Sequence[nn.Module],
+    traits: Traits,
+    trial: Trial,
+    seeds: Sequence[int] = (),
+    compiled: bool = True,
+    dtype: torch.dtype | None = None,
 ) -> Replicas:
     """Join networks of one structure, in the fastest form that is shown to be right for them.
 
@@ -43,6 +49,8 @@ def replicate(
         Of each replica, for what draws random numbers.
     compiled : bool
         Whether code of our own may be built and used.
+    dtype : torch.dtype, optional
+        Of the inputs, if not that of the parameters.
 
     Raises
     ------
@@ -53,7 +61,7 @@ def replicate(
     form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
     if form:
         return form(networks)
-    replicas = Reference(networks, seeds, traits.draws)
+    replicas = Reference(networks, seeds, traits.draws, dtype)
     replicas.reason = traits.obstacle or "no faster form gives the same"
     return replicas
 

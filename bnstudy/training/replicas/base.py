@@ -41,6 +41,8 @@ class Replicas(ABC):
         Other names of tied parameters and shared buffers, and the name that they go by here.
     evaluation_batch : int
         Samples at a time that are quickest to evaluate.
+    dtype : torch.dtype, optional
+        Of the inputs; that of the parameters by default.
     reason : str
         Why no faster form was taken, where that is worth telling.
     is_recordable : bool
@@ -50,6 +52,7 @@ class Replicas(ABC):
     name: str
     reason: str = ""
     evaluation_batch: int = 1000
+    dtype: torch.dtype | None = None
     is_recordable: bool = True
 
     size: int

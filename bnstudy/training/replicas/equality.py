@@ -149,17 +149,16 @@ def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
     replicas.train()
     dtype = next(iter(replicas.parameters.values())).dtype
     for inputs, labels, seen in trial.steps:
-        losses, _ = replicas.learn(inputs.to(dtype), labels, seen)
+        losses, _ = replicas.learn(inputs.to(dtype, copy=True), labels, seen)
         found = {"loss": losses}
         parts = [part.leaves for part in replicas.parts]
-        for j, leaves in enumerate(zip(*parts, strict=True)):
-            gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
-            if gradients:  # if not of all replicas, its shape will tell
-                found[f"{GRADIENT}{j}"] = torch.cat(gradients)
+        each = [[leaf.grad for leaf in leaves if leaf.grad is not None] for leaves in zip(*parts, strict=True)]
+        for j, gradients in enumerate(filter(None, each)):  # if not of all replicas, its shape will tell
+            found[f"{GRADIENT}{j}"] = torch.cat(gradients)
         yield found | {name: b.double().view(replicas.size, -1) for name, b in replicas.buffers.items()}
     replicas.train(False)
     with torch.no_grad():
-        output = replicas(trial.evaluation[None].to(dtype))
+        output = replicas(trial.evaluation[None].to(dtype, copy=True))
     yield {"output": output}
 
 

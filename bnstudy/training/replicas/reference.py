@@ -20,6 +20,8 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from bnstudy.training import streams
 from bnstudy.training.replicas.base import Part, Replicas, aliases_of, loss_and_correct
 
+BY_STEP, BY_LAYER = "by step", "by layer"
+
 
 class Reference(Replicas):
     """Replicas one after the other.
@@ -30,20 +32,31 @@ class Reference(Replicas):
         R networks, which are trained themselves, not copied.
     seeds : sequence of int, length R, optional
         Each replica's seed: whatever draws from global generators draws from streams of its own.
-    draws : bool
-        Whether the networks draw in training, so that each layer is turned to a stream of its own.
+    draws : {"", "by step", "by layer"}
+        Whether the networks draw in training, and from which streams: of the step, or of each layer in it. By default
+        each layer is turned to a stream of its own from the first draw on.
+    dtype : torch.dtype, optional
+        Of the inputs, if not that of the parameters.
     """
 
     name = "one by one"
     is_recordable = False
 
-    def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int] = (), draws: bool = False) -> None:
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        seeds: Sequence[int] = (),
+        draws: str = "",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self.networks = list(networks)
         self.size = len(self.networks)
+        self.dtype = dtype
         self.seeds = tuple(seeds) or (0,) * self.size
         self.moment: tuple[str | int, ...] = ()
         self.aliases = aliases_of(self.networks[0])
-        self.trainable = [[p for p in network.parameters() if p.requires_grad] for network in self.networks]
+        # Frozen ones too: a network may let go of them later.
+        self.trainable = [[p for p in network.parameters() if can_learn(p)] for network in self.networks]
         self.leaves = [tuple(_seen_as_one(p) for p in trainable) for trainable in self.trainable]
         self.names = [{id(module): name for name, module in network.named_modules()} for network in self.networks]
         self.draws = [draws] * self.size
@@ -73,12 +86,12 @@ class Reference(Replicas):
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         chosen = self._index_of(inputs, groups).tolist()
         with streams.kept():
-            return torch.stack([self._evaluate(r, inputs[group]) for r, group in enumerate(chosen)])
+            return torch.stack([self._evaluate(r, inputs[group].clone()) for r, group in enumerate(chosen)])
 
     def learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
         chosen = self._index_of(inputs, groups).tolist()
         with streams.kept():
-            learnt = [self._learn(r, inputs[group], labels[group]) for r, group in enumerate(chosen)]
+            learnt = [self._learn(r, inputs[group].clone(), labels[group]) for r, group in enumerate(chosen)]
         losses, correct = zip(*learnt, strict=True)
         return torch.stack(losses), torch.stack(correct)
 
@@ -86,7 +99,7 @@ class Reference(Replicas):
         for trainable, leaves in zip(self.trainable, self.leaves, strict=True):
             for parameter, leaf in zip(trainable, leaves, strict=True):
                 if leaf.data_ptr() != parameter.data_ptr():
-                    parameter.data.copy_(leaf[0])
+                    _real(parameter.data).copy_(leaf[0])
 
     def state(self, replica: int) -> dict[str, Tensor]:
         network = self.networks[replica]
@@ -108,20 +121,20 @@ class Reference(Replicas):
         self.outputs = logits.shape[1]
         for parameter, leaf in zip(self.trainable[replica], self.leaves[replica], strict=True):
             if leaf.data_ptr() != parameter.data_ptr():  # the network has put other values in place of its own
-                leaf.copy_(parameter.detach()[None])
+                leaf.copy_(_seen_as_one(parameter))
             leaf.grad = None if parameter.grad is None else _dense(parameter.grad)[None]
         return losses.detach()[0], correct[0]
 
     def _output(self, replica: int, inputs: Tensor) -> Tensor:
         network, name = self.networks[replica], ("draws", self.seeds[replica], *self.moment)
         streams.turn(*name)
-        if self.draws[replica] and network.training:
+        if self.draws[replica] == BY_LAYER and network.training:
             with layer_streams(self.names[replica], name):
                 return network(inputs)
         before = streams.position()
         output = network(inputs)
-        # Once it has drawn, every layer of it draws from a stream of its own.
-        self.draws[replica] |= streams.have_moved(before)
+        if not self.draws[replica] and streams.have_moved(before):
+            self.draws[replica] = BY_LAYER
         return output
 
     def _evaluate(self, replica: int, inputs: Tensor) -> Tensor:
@@ -137,18 +150,27 @@ class Reference(Replicas):
             raise
 
 
+def can_learn(parameter: nn.Parameter) -> bool:
+    """Whether a parameter is of numbers that have a gradient."""
+    return parameter.is_floating_point() or parameter.is_complex()
+
+
 def is_finite(network: nn.Module) -> bool:
     """Whether every parameter is a number."""
     return all(bool(torch.isfinite(p).all()) for p in network.parameters())
 
 
 def _seen_as_one(parameter: nn.Parameter) -> Tensor:
-    """The parameter's own memory with a leading axis of one."""
-    return parameter.detach()[None]
+    """The parameter's own memory with a leading axis of one; complex numbers as pairs, as optimizers see them."""
+    return _real(parameter.detach())[None]
 
 
 def _dense(gradient: Tensor) -> Tensor:
-    return gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
+    return _real(gradient.detach().to_dense() if gradient.is_sparse else gradient.detach())
+
+
+def _real(values: Tensor) -> Tensor:
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
 
 
 def _stacked(each: Sequence[dict[str, Any]]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,16 @@ from torch.nn.modules import module as module_hooks
 from torch.overrides import TorchFunctionMode
 
 from bnstudy.training import streams
+from bnstudy.training.replicas.attributes import (
+    HOOKS,
+    attributes,
+    held_by_functions,
+    is_constant,
+    refuse_changed,
+    shared_numbers,
+)
 from bnstudy.training.replicas.folded import is_leaf
+from bnstudy.training.replicas.reference import BY_LAYER, BY_STEP
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -36,8 +45,8 @@ READS = {
     *("nonzero", "is_nonzero", "equal", "allclose", "__contains__", "unique", "masked_select", "argwhere", "bincount"),
     *("__format__", "__repr__"),
 }
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-PLUMBING = {"_parameters", "_modules", "_buffers", "training", *HOOKS}
+# What makes a network do something to a tensor that another form's tensors would not do.
+CHANGES = {"register_hook", "register_post_accumulate_grad_hook", "__set__"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,16 @@ class Traits:
         Whether its own code, between known layers, leaves channels apart.
     plain : bool
         Whether it has no code of its own at all.
-    draws : bool
-        Whether it draws random numbers.
+    draws : {"", "by step", "by layer"}
+        Whether it draws random numbers or may do so in a later step, and from which streams; see
+        :class:`~bnstudy.training.replicas.reference.Reference`.
     """
 
     layers: tuple[str, ...]
     obstacle: str
     channelwise: bool
     plain: bool
-    draws: bool
+    draws: str
 
 
 def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
@@ -75,32 +85,54 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     """
     if not any(p.requires_grad for p in network.parameters()):
         raise ValueError("it has no parameter that can be trained")
+    for name, p in network.named_parameters():
+        if p.dtype in (torch.float16, torch.bfloat16):
+            raise ValueError(
+                f"its parameter {name!r} is of {p.dtype}, in which no optimizer's step is exact: keep it in float32, "
+                "and compute in half precision under torch.autocast"
+            )
     network.train()
     names = {id(module): name for name, module in network.named_modules()}
-    watch, before = _Watch(), _attributes(network)
+    parameters = dict(network.named_parameters())
+    watch, before, shared = _Watch(), attributes(network), shared_numbers(network)
     order: list[str] = []
     with streams.kept(), _hooked(watch, names, order):
         streams.turn("observe")
-        start = streams.position()
+        start, own = streams.position(), images.clone()  # it may change what it is given
         with watch:
-            logits = network(images)
+            logits = network(own)
         layers = tuple(dict.fromkeys(order))
         check_outputs(logits, labels)
+        calls = watch.calls
         F.cross_entropy(logits, labels).backward()
+        recomputes = watch.calls > calls
         network.eval()
+        own = images.clone()
         with torch.no_grad(), watch:
-            evaluated = network(images)
+            evaluated = network(own)
         check_outputs(evaluated, labels)
         network.train()
         drawn = streams.have_moved(start)
+    refuse_changed(shared, shared_numbers(network))
+    for name, p in network.named_parameters():
+        if parameters.get(name) is not p:
+            raise ValueError(
+                f"it makes its parameter {name!r} in its forward, where no optimizer knows of it: make it in __init__, "
+                "or use one of torch's lazy layers"
+            )
+    changes = attributes(network) != before
     obstacle = (
-        built_specially(network)
+        built_specially(network, images.dtype)
         or ("draws random numbers" if drawn else "")
         or (f"reads values ({min(watch.reads)})" if watch.reads else "")
-        or ("changes attributes of its own" if _attributes(network) != before else "")
+        or ("changes attributes of its own" if changes else "")
+        or ("changes or hooks tensors" if watch.functions & CHANGES else "")
     )
+    # What changes or reads may draw later. Where a part is computed again for the backward pass, its layers must draw
+    # what they drew before: the step's stream is put back there, a layer's would not be.
+    draws = (BY_STEP if recomputes else BY_LAYER) if drawn or changes or watch.reads else ""
     plain = all(is_leaf(module) or type(module) is nn.Sequential for module in network.modules())
-    return Traits(layers, obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, drawn)
+    return Traits(layers, obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, draws)
 
 
 def check_outputs(logits: object, labels: Tensor) -> None:
@@ -112,8 +144,8 @@ def check_outputs(logits: object, labels: Tensor) -> None:
         raise ValueError(f"it has {logits.shape[1]} outputs, and there are {int(labels.max()) + 1} classes")
 
 
-def built_specially(network: nn.Module) -> str:
-    """What of a network no copy of it with other tensors has, in words; empty if there is nothing."""
+def built_specially(network: nn.Module, dtype: torch.dtype) -> str:
+    """What of a network for inputs of a type no copy of it with other tensors has, in words; empty if nothing."""
     if any(getattr(module_hooks, f"_global{name}", None) for name in HOOKS):
         return "runs under hooks of all modules"
     for name, module in network.named_modules():
@@ -126,11 +158,16 @@ def built_specially(network: nn.Module) -> str:
             return f"has a forward put in place of its class's ({name or type(module).__name__})"
         if isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod"):
             return "is compiled"
+        if any(not is_constant(value) for value in held_by_functions(module)):
+            return f"has a function that holds tensors or other objects ({name or type(module).__name__})"
     for name, parameter in network.named_parameters():
         if parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None):
             return f"has hooks ({name})"
         if type(parameter) is not nn.Parameter or not parameter.is_floating_point():
             return f"has parameters of an unusual kind ({name})"
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if tensor.is_floating_point() and tensor.dtype != dtype:
+            return f"has a precision of its own ({name})"
     return ""
 
 
@@ -142,6 +179,7 @@ class _Watch(TorchFunctionMode):
         self.functions: set[str] = set()
         self.reads: set[str] = set()
         self.inside = 0  # known layers that are at work
+        self.calls = 0  # of any of the network's modules
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -149,7 +187,7 @@ class _Watch(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name in READS or (name == "__getitem__" and _is_mask(args[1])) or (name == "where" and len(args) == 1):
             self.reads.add(name)
-        if not self.inside:
+        if not self.inside or name in CHANGES:
             self.functions.add(OVER_PLACES if name == "mean" and _over_places(args, kwargs or {}) else name)
         return func(*args, **(kwargs or {}))
 
@@ -170,6 +208,7 @@ def _over_places(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
 def _hooked(watch: _Watch, names: Mapping[int, str], order: list[str]) -> Iterator[None]:
     def enter(module: nn.Module, _inputs: Any) -> None:
         watch.inside += is_leaf(module)
+        watch.calls += id(module) in names
         if isinstance(module, WEIGHT_LAYERS) and id(module) in names:
             order.append(names[id(module)])
 
@@ -185,43 +224,3 @@ def _hooked(watch: _Watch, names: Mapping[int, str], order: list[str]) -> Iterat
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _attributes(network: nn.Module) -> list[Any]:
-    """What its modules and their classes hold besides parameters and modules, to be compared with itself later.
-
-    A buffer counts as the object it is: one that is changed in place is the same, one that is assigned anew is not.
-    """
-    found: list[Any] = []
-    for module in network.modules():
-        own = {name: value for name, value in vars(module).items() if name not in PLUMBING}
-        kind = type(module)
-        ofclass = {} if kind.__module__.startswith("torch.") else dict(vars(kind))
-        found.append([_token(own), _token(ofclass), [_Same(buffer) for buffer in module._buffers.values()]])
-    return found
-
-
-class _Same:
-    """Equal to what holds the very same object (which it keeps, so that no other can take its place in memory)."""
-
-    def __init__(self, value: Any, version: int = 0) -> None:
-        self.value, self.version = value, version
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value and self.version == other.version
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _token(value: Any, depth: int = 2) -> Any:
-    if isinstance(value, (int, float, str, bool, bytes, type(None))):
-        return (type(value), repr(value))  # nan is itself
-    if isinstance(value, Tensor):
-        return _Same(value, value._version)
-    if depth and isinstance(value, dict):
-        return [(name, _token(item, depth - 1)) for name, item in value.items()]
-    if depth and isinstance(value, (list, tuple)):
-        return [_token(item, depth - 1) for item in value]
-    if depth and not isinstance(value, (nn.Module, type)) and hasattr(value, "__dict__") and not callable(value):
-        return [_Same(value), _token(dict(vars(value)), depth - 1)]
-    return [_Same(value), len(value) if isinstance(value, Sized) and not isinstance(value, nn.Module) else 0]

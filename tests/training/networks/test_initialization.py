@@ -114,6 +114,30 @@ def test_the_output_layer_is_the_one_that_acts_last(label, digits, register):
         assert (net.out.bias == 0).all()
 
 
+def test_looking_at_a_network_leaves_it_as_it_was():
+    """An initializer that looks at data, and lazy layers, call it before it is trained."""
+
+    class Remembering(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flat, self.out, self.calls, self.epochs = nn.Flatten(), nn.LazyLinear(10), 0, 0
+            self.register_buffer("mean", torch.zeros(()))
+
+        def train(self, mode=True):
+            self.epochs += mode
+            return super().train(mode)
+
+        def forward(self, x):
+            self.calls, self.mean = self.calls + 1, x.mean() + self.mean + 1
+            return self.out(self.flat(x))
+
+    net = Remembering()
+    models._materialize(net, (1, 8, 8))
+    assert (net.calls, net.epochs, net.mean, net.training, net.out.training) == (0, 0, 0, True, True)
+    initialized(net, "lsuv", batch=torch.randn(9, 1, 8, 8))
+    assert (net.calls, net.epochs, net.mean, net.training) == (0, 0, 0, True)
+
+
 # ------------------------------------------------------------------ draws
 
 
@@ -290,6 +314,41 @@ class Evaluated(nn.Module):
         return self.out(x.view(100, 64)), "more"
 
 
+class Counted(nn.Module):
+    """It counts its calls somewhere, and is another network after thirty of them."""
+
+    calls = 0
+
+    def __init__(self, forward) -> None:
+        super().__init__()
+        self.out, self.function = nn.Linear(64, 10), forward
+
+    def forward(self, x):
+        return self.function(self, x.flatten(1))
+
+
+def in_its_class(net, x):
+    Counted.calls += 1
+    return net.out(x if Counted.calls < 30 else -x)
+
+
+def in_a_global(net, x):
+    CALLS["all"] += 1
+    return net.out(x if CALLS["all"] < 30 else -x)
+
+
+def keeping_its_graph(net, x):
+    y = net.out(x)
+    net.last, last = y, getattr(net, "last", y)
+    return y + last.mean()
+
+
+def making_a_layer(net, x):
+    net.more = getattr(net, "more", None) or nn.Linear(10, 10)
+    return net.more(net.out(x))
+
+
+CALLS = {"all": 0}
 SHARED = nn.Linear(64, 10)
 WRONG = {
     "no module": (lambda: None, "gives a NoneType"),
@@ -308,6 +367,11 @@ WRONG = {
     "a tuple in evaluation": (lambda: Evaluated("tuple"), "it gives tuple for 100 samples"),
     "built at random": (lambda: Unsteady("built"), "other outputs each time it is built"),
     "a forward at random": (lambda: Unsteady("forward"), "other outputs each time it is built"),
+    "counting in its class": (lambda: Counted(in_its_class), r"it changes Counted.calls, which all runs share"),
+    "counting in a global": (lambda: Counted(in_a_global), r"it changes CALLS\['all'\], which all runs share"),
+    "not twice": (lambda: Counted(keeping_its_graph), "backward through the graph a second time"),
+    "a layer made in forward": (lambda: Counted(making_a_layer), "makes its parameter 'more.weight' in its forward"),
+    "half precision": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10).bfloat16()), "'1.weight' is of torch.bfl"),
     "one for all": (lambda: nn.Sequential(nn.Flatten(), SHARED), "the same parameter or buffer"),
 }  # fmt: skip
 

@@ -459,3 +459,30 @@ def test_other_networks_take_the_fastest_form_that_is_right(kind, form):
     replicas = chosen(copy.deepcopy(nets), data[0][0][0])
     assert type(replicas) is form
     assert_same(train_together(replicas, data), train_alone(nets, data))
+
+
+def test_complex_parameters_move_as_torch_moves_them():
+    """Optimizers see pairs of real numbers: Adam's second moment is not a complex number's square."""
+
+    class Waves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(5, 8, dtype=torch.complex128))
+
+        def forward(self, x):
+            return (x.to(self.weight.dtype) @ self.weight.t()).abs()
+
+    plain = Waves()
+    replicas = Reference([copy.deepcopy(plain)])
+    (part,) = replicas.parts
+    step = registry.optimizers["adam"].function(part.leaves, torch.tensor([0.1], dtype=torch.float64), 0.9, 0.01)
+    optimizer = torch.optim.Adam(plain.parameters(), 0.1, weight_decay=0.01)
+    for _ in range(3):
+        x, y = torch.randn(6, 8, dtype=torch.float64), torch.randint(5, (6,))
+        replicas.learn(x[None], y[None], (0,))
+        step()
+        replicas.stepped()
+        optimizer.zero_grad()
+        F.cross_entropy(plain(x), y).backward()
+        optimizer.step()
+    torch.testing.assert_close(replicas.state(0)["weight"], plain.weight.detach(), rtol=1e-12, atol=0)
