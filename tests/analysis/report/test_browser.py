@@ -29,8 +29,6 @@ def address(dataset, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("page")
     said = {"title": "Ça va? <b>5 > 3</b>", "study": "question = 'Does it?'", "study_hash": ""}
     dataset.assign_attrs(said).to_netcdf(folder / "made-up.nc")
-        folder / "made-up.nc"
-    )
     return write_report(folder / "made-up.nc").as_uri()
 
 
