@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -461,3 +463,38 @@ def test_other_networks_take_the_fastest_form_that_is_right(kind, form):
     replicas = chosen(copy.deepcopy(nets), data[0][0][0])
     assert type(replicas) is form
     assert_same(train_together(replicas, data), train_alone(nets, data))
+
+
+def _counted_in_an_array(seen: np.ndarray) -> None:
+    seen += 1
+
+
+STATES = {
+    "an array": (lambda: np.zeros(1), _counted_in_an_array),
+    "a list in a dictionary in a list": (lambda: [{"steps": [0]}], lambda state: state[0]["steps"].append(1)),
+    "a set": (lambda: {0}, lambda state: state.add(len(state))),
+    "a deque": (lambda: deque([0], maxlen=1), lambda state: state.append(state[0] + 1)),
+    "an object's object": (
+        lambda: SimpleNamespace(inner=SimpleNamespace(steps=0)),
+        lambda state: setattr(state.inner, "steps", state.inner.steps + 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_what_a_network_remembers_is_seen_however_it_is_kept(kind):
+    make, change = STATES[kind]
+
+    class Remembering(nn.Linear):
+        def __init__(self, changes: bool) -> None:
+            super().__init__(64, 10)
+            self.state, self.changes = make(), changes
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.changes:
+                change(self.state)
+            return super().forward(x.flatten(1))
+
+    images, labels = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(4)), torch.arange(5)
+    assert observe(Remembering(False), images, labels).obstacle == ""
+    assert observe(Remembering(True), images, labels).obstacle == "changes attributes of its own"
