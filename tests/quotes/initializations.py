@@ -163,7 +163,7 @@ def hidden() -> Iterator[str]:
                for init in (SMALL[0], "scaled-normal:10", "large-variance")]  # fmt: skip
     stuck = int((finals(STUDY, model="cnn", norm="batch", init="zero-hidden") > 50).sum())
     assert (trained, stuck) == ([2, 6, 8], 8)
-    against_he = cells(assess(curves(STUDY).assign_attrs(reference=HE)))
+    against_he = cells(assess(curves(STUDY), replace(criteria_of(curves(STUDY)), reference=HE)))
     verdicts = {(labels[0], labels[4]): cell.verdict for labels, cell in against_he.items()}
     assert {verdicts["cnn", init] for init in SMALL} == {"supported"}
     assert {verdicts["mlp", init] for init in SMALL} == {"inconclusive"}
