@@ -20,7 +20,7 @@ from bnstudy.training import epochs
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.replicas import Vmapped
-from bnstudy.training.running import workers
+from bnstudy.training.running import processes, workers
 from bnstudy.training.running.shared_data import Shared
 from bnstudy.training.running.this_machine import usable_cores
 from torch import nn
@@ -72,7 +72,7 @@ def bnstudy(task: Task, shared: Shared, compiled: bool = True) -> float:
     watch = workers.Watch(lambda _: None, progress, lambda *_: None, _fail, lambda: False)
     setup = workers.Setup(study.to_toml(), None, "cpu", compiled)
     plan = make_plan(study, capacity=16)[: cores()]
-    workers.train_in_processes(setup, plan, cores(), watch, data)
+    processes.train_in_processes(setup, plan, cores(), watch, data)
     seconds = [(times[e.index][-1] - times[e.index][0]) / (EPOCHS - 1) / len(e.runs) for e in plan]
     return float(np.mean(seconds)) / cores()
 

@@ -63,9 +63,8 @@ def digits() -> data.Data:
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
     """The folder of real MNIST; the test is skipped where there is none."""
-    for folder in ([Path(NAMED_DATA)] if NAMED_DATA else []) + [ROOT.parent / "shared" / "data"]:
-        if (folder / "MNIST" / "raw").is_dir():
-            return folder
+    if NAMED_DATA and (Path(NAMED_DATA) / "MNIST" / "raw").is_dir():
+        return Path(NAMED_DATA)
     pytest.skip("no MNIST: set BNSTUDY_DATA_DIR to a folder that holds it")
 
 

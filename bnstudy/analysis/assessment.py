@@ -45,7 +45,7 @@ PRIMARY, SECONDARY = 0, 1  # positions above
 MOST_NAMED = 6  # models in a warning
 
 
-def assess(dataset: xr.Dataset) -> xr.Dataset:
+def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
     """Effects, tests and verdicts of every comparison in a study's dataset.
 
     Parameters
@@ -53,6 +53,8 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
     dataset : Dataset
         At least ``test_accuracy`` over the seven dimensions and ``init_role`` over ``init``. Further factors are
         folded into the optimizer's levels first.
+    criteria : Criteria, optional
+        By which it is judged, to see what others would have said; by default those that the study declared.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def assess(dataset: xr.Dataset) -> xr.Dataset:
         There are no roles, no arm without a norm, or none with one.
     """
     dataset = folded(dataset)
-    criteria, roles = criteria_of(dataset), roles_of(dataset)
+    criteria, roles = criteria or criteria_of(dataset), roles_of(dataset)
     others = [str(norm) for norm in dataset.norm.values if norm != PLAIN]
     if PLAIN not in dataset.norm.values or not others:
         listed = ", ".join(map(str, dataset.norm.values))

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.study.errors import InputError
+from bnstudy.study.study import digest_of
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,19 @@ class Criteria:
 
 
 def criteria_of(dataset: xr.Dataset) -> Criteria:
-    """The criteria a dataset's study declared, from its attributes; the defaults where it says nothing.
+    """The criteria a dataset's study declared; of a dataset without a study those of its attributes, or the defaults.
 
     The reference is the first init declared well where the dataset does not hold the one that was named.
 
     Raises
     ------
     InputError
-        One of them is no number within its range.
+        One of them is no number within its range, an attribute or a role is not what the study declared, or the study
+        is not the one that was hashed.
     """
-    said = {**study_of(dataset), **dataset.attrs}
+    declared = study_of(dataset)
+    _refuse_changes(dataset, declared)
+    said = {**dataset.attrs, **declared}
     limits = {"target_accuracy": 1.0, "alpha": 0.5, "equivalence_epochs": math.inf, "equivalence_accuracy": 1.0}
     names = {"target_accuracy": "target"}
     numbers = {names.get(key, key): _number(said, key, most) for key, most in limits.items() if key in said}
@@ -61,6 +65,24 @@ def criteria_of(dataset: xr.Dataset) -> Criteria:
     if reference not in roles:  # a part of a study may lack it
         reference = well[0] if well else ""
     return Criteria(**numbers, reference=reference)
+
+
+def _refuse_changes(dataset: xr.Dataset, declared: Mapping[str, Any]) -> None:
+    """InputError where a dataset would be judged by something else than was declared under its study's hash."""
+    digest = dataset.attrs.get("study_hash")
+    if declared and digest and digest_of(declared) != digest:
+        raise InputError("the dataset's study is not the one of its study_hash; judge the file as it was written")
+    for key in ("target_accuracy", "alpha", "equivalence_epochs", "equivalence_accuracy", "reference"):
+        if key in declared and key in dataset.attrs and dataset.attrs[key] != declared[key]:
+            raise InputError(
+                f"the dataset's {key} is {str(dataset.attrs[key])[:60]}, and its study declared {declared[key]}; "
+                "leave the attribute away, or the study"
+            )
+    said = declared.get("roles")
+    roles: dict[str, Any] = said if isinstance(said, dict) else {}
+    for label, role in roles_of(dataset).items() if roles and "init_role" in dataset.variables else ():
+        if roles.get(label, role) != role:
+            raise InputError(f"the dataset's init_role of {label} is {role}, and its study declared {roles[label]}")
 
 
 def roles_of(dataset: xr.Dataset) -> dict[str, str]:

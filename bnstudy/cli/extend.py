@@ -5,8 +5,9 @@ from __future__ import annotations
 from bnstudy.cli.options import Running, StudyFolder, study_options
 from bnstudy.cli.running import run_study
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import FACTORS
 
-EXTENDED = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weight_decay", "seeds", "epochs")
+EXTENDED = (*(factor.key for factor in FACTORS), "seeds", "epochs")
 
 
 @study_options(scales=True, flags=False, keys=EXTENDED)

@@ -9,17 +9,14 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import FACTORS
 
-FACTORS, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
+VARIED, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
 
 # study key: (panel, how the value is written, help)
 STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
-    "models": (FACTORS, "NAMES", "Models, with commas: mlp,cnn."),
-    "norms": (FACTORS, "NAMES", "Normalization layers, with commas: none,batch."),
-    "inits": (FACTORS, "LEVELS", "Initializers, with commas, as name or name:value: default,normal:0.1."),
-    "optimizers": (FACTORS, "NAMES", "Optimizers, with commas: sgd,adam."),
-    "lr": (FACTORS, "NUMBERS", "Learning rate; a list makes it a factor."),
-    "seeds": (FACTORS, "COUNT|LIST", "How many seeds, or which: 10 or 0,3,7."),
+    **{factor.key: (VARIED, factor.metavar, factor.help) for factor in FACTORS},
+    "seeds": (VARIED, "COUNT|LIST", "How many seeds, or which: 10 or 0,3,7."),
     "dataset": (MODEL, "NAME", "Data set; `bnstudy list datasets` shows them."),
     "input_scaling": (MODEL, "standardize|unit", "Pixels: mean 0 and deviation 1, or 0 to 1."),
     "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP: 256,128."),
@@ -30,9 +27,7 @@ STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     "norm_momentum": (MODEL, "X", "Share of a batch in the running statistics of batch norms."),
     "init_scope": (MODEL, "all|hidden", "Layers the initializer touches; the rest keep PyTorch's default."),
     "epochs": (TRAINING, "N", "Epochs."),
-    "batch_size": (FACTORS, "NUMBERS", "Samples a step; a list makes it a factor."),
     "momentum": (TRAINING, "X", "Momentum of sgd."),
-    "weight_decay": (FACTORS, "NUMBERS", "Weight decay; a list makes it a factor."),
     "train_size": (TRAINING, "N", "Use this many training samples; all by default."),
     "validation_size": (TRAINING, "N", "Hold out this many of them for validation."),
     "target_accuracy": (TRAINING, "X", "Test accuracy whose first crossing is timed: 0.98."),
@@ -41,7 +36,7 @@ STUDY_FLAGS = {
     "diagnostics": "Also look at every layer before the first epoch and after each: diagnostics.nc.",
     "mechanism": "Also measure sharpness and how far gradients can be trusted, there too; slow.",
 }
-SCALES = (FACTORS, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
+SCALES = (VARIED, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
 
 
 def option_name(key: str) -> str:

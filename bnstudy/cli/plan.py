@@ -11,6 +11,7 @@ import typer
 from bnstudy.cli.options import Device, Out, Shard, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
+from bnstudy.study.factors import FACTORS
 
 if TYPE_CHECKING:
     from bnstudy.analysis.table import Table
@@ -60,13 +61,12 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     yield "data", f"{study.dataset}, {study.n_train} training samples"
     if note := registry.datasets[study.dataset].about.get("note"):
         yield "", note
-    yield "models", ", ".join(study.models)
-    yield "norms", ", ".join(study.norms)
-    yield "inits", ", ".join(f"{label} ({study.roles[label]})" for label in study.inits)
-    yield "optimizers", ", ".join(study.optimizers)
-    yield "learning rates", ", ".join(f"{lr:g}" for lr in study.lr)
-    for name in study.further:
-        yield name.replace("_", " "), ", ".join(f"{value:g}" for value in getattr(study, name))
+    for factor in FACTORS:
+        if factor.always or factor.name in study.further:
+            texts = [level if factor.dtype == "str" else f"{level:g}" for level in getattr(study, factor.key)]
+            if factor.name == "init":
+                texts = [f"{label} ({study.roles[label]})" for label in texts]
+            yield factor.plural, ", ".join(texts)
     yield "seeds", _shorten(study.seeds)
     yield "runs", f"{study.n_runs} ({study.n_cells} cells × {len(study.seeds)} seeds)"
     yield "training", f"{study.epochs} epochs of {steps} steps, {study.n_runs * study.epochs} run-epochs in all"

@@ -9,10 +9,11 @@ from typing import Any
 from bnstudy.storage import atomic
 from bnstudy.storage.store import Store
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Run, Study
 
-FACTORS = ("models", "norms", "inits", "optimizers", "lr", "batch_size", "weight_decay", "seeds")
+LISTED = (*(factor.key for factor in FACTORS), "seeds")
 
 
 def extended(study: Study, settings: Mapping[str, Any]) -> Study:
@@ -31,13 +32,13 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     InputError
         Nothing is new, or a value is wrong.
     """
-    if stray := [key for key in settings if key not in (*FACTORS, "scales", "epochs")]:
+    if stray := [key for key in settings if key not in (*LISTED, "scales", "epochs")]:
         raise InputError("cannot be changed by extending; run another study for it", stray[0])
     before = study.model_dump()
     # Scales come after inits, of which a study has one at least.
     stand_in = {} if "inits" in settings else {"inits": ("default",)}
     asked = Study.make({**before, "roles": {}, "reference": "", **stand_in, **settings})
-    named = {name: getattr(asked, name) for name in FACTORS if name in settings}
+    named = {name: getattr(asked, name) for name in LISTED if name in settings}
     if "scales" in settings:
         named["inits"] = asked.inits[len(stand_in) :]
     more: dict[str, Any] = {name: _union(before[name], levels) for name, levels in named.items()}
@@ -96,7 +97,7 @@ def refuse_less(store: Store, after: Study) -> None:
     before = store.study
     for key in before.differences(after):
         there, asked = getattr(before, key), getattr(after, key)
-        if key in FACTORS and set(there) <= set(asked):
+        if key in LISTED and set(there) <= set(asked):
             continue
         if key == "epochs" and asked > there:
             continue

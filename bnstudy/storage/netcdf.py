@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from bnstudy.study.study import Study
 
 if TYPE_CHECKING:
     from bnstudy.study.curves import Curves
+from bnstudy.study.factors import FACTORS, Factor
 
 FINGERPRINT = "content_sha256"  # the attribute that holds it
 MOMENTS = ("run", "moment")  # of an ensemble's diagnostics: before its first epoch, and after each
@@ -28,13 +29,7 @@ def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]
     levels = [registry.initializers.level(label) for label in study.inits]
     values = [registry.initializers.value(level) for level in levels]
     columns: dict[str, Any] = {
-        "model": np.array(study.models, dtype=object),
-        "norm": np.array(study.norms, dtype=object),
-        "init": np.array(study.inits, dtype=object),
-        "optimizer": np.array(study.optimizers, dtype=object),
-        "lr": np.array(study.lr, dtype=np.float64),
-        "batch_size": np.array(study.batch_size, dtype=np.int64),
-        "weight_decay": np.array(study.weight_decay, dtype=np.float64),
+        **{factor.name: _column(factor, getattr(study, factor.key)) for factor in FACTORS},
         "seed": np.array(study.seeds, dtype=np.int64),
         "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
         "init_family": np.array([level.family for level in levels], dtype=object),
@@ -43,6 +38,11 @@ def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]
     }
     shown = [v for v in schema.COORDS if v.name not in schema.FURTHER_DIMS or v.name in study.further]
     return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in shown}
+
+
+def _column(factor: Factor, levels: Sequence[Any]) -> np.ndarray:
+    """Levels of a factor as an array of its kind."""
+    return np.array(levels, dtype=object if factor.dtype == "str" else factor.dtype)
 
 
 def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, str]) -> xr.Dataset:
@@ -56,16 +56,14 @@ def ensemble_dataset(ensemble: Ensemble, curves: Curves, attributes: dict[str, s
     }
     data |= {name: ("run", values, schema.attributes(described[name])) for name, values in per_run.items()}
     labels: dict[str, Any] = {
-        name: ("run", np.array([getattr(run, name) for run in runs], dtype=object))
-        for name in ("model", "norm", "init", "optimizer")
+        factor.name: ("run", _column(factor, [getattr(run, factor.name) for run in runs])) for factor in FACTORS
     }
-    kinds = {"lr": np.float64, "batch_size": np.int64, "weight_decay": np.float64, "seed": np.int64}
-    numbers = {name: ("run", np.array([getattr(run, name) for run in runs], kind)) for name, kind in kinds.items()}
+    labels["seed"] = ("run", np.array([run.seed for run in runs], np.int64))
     if looked := curves.diagnostics:
         data |= {name: ((*MOMENTS, "layer"), v, about(*looked.about[name])) for name, v in looked.by_layer.items()}
         data |= {name: (MOMENTS, v, about(*looked.about[name])) for name, v in looked.of_whole.items()}
         labels["layer"] = ("layer", np.array(looked.layers, dtype=object))
-    return xr.Dataset(data, {**labels, **numbers}, attributes)
+    return xr.Dataset(data, labels, attributes)
 
 
 def about(long_name: str, units: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import FACTORS
 from bnstudy.study.study import Run, Study
 
 T = TypeVar("T")
@@ -81,10 +82,8 @@ def make_plan(
 
 def _arm(study: Study, run: Run) -> tuple[int, ...]:
     """What the runs of an ensemble share, as a key to sort by."""
-    return (
-        study.models.index(run.model), study.norms.index(run.norm), study.optimizers.index(run.optimizer),
-        study.batch_size.index(run.batch_size), study.weight_decay.index(run.weight_decay),
-    )  # fmt: skip
+    apart = (factor for factor in FACTORS if not factor.together)
+    return tuple(getattr(study, factor.key).index(getattr(run, factor.name)) for factor in apart)
 
 
 def _chunks(items: list[T], most: int) -> Iterator[list[T]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import REGISTRIES
 from bnstudy.study.sources import NOTEBOOK, Origin
-from bnstudy.study.study import REGISTRIES, Study
+from bnstudy.study.study import Study
 
 SEPARATOR = "; "
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-CELL_DIMS = ("model", "norm", "init", "optimizer", "lr")
+from bnstudy.study.factors import FACTORS
+
+CELL_DIMS = tuple(factor.name for factor in FACTORS if factor.always)
 RUN_DIMS = (*CELL_DIMS, "seed")
-FURTHER_DIMS = (
-    "batch_size",
-    "weight_decay",
-)  # dimensions, before seed, of studies that have several levels of them
+# Dimensions, before the seed, of studies that have several levels of them.
+FURTHER_DIMS = tuple(factor.name for factor in FACTORS if not factor.always)
 CURVE_DIMS = (*RUN_DIMS, "epoch")
 ARM_DIMS = ("model", "norm")
 MOST_EPOCHS, MOST_SECONDS = 1e9, 1e12  # that anybody could have trained
@@ -123,13 +123,7 @@ PER_ARM = (
 )  # fmt: skip
 
 COORDS = (
-    Variable("model", ("model",), "model", dtype="str"),
-    Variable("norm", ("norm",), "normalization layer", dtype="str"),
-    Variable("init", ("init",), "weight initialization", dtype="str"),
-    Variable("optimizer", ("optimizer",), "optimizer", dtype="str"),
-    Variable("lr", ("lr",), "learning rate", dtype="float64", low=1e-45, high=1e38),
-    Variable("batch_size", ("batch_size",), "samples a step", dtype="int64", low=1, high=1e12),
-    Variable("weight_decay", ("weight_decay",), "weight decay", dtype="float64", high=1e38),
+    *(Variable(f.name, (f.name,), f.title, dtype=f.dtype, low=f.low, high=f.high) for f in FACTORS),
     Variable("seed", ("seed",), "random seed, shared by every cell", dtype="int64", high=2**62),
     Variable("epoch", ("epoch",), "epochs trained", "epoch", dtype="int32", low=0, high=MOST_EPOCHS),
     Variable("init_family", ("init",), "initializer without its value", dtype="str"),

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import FACTORS, REGISTRIES
 from bnstudy.study.fields import (
     MAX_RUNS,
     Count,
@@ -38,7 +39,6 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
-from bnstudy.study.schema import FURTHER_DIMS
 
 Role = Literal["well", "poor"]
 MAX_FILE = 1_000_000  # bytes
@@ -175,13 +175,13 @@ class Study(BaseModel):
             )
         return name
 
-    @field_validator("models", "norms", "inits", "optimizers")
+    @field_validator(*REGISTRIES)
     @classmethod
     def _known_levels(cls, labels: tuple[str, ...], info: Any) -> tuple[str, ...]:
         known = REGISTRIES[info.field_name]
         return distinct(tuple(known.level(label).label for label in labels))
 
-    @field_validator("lr", "batch_size", "weight_decay", "seeds")
+    @field_validator(*(factor.key for factor in FACTORS if factor.registry is None), "seeds")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return distinct(values)
@@ -265,8 +265,8 @@ class Study(BaseModel):
 
     @property
     def further(self) -> tuple[str, ...]:
-        """Those of the schema's further factors that have several levels, and so are dimensions of the dataset."""
-        return tuple(name for name in FURTHER_DIMS if len(getattr(self, name)) > 1)
+        """The factors that are dimensions of the dataset since they have several levels."""
+        return tuple(one.name for one in FACTORS if not one.always and len(getattr(self, one.key)) > 1)
 
     def arms(self) -> list[tuple[str, str]]:
         """Every combination of model and norm."""
@@ -278,8 +278,7 @@ class Study(BaseModel):
 
     def _levels(self) -> list[tuple[Any, ...]]:
         """The levels of each factor, in the order of the dataset's dimensions."""
-        further = (getattr(self, name) for name in FURTHER_DIMS)
-        return [self.models, self.norms, self.inits, self.optimizers, self.lr, *further, self.seeds]
+        return [*(getattr(self, factor.key) for factor in FACTORS), self.seeds]
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -292,14 +291,6 @@ class Study(BaseModel):
 def digest_of(values: Mapping[str, Any]) -> str:
     """SHA-256 over a study's resolved values, however they are ordered; 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
-
-
-REGISTRIES = {
-    "models": registry.models,
-    "norms": registry.norms,
-    "inits": registry.initializers,
-    "optimizers": registry.optimizers,
-}
 
 
 def unfit(model: str, norm: str) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tomli_w
 import xarray as xr
 from bnstudy.analysis import assessment, responses
 from bnstudy.analysis.assessment import VERDICTS, assess
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import RESPONSES, Response
 from bnstudy.analysis.verdicts import quantity
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import CURVE_DIMS, Status
+from bnstudy.study.study import digest_of
 
 from tests.synthetic import make_dataset
 
@@ -181,6 +185,24 @@ def test_the_studys_own_criteria_are_used():
     for key, value in (("alpha", 0), ("alpha", "x"), ("target_accuracy", 98), ("equivalence_epochs", np.inf)):
         with pytest.raises(InputError, match=key):
             assess(study(CASES["supported"], **{key: value}))
+
+
+def test_a_file_is_not_judged_by_something_else_than_its_hash_says():
+    """An attribute, a role or the study itself, changed since the study was hashed."""
+    declared = {"target_accuracy": 0.9, "alpha": 0.05, "reference": "well", "roles": {"well": "well", "poor": "poor"}}
+    data = study(CASES["supported"], study=tomli_w.dumps(declared), study_hash=digest_of(declared), target_accuracy=0.9)
+    wanted = assess(data)
+    assert wanted.attrs["target"] == 0.9
+    other = {**declared, "target_accuracy": 0.5}
+    for changed, reason in (
+        (data.assign_attrs(target_accuracy=0.5), "target_accuracy is 0.5, and its study declared 0.9"),
+        (data.assign_attrs(alpha=0.2), "alpha is 0.2, and its study declared 0.05"),
+        (data.assign_attrs(study=tomli_w.dumps(other)), "not the one of its study_hash"),
+        (data.assign_coords(init_role=("init", ["well"] * data.sizes["init"])), "init_role of poor is well"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            assess(changed)
+    assert assess(data, replace(criteria_of(data), target=0.5)).attrs["target"] == 0.5
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import Response
 from bnstudy.analysis.table import sweep_table
 
@@ -96,7 +98,7 @@ def ends(init: str, norm: str) -> list[str]:
 @cache
 def cells_at(target: float) -> dict[tuple[str, str], Cell]:
     """The comparisons had the target been another; by model and init."""
-    found = cells(assess(curves(STUDY).assign_attrs(target_accuracy=target)))
+    found = cells(assess(curves(STUDY), replace(criteria_of(curves(STUDY)), target=target)))
     return {(labels[0], labels[4]): cell for labels, cell in found.items()}
 
 
@@ -161,7 +163,7 @@ def hidden() -> Iterator[str]:
                for init in (SMALL[0], "scaled-normal:10", "large-variance")]  # fmt: skip
     stuck = int((finals(STUDY, model="cnn", norm="batch", init="zero-hidden") > 50).sum())
     assert (trained, stuck) == ([2, 6, 8], 8)
-    against_he = cells(assess(curves(STUDY).assign_attrs(reference=HE)))
+    against_he = cells(assess(curves(STUDY), replace(criteria_of(curves(STUDY)), reference=HE)))
     verdicts = {(labels[0], labels[4]): cell.verdict for labels, cell in against_he.items()}
     assert {verdicts["cnn", init] for init in SMALL} == {"supported"}
     assert {verdicts["mlp", init] for init in SMALL} == {"inconclusive"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
 from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
+from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import Response
 from bnstudy.analysis.selection import select_lr
 from bnstudy.analysis.table import sweep_table
@@ -37,8 +39,9 @@ SMALL, HE, LARGE = "scaled-normal:0.01", "scaled-normal:1", "scaled-normal:10"
 @cache
 def at_selected(reference: str = "default") -> dict[tuple[str, str], Cell]:
     """The comparisons with each arm at the rate that validation selects; by model and init."""
-    found, _ = select_lr(curves(STUDY).assign_attrs(reference=reference))
-    return {(labels[0], labels[4]): cell for labels, cell in cells(assess(found)).items()}
+    found, _ = select_lr(curves(STUDY))
+    judged_so = assess(found, replace(criteria_of(found), reference=reference))
+    return {(labels[0], labels[4]): cell for labels, cell in cells(judged_so).items()}
 
 
 def fixed(model: str, init: str, lr: float) -> Cell:

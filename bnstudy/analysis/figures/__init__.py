@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from bnstudy.analysis.figures import accuracy, depth, effects, learning_curves, rates, survival
+# In the order in which galleries and pages show them.
+from bnstudy.analysis.figures import learning_curves, effects, rates, survival, accuracy, depth  # isort: skip
 
 __all__ = ["accuracy", "depth", "effects", "learning_curves", "rates", "survival"]

@@ -6,16 +6,20 @@ variables, a method's defaults, globals, what a class has.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 PLUMBING = {"_parameters", "_modules", "_buffers", "training", *HOOKS}
+DEPTH = 6  # to which attributes are looked into; an object counts twice
+MOST_LOOKED_AT = 100_000  # values of a module
 CONSTANTS = (int, float, complex, str, bytes, type(None), type, ModuleType, BuiltinFunctionType, range, slice)
 STATEFUL = (Tensor, nn.Module, torch.Generator)  # of torch's own
 
@@ -48,17 +52,24 @@ class _Same:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _token(value: Any, depth: int = 2) -> Any:
+def _token(value: Any, depth: int = DEPTH, left: list[int] | None = None) -> Any:
+    """What stands for a value: equal only if it is the same and holds the same, to a depth and a number."""
+    left = left or [MOST_LOOKED_AT]
+    left[0] -= 1
     if isinstance(value, (int, float, str, bool, bytes, type(None))):
         return (type(value), repr(value))  # nan is itself
     if isinstance(value, Tensor):
         return _Same(value, value._version)
-    if depth and isinstance(value, dict):
-        return [(name, _token(item, depth - 1)) for name, item in value.items()]
-    if depth and isinstance(value, (list, tuple)):
-        return [_token(item, depth - 1) for item in value]
-    if depth and not isinstance(value, (nn.Module, type)) and hasattr(value, "__dict__") and not callable(value):
-        return [_Same(value), _token(dict(vars(value)), depth - 1)]
+    if isinstance(value, np.ndarray):
+        return [_Same(value), value.dtype.str, value.tobytes()]
+    if depth and left[0] > 0:
+        if isinstance(value, dict):
+            return [(_token(name, 0, left), _token(item, depth - 1, left)) for name, item in value.items()]
+        if isinstance(value, (list, tuple, set, frozenset, deque)):
+            return [_token(item, depth - 1, left) for item in value]
+        plain = not isinstance(value, (nn.Module, type, ModuleType)) and not callable(value)
+        if plain and hasattr(value, "__dict__"):
+            return [_Same(value), _token(vars(value), depth - 1, left)]
     return [_Same(value), len(value) if isinstance(value, (list, tuple, dict, set)) else 0]
 
 

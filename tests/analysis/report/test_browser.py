@@ -27,7 +27,8 @@ def dataset():
 @pytest.fixture(scope="module")
 def address(dataset, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("page")
-    dataset.assign_attrs(title="Ça va? <b>5 > 3</b>", study="question = 'Does it?'").to_netcdf(folder / "made-up.nc")
+    said = {"title": "Ça va? <b>5 > 3</b>", "study": "question = 'Does it?'", "study_hash": ""}
+    dataset.assign_attrs(said).to_netcdf(folder / "made-up.nc")
     return write_report(folder / "made-up.nc").as_uri()
 
 

@@ -86,7 +86,7 @@ def test_nothing_of_the_data_becomes_markup():
     dataset = make_dataset(models=[HOSTILE], inits=["default", HOSTILE], seeds=2)
     said = dict.fromkeys(("title", "dataset", "machine", "study_name"), HOSTILE)
     study = f"question = '''{HOSTILE}'''\npredictions = ['''{HOSTILE}''']"
-    page = render(dataset.assign_attrs(**said, study=study))
+    page = render(dataset.assign_attrs(**said, study=study, study_hash=""))
     elements = Elements(page)
     assert {tag: elements.count(tag) for tag in ("script", "style", "iframe", "h1")} == {
         "script": 2, "style": 1, "iframe": 0, "h1": 1}  # fmt: skip

@@ -62,7 +62,7 @@ def network(label: str, model: str = "cnn", norm: str = "batch", scope: str = "a
     return net
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", DEVIATION)
 def test_moments(label):
     weight = draw(label)
     expected, n = DEVIATION[label], OUT * IN

@@ -1,0 +1,83 @@
+"""The factors of a study, a row each: everything that is about all of them reads this table.
+
+``Study`` and ``Run`` spell them once more, for type checkers; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bnstudy.study import registry
+from bnstudy.study.registry import Registry
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What is varied.
+
+    Attributes
+    ----------
+    name : str
+        The dimension of the dataset, and the field of a run.
+    key : str
+        Under which a study lists its levels; the option of the command line is called so too.
+    plural : str
+        What its levels are called.
+    title : str
+        What a dataset says of it.
+    metavar, help : str
+        How the option is written, and what it is told as.
+    registry : Registry, optional
+        What its levels are registered in; of numbers none.
+    dtype : str
+        Of its levels in a dataset.
+    together : bool
+        Whether runs of different levels may train in one ensemble.
+    always : bool
+        Whether it is a dimension of the dataset where it has one level, too.
+    low, high : float
+        The range of a number.
+    """
+
+    name: str
+    key: str
+    plural: str
+    title: str
+    metavar: str
+    help: str
+    registry: Registry | None = None
+    dtype: str = "str"
+    together: bool = False
+    always: bool = True
+    low: float = 0.0
+    high: float = 1e38
+
+
+FACTORS = (
+    Factor("model", "models", "models", "model", "NAMES", "Models, with commas: mlp,cnn.", registry.models),
+    Factor(
+        "norm", "norms", "norms", "normalization layer", "NAMES", "Normalization layers, with commas: none,batch.",
+        registry.norms,
+    ),
+    Factor(
+        "init", "inits", "inits", "weight initialization", "LEVELS",
+        "Initializers, with commas, as name or name:value: default,normal:0.1.", registry.initializers, together=True,
+    ),
+    Factor(
+        "optimizer", "optimizers", "optimizers", "optimizer", "NAMES", "Optimizers, with commas: sgd,adam.",
+        registry.optimizers,
+    ),
+    Factor(
+        "lr", "lr", "learning rates", "learning rate", "NUMBERS", "Learning rate; a list makes it a factor.",
+        dtype="float64", together=True, low=1e-45,
+    ),
+    Factor(
+        "batch_size", "batch_size", "batch size", "samples a step", "NUMBERS",
+        "Samples a step; a list makes it a factor.", dtype="int64", always=False, low=1, high=1e12,
+    ),
+    Factor(
+        "weight_decay", "weight_decay", "weight decay", "weight decay", "NUMBERS",
+        "Weight decay; a list makes it a factor.", dtype="float64", always=False,
+    ),
+)  # fmt: skip
+REGISTRIES = {factor.key: factor.registry for factor in FACTORS if factor.registry is not None}
