@@ -86,6 +86,7 @@ def traits_of(study: Study, model: str, norm: str, data: Data, batch_size: int |
         return observe(network, images, labels)
 
 
+@streams.one_thread_at_a_time
 def check(study: Study, data: Data) -> None:
     """Try every model with every norm and every initializer on a batch, before anything trains.
 
@@ -115,6 +116,7 @@ def check(study: Study, data: Data) -> None:
                 _check_init(study, model, norm, label, data, traits)
 
 
+@streams.one_thread_at_a_time
 def untouched(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
     """The parameters of each arm that no initializer sets: they begin as the network's own code makes them."""
     return {arm: initialization.untouched(_network(study, *arm, data)) for arm in study.arms()}

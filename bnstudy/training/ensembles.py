@@ -26,6 +26,7 @@ from bnstudy.training.replicas import Replicas
 MEMORY_SHARE = 0.5  # of a GPU's free memory that an ensemble may be estimated to take
 
 
+@streams.one_thread_at_a_time
 def train_ensemble(
     study: Study,
     ensemble: Ensemble,
@@ -143,12 +144,14 @@ def _numbers(output: object) -> int:
     return sum(map(_numbers, output)) if isinstance(output, (tuple, list)) else 0
 
 
+@streams.one_thread_at_a_time
 def count_parameters(study: Study, model: str, norm: str, data_shape: tuple[int, int, int], classes: int) -> int:
     """Trainable parameters of one arm's plain network."""
     network = models.build(model, norm, study, data_shape, classes)
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
+@streams.one_thread_at_a_time
 def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float = 2.0) -> float:
     """Training time per epoch of the plain network alone, as one would write it by hand: no ensemble, no evaluation.
 

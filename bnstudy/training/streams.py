@@ -12,12 +12,28 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
+
+Called = TypeVar("Called", bound=Callable[..., Any])
+_lock = threading.RLock()
+
+
+def one_thread_at_a_time(function: Called) -> Called:
+    """Decorator of what turns the global generators or hooks all modules: the threads of a process share both."""
+
+    @wraps(function)
+    def alone(*arguments: Any, **options: Any) -> Any:
+        with _lock:
+            return function(*arguments, **options)
+
+    return cast(Called, alone)
 
 
 def generator(*name: str | int) -> torch.Generator:
@@ -60,14 +76,15 @@ def restore(before: tuple[Any, ...]) -> None:
     random.setstate(python_state)
 
 
-def have_moved(before: tuple[Any, ...]) -> bool:
-    """Whether anything was drawn from a global generator since."""
+def moved(before: tuple[Any, ...]) -> frozenset[str]:
+    """Whose global generators anything was drawn from since: of ``torch``, ``NumPy`` and ``Python``."""
     now = position()
-    return (
-        not all(map(torch.equal, before[0], now[0]))
-        or not all(map(np.array_equal, before[1], now[1]))
-        or before[2] != now[2]
-    )
+    stayed = {
+        "torch": all(map(torch.equal, before[0], now[0])),
+        "NumPy": all(map(np.array_equal, before[1], now[1])),
+        "Python": before[2] == now[2],
+    }
+    return frozenset(name for name, same in stayed.items() if not same)
 
 
 def turn(*name: str | int) -> None:

@@ -20,6 +20,7 @@ from bnstudy.training.networks import initialization, models
 CELL = ("model", "norm", "init", "seed")
 
 
+@streams.one_thread_at_a_time
 def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
     """Measure every cell of a study at its first seed, optimizer and learning rate, without training it.
 

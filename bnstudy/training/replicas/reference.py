@@ -133,7 +133,7 @@ class Reference(Replicas):
                 return network(inputs)
         before = streams.position()
         output = network(inputs)
-        if not self.draws[replica] and streams.have_moved(before):
+        if not self.draws[replica] and streams.moved(before):
             self.draws[replica] = BY_LAYER
         return output
 

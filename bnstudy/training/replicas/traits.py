@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from bnstudy.training.replicas.reference import BY_LAYER, BY_STEP
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
+PASSES = 2  # in which a network is to draw again what it seemed to draw
 OVER_PLACES = "mean over places"
 
 # What a forward of the user's may do between known layers with replicas among the channels: what treats every value
@@ -97,22 +99,10 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     watch, before, shared = _Watch(), attributes(network), shared_numbers(network)
     order: list[str] = []
     with streams.kept(), _hooked(watch, names, order):
-        streams.turn("observe")
-        start, own = streams.position(), images.clone()  # it may change what it is given
-        with watch:
-            logits = network(own)
+        drawn, recomputes = _pass(network, images, labels, watch)
         layers = tuple(dict.fromkeys(order))
-        check_outputs(logits, labels)
-        calls = watch.calls
-        F.cross_entropy(logits, labels).backward()
-        recomputes = watch.calls > calls
-        network.eval()
-        own = images.clone()
-        with torch.no_grad(), watch:
-            evaluated = network(own)
-        check_outputs(evaluated, labels)
-        network.train()
-        drawn = streams.have_moved(start)
+        changes = attributes(network) != before
+    drawn = _drawn_again(network, images, labels, drawn)
     refuse_changed(shared, shared_numbers(network))
     for name, p in network.named_parameters():
         if parameters.get(name) is not p:
@@ -120,7 +110,6 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
                 f"it makes its parameter {name!r} in its forward, where no optimizer knows of it: make it in __init__, "
                 "or use one of torch's lazy layers"
             )
-    changes = attributes(network) != before
     obstacle = (
         built_specially(network, images.dtype)
         or ("draws random numbers" if drawn else "")
@@ -133,6 +122,46 @@ def observe(network: nn.Module, images: Tensor, labels: Tensor) -> Traits:
     draws = (BY_STEP if recomputes else BY_LAYER) if drawn or changes or watch.reads else ""
     plain = all(is_leaf(module) or type(module) is nn.Sequential for module in network.modules())
     return Traits(layers, obstacle, watch.functions <= CHANNELWISE_FUNCTIONS, plain, draws)
+
+
+def _pass(
+    network: nn.Module, images: Tensor, labels: Tensor, watch: _Watch | None = None
+) -> tuple[frozenset[str], bool]:
+    """Train on a batch and evaluate it: whose generators moved, and whether the backward pass calls modules again."""
+    watch = watch or _Watch()
+    streams.turn("observe")
+    start, own = streams.position(), images.clone()  # it may change what it is given
+    with watch:
+        logits = network(own)
+    check_outputs(logits, labels)
+    calls = watch.calls
+    F.cross_entropy(logits, labels).backward()
+    recomputes = watch.calls > calls
+    network.eval()
+    own = images.clone()
+    with torch.no_grad(), watch:
+        evaluated = network(own)
+    check_outputs(evaluated, labels)
+    network.train()
+    return streams.moved(start), recomputes
+
+
+def _drawn_again(network: nn.Module, images: Tensor, labels: Tensor, drawn: frozenset[str]) -> frozenset[str]:
+    """Whose generators a network draws from, of those that moved as it ran.
+
+    Other threads of the process may have drawn meanwhile, as those of a Dask worker do; the network does so every time.
+    ValueError if it draws from generators that they share, since what it gets would be left to chance.
+    """
+    for _ in range(PASSES if drawn else 0):
+        with streams.kept():
+            drawn &= _pass(network, images, labels)[0]
+    shared = drawn & {"NumPy", "Python"}
+    if shared and threading.current_thread() is not threading.main_thread():
+        raise ValueError(
+            f"it draws from {' and '.join(sorted(shared))}'s global generator, from which other threads draw, too: "
+            "draw from torch's, or train without a cluster and in the main thread"
+        )
+    return drawn
 
 
 def check_outputs(logits: object, labels: Tensor) -> None:

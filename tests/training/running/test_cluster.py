@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
+from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import Observer, run
 from bnstudy.training.running.workers import StoppedError
+from torch import nn
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
 SETTINGS = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
@@ -127,6 +132,30 @@ def test_a_scheduler_that_goes_away_ends_in_one_line_and_loses_nothing(cluster, 
     assert caught.value.key == "scheduler"
     assert len(Store.open(tmp_path / "s").pending()) < 4
     assert not Store.open(tmp_path / "s").is_locked()
+
+
+def test_a_worker_of_several_threads_trains_one_ensemble_at_a_time(register):
+    """They share torch's generator, from which a dropout draws."""
+    from bnstudy.training.running import cluster
+    from bnstudy.training.running.workers import Setup
+
+    @register(registry.models, "dropped")
+    def dropped(inputs, classes, blocks):
+        pixels = math.prod(inputs)
+        return nn.Sequential(nn.Flatten(), nn.Linear(pixels, 8), nn.Dropout(), nn.ReLU(), nn.Linear(8, classes))
+
+    study = study_of(models="dropped", norms="none", seeds=4, optimizers="sgd,adam")
+    setup = Setup.of(study, None, "cpu", False, "")
+    here = cluster._describe("cpu", False)
+    ensembles = make_plan(study, capacity=2)
+
+    def trained(threads: int) -> list[np.ndarray]:
+        with ThreadPoolExecutor(threads) as pool:
+            answers = pool.map(lambda ensemble: cluster._train(setup, ensemble, here), ensembles)
+            return [curves.values["train_loss"] for curves, _ in answers]
+
+    for alone, beside in zip(trained(1), trained(3), strict=True):
+        assert np.array_equal(alone, beside)
 
 
 def test_what_needs_a_gpu_goes_to_workers_that_offer_one(cluster):
