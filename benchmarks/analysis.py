@@ -64,15 +64,15 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
 
         open_results(folder).load()
     elif what == "table":
-        from bnstudy.analysis.table import report_table, sweep_table
-        from bnstudy.storage.opening import open_results
+        from bnstudy.analysis.results import Results
+        from bnstudy.analysis.tables.study import report_table, sweep_table
 
-        dataset = open_results(folder)
-        report_table(dataset)
-        sweep_table(dataset)
+        results = Results.open(folder)
+        report_table(results)
+        sweep_table(results)
     elif what == "analyze":
         from bnstudy.analysis.assessment import assess
-        from bnstudy.analysis.verdicts import rows, sentences, verdict_table
+        from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
         from bnstudy.storage.opening import open_results
 
         result = assess(open_results(folder))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from bnstudy.study.schema import CURVE_DIMS
+from bnstudy.analysis.normal_form import CURVE_DIMS
 
 REACHED, BEFORE, TARGET = 0.985, 0.5, 0.98
 NOISES = ("symmetric", "skewed", "censored")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnstudy.analysis.assessment import assess
+    from bnstudy.analysis.results import Results
     from bnstudy.storage.opening import open_results
     from bnstudy.study.errors import InputError
     from bnstudy.study.plan import make_plan
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "InputError": "bnstudy.study.errors",
+    "Results": "bnstudy.analysis.results",
     "Study": "bnstudy.study.study",
     "assess": "bnstudy.analysis.assessment",
     "make_plan": "bnstudy.study.plan",
     "open_results": "bnstudy.storage.opening",
     "run": "bnstudy.training.running.execution",
 }
-__all__ = ["InputError", "Study", "assess", "make_plan", "open_results", "run"]
+__all__ = ["InputError", "Results", "Study", "assess", "make_plan", "open_results", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Synthetic datasets in the stored layout, for tests of everything that reads one."""
+"""Synthetic datasets in normal form, for tests of everything that reads one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from bnstudy.analysis.normal_form import CURVE_DIMS
 from bnstudy.study import schema
 from bnstudy.study.schema import Status
 
@@ -41,7 +42,7 @@ def make_dataset(
     }
     coords = {v.name: (v.dims, columns[v.name]) for v in schema.COORDS if v.name in columns}
     sizes = {name: len(column) for name, column in columns.items()}
-    shape = tuple(sizes[dim] for dim in schema.CURVE_DIMS)
+    shape = tuple(sizes[dim] for dim in CURVE_DIMS)
     time = np.arange(1, epochs + 1) / epochs
     base = rng.uniform(0.3, 0.9, (*shape[:-1], 1))
     data: dict[str, np.ndarray] = {}
@@ -67,7 +68,7 @@ def make_dataset(
         "n_parameters": np.full(arms, 100),
         "epoch_seconds_alone": np.full(arms, 2.0, np.float32),
     }
-    described = {v.name: v.dims for v in schema.variables(validation)}
+    described = {v.name: v.over(("optimizer", "lr")) for v in schema.variables(validation)}
     attributes = {
         "title": "Made up",
         "study_name": "made-up",

@@ -22,7 +22,7 @@ import xarray as xr
 
 from bnstudy.analysis import inference, responses
 from bnstudy.analysis.criteria import Criteria, criteria_of, roles_of
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.normal_form import normal_form
 from bnstudy.analysis.responses import RESPONSES
 from bnstudy.study.errors import InputError
 
@@ -51,8 +51,8 @@ def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
     Parameters
     ----------
     dataset : Dataset
-        At least ``test_accuracy`` over the seven dimensions and ``init_role`` over ``init``. Further factors are
-        folded into the optimizer's levels first.
+        At least ``test_accuracy`` over model, norm, init, seed and epoch, and ``init_role`` over ``init``; it is put
+        into normal form first (:func:`~bnstudy.analysis.normal_form.normal_form`).
     criteria : Criteria, optional
         By which it is judged, to see what others would have said; by default those that the study declared.
 
@@ -72,7 +72,7 @@ def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
     InputError
         There are no roles, no arm without a norm, or none with one.
     """
-    dataset = folded(dataset)
+    dataset = normal_form(dataset)
     criteria, roles = criteria or criteria_of(dataset), roles_of(dataset)
     others = [str(norm) for norm in dataset.norm.values if norm != PLAIN]
     if PLAIN not in dataset.norm.values or not others:

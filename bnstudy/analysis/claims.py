@@ -15,12 +15,11 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import ENOUGH, PLAIN, assess
-from bnstudy.analysis.criteria import Criteria, criteria_of
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.assessment import ENOUGH, PLAIN
+from bnstudy.analysis.criteria import Criteria
 from bnstudy.analysis.labels import arm_label
 from bnstudy.analysis.responses import RESPONSES
-from bnstudy.analysis.table import Table
+from bnstudy.analysis.results import Results
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
 
@@ -57,17 +56,16 @@ class Claim:
     answer: str
 
 
-def claims(dataset: xr.Dataset) -> list[Claim]:
-    """The report's claims on a dataset that holds its models; InputError if it lacks one of them.
+def claims(results: Results) -> list[Claim]:
+    """The report's claims on results that hold its models; InputError if they lack one of them.
 
     The first optimizer and learning rate stand for the study.
     """
+    dataset, criteria = results.dataset, results.criteria
     missing = [name for name in (MLP, CNN) if name not in dataset.model.values]
     missing += [name for name in (PLAIN, BN) if name not in dataset.norm.values]
     if missing:
         raise InputError(f"the report's claims are about mlp and cnn with none and batch; there is no {missing[0]}")
-    dataset = folded(dataset)
-    criteria = criteria_of(dataset)
     if not criteria.reference:
         raise InputError("no init is declared well, and the report's claims are about one")
     well = dataset.sel(init=criteria.reference).isel(optimizer=0, lr=0)
@@ -78,42 +76,15 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
         *_parameters(well),
         *_accuracy(well, criteria),
         *_overfitting(well, criteria),
-        *_robustness(dataset, criteria),
+        *_robustness(results),
     ]
 
 
-def are_about(dataset: xr.Dataset) -> bool:
-    """Whether a dataset has what the claims speak of: both models, with and without BN, and an init that is well."""
+def are_about(results: Results) -> bool:
+    """Whether results have what the claims speak of: both models, with and without BN, and an init that is well."""
+    dataset = results.dataset
     there = all(name in dataset.model.values for name in (MLP, CNN))
-    return there and all(name in dataset.norm.values for name in (PLAIN, BN)) and bool(criteria_of(dataset).reference)
-
-
-def claims_table(found: list[Claim], dataset: xr.Dataset) -> Table:
-    """A row a claim: what it is about, what it says, the estimate with its interval, n, and the answer.
-
-    The dataset they were found in tells where they were measured, if it has several optimizers or learning rates.
-    """
-    rows = [(one.about, one.text, _quantity(one), str(one.n), one.answer) for one in found]
-    notes = [
-        "estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
-        "n: pairs; cannot tell: the interval lies on neither side, or there is none",
-    ]
-    first = folded(dataset).isel(optimizer=[0], lr=[0])
-    if dataset.test_accuracy.size > first.test_accuracy.size:
-        notes.append(f"measured at the study's first setting alone: {first.optimizer.item()}, lr {first.lr.item():g}")
-    header = ("about", "claim", "estimate", "n", "answer")
-    return Table("The report's claims", header, tuple(rows), tuple(notes), labels=2)
-
-
-def _quantity(one: Claim) -> str:
-    scale, digits, unit = {
-        "epochs": (1, 1, " epochs"), "times": (1, 2, " times"), "parameters": (1, 0, " parameters"),
-    }.get(one.unit, (100, 2, " points"))  # fmt: skip
-    sign = "" if one.unit == "times" else "+"
-    if math.isnan(one.estimate):
-        return "–"
-    mean, low, high = (f"{scale * value:{sign},.{digits}f}" for value in (one.estimate, one.low, one.high))
-    return mean + unit + ("" if one.low == one.high or math.isnan(one.low) else f" [{low}, {high}]")
+    return there and all(name in dataset.norm.values for name in (PLAIN, BN)) and bool(results.criteria.reference)
 
 
 def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
@@ -195,9 +166,10 @@ def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
                         criteria)  # fmt: skip
 
 
-def _robustness(dataset: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
+def _robustness(results: Results) -> Iterator[Claim]:
     """BN at the reference, and at each poor init by its verdict."""
-    result = assess(dataset).isel(optimizer=0, lr=0).sel(norm=BN)
+    dataset, criteria = results.dataset, results.criteria
+    result = results.assessment.isel(optimizer=0, lr=0).sel(norm=BN)
     epochs = responses.epochs_to_target(dataset, criteria.target).epochs.isel(optimizer=0, lr=0)
     well = epochs.sel(init=criteria.reference)
     for model in (MLP, CNN):

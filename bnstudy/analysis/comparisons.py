@@ -13,7 +13,7 @@ from bnstudy.analysis.responses import RESPONSES, Response
 BY_NAME = {response.name: response for response in RESPONSES}
 NUMBERS = ("effect", "effect_low", "effect_high", "did", "did_low", "did_high", "p_h1", "p_h2", "p_h3", "p_adjusted")
 INNER = (*FAMILY, "init")
-Labels = tuple[str, str, str, float, str]  # model, norm, optimizer, lr, init
+Labels = tuple[str, str, str, float | str, str]  # model, norm, optimizer, lr (or `selected`), init
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,10 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import study_of
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.analysis.table import Table
 from bnstudy.study import registry
 
 PLAIN, BN = "none", "batch"
 DEEP = 8  # hidden layers from which on a growth a layer is told: the first ones are not yet at their limit
-MOST_ROWS = 40  # of a table
 TRAINABLE = 6.0  # depths xi that can be trained (Schoenholz et al. 2017)
 BN_DEPTH = 50  # hidden layers from about which BN-ReLU networks did not train on MNIST (Yang et al. 2019)
 
@@ -132,7 +130,8 @@ def growths(found: xr.Dataset) -> list[Growth]:
     """
     start = found.sel(epoch=0) if "epoch" in found.dims else found
     start = start.isel({dim: 0 for dim in ("optimizer", "lr", "weight_decay") if dim in start.dims})
-    sizes = start.batch_size.values.tolist() if "batch_size" in start.dims else study_of(found).get("batch_size", [100])
+    known = "batch_size" in start.coords  # a probe says it in its study alone
+    sizes = np.atleast_1d(start.batch_size).tolist() if known else study_of(found).get("batch_size", [100])
     scales = scales_of(start)
     rows = []
     for model, depth in depths(start).items():
@@ -185,22 +184,3 @@ def plain(rows: list[Growth]) -> list[dict[str, Any]]:
         {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in asdict(one).items()}
         for one in rows
     ]
-
-
-def growth_table(rows: list[Growth]) -> Table:
-    """A row a growth: predicted, measured with its interval, and how far apart they are."""
-    shown = tuple(
-        (one.model, one.norm, one.init, str(one.batch), one.what, f"{one.predicted:.3f}", f"{one.measured:.3f}",
-         f"{one.low:.3f} to {one.high:.3f}", f"{100 * one.deviation:+.1f} %", str(one.n))
-        for one in rows
-    )  # fmt: skip
-    notes: tuple[str, ...] = (
-        "growth a layer at initialization, of the signal's mean square (forward) or the squared gradient (backward)",
-        "predicted: S² for N(0, S²·2/fan_in) without norm; with BN by the batch size alone (Yang et al. 2019)",
-    )
-    if len(shown) > MOST_ROWS:
-        deepest = rows[-1].model
-        shown = tuple(row for row in shown if row[0] == deepest)
-        notes = (*notes, "the deepest model alone; --json has all")
-    header = ("model", "norm", "init", "batch", "what", "predicted", "measured", "95 % t interval", "deviation", "n")
-    return Table("Theory beside measurement", header, shown, notes, labels=5)

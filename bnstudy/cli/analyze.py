@@ -26,22 +26,21 @@ def analyze(
     if select not in (None, "lr"):
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims, theory
-    from bnstudy.analysis.assessment import assess
-    from bnstudy.analysis.formats import to_csv, to_latex
-    from bnstudy.analysis.further import folded
-    from bnstudy.analysis.selection import select_lr, selected_rows, selection_table
-    from bnstudy.analysis.verdicts import plain, rows, sentences, verdict_table
+    from bnstudy.analysis.results import Results
+    from bnstudy.analysis.tables.claims import claims_table, plain
+    from bnstudy.analysis.tables.formats import to_csv, to_latex
+    from bnstudy.analysis.tables.selection import selected_rows, selection_table
+    from bnstudy.analysis.tables.theory import growth_table
+    from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
     from bnstudy.cli.terminal import print_table
-    from bnstudy.storage.opening import has_diagnostics, open_diagnostics, open_results
+    from bnstudy.storage.opening import has_diagnostics, open_diagnostics
 
     try:
-        dataset = folded(open_results(Path(folder)))
-        result = assess(dataset)
+        results = Results.open(Path(folder))
+        result = results.assessment
         grown = theory.growths(open_diagnostics(folder)) if has_diagnostics(folder) else []
-        answered = claims.claims(dataset) if claims.are_about(dataset) else []
-        if select:
-            chosen, rates = select_lr(dataset)
-            at_choice = assess(chosen)
+        answered = claims.claims(results) if claims.are_about(results) else []
+        at_choice = results.at_selected_rates.assessment if select else None
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
@@ -52,28 +51,28 @@ def analyze(
             "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
             "claims": [plain(one) for one in answered], "growths": theory.plain(grown),
             "warnings": result.attrs["warnings"],
-            **({"selected": {"verdicts": selected_rows(at_choice, rates), "sentences": sentences(at_choice)}}
-               if select else {}),
+            **({"selected": {"verdicts": selected_rows(results), "sentences": sentences(at_choice)}}
+               if at_choice is not None else {}),
         }, indent=1, allow_nan=False))  # fmt: skip
     elif as_csv:
-        print(to_csv(selected_rows(at_choice, rates) if select else rows(result)), end="")
+        print(to_csv(selected_rows(results) if select else rows(result)), end="")
     elif as_latex:
-        print(to_latex(selection_table(result, at_choice, rates) if select else verdict_table(result)), end="")
+        print(to_latex(selection_table(results) if select else verdict_table(result)), end="")
     else:
         if (told := verdict_table(result)).rows:  # no poor init, no verdict
             print_table(told)
         for text in sentences(result).values():
             print(f"\n{text}")
-        if select:
+        if at_choice is not None:
             print()
-            print_table(selection_table(result, at_choice, rates))
+            print_table(selection_table(results))
             for text in sentences(at_choice).values():
                 print(f"\nat the selected rates, {text}")
         if answered:
             print()
-            print_table(claims.claims_table(answered, dataset))
+            print_table(claims_table(answered, results))
         if grown:
             print()
-            print_table(theory.growth_table(grown))
+            print_table(growth_table(grown))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")

@@ -14,7 +14,7 @@ from bnstudy.study import registry
 from bnstudy.study.factors import FACTORS
 
 if TYPE_CHECKING:
-    from bnstudy.analysis.table import Table
+    from bnstudy.analysis.tables.table import Table
     from bnstudy.study.plan import Ensemble
     from bnstudy.study.study import Study
 
@@ -80,7 +80,7 @@ def _shorten(seeds: tuple[int, ...]) -> str:
 
 def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: str | None) -> Table:
     """The cost of each of `count` shards, and of all; with times if there is a device to measure them on."""
-    from bnstudy.analysis.table import Table
+    from bnstudy.analysis.tables.table import Table
     from bnstudy.study.plan import Shard
     from bnstudy.training.running.costs import costs
 

@@ -51,7 +51,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
 
 def _print_results(dataset: xr.Dataset, folder: Path) -> None:
     from bnstudy.analysis.responses import observed
-    from bnstudy.analysis.table import report_table, sweep_table
+    from bnstudy.analysis.results import Results
+    from bnstudy.analysis.tables.study import report_table, sweep_table
     from bnstudy.cli.terminal import print_table
 
     missing = int((~observed(dataset)).sum())
@@ -59,5 +60,5 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         print(f"{missing} of {dataset.status.size} runs are left to other shards; `bnstudy merge` joins them")
     else:
         is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
-        print_table((report_table if is_the_reports else sweep_table)(dataset))
+        print_table((report_table if is_the_reports else sweep_table)(Results(dataset)))
     print(f"\nCurves: {folder / 'curves.nc'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bnstudy.analysis.table import Table
+    from bnstudy.analysis.tables.table import Table
 
 
 def print_table(table: Table) -> None:

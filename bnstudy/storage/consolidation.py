@@ -111,6 +111,7 @@ def _read_curves(store: Store, ensemble: Ensemble) -> tuple[dict[str, np.ndarray
 
 def _attributes(store: Store) -> dict[str, Any]:
     study = store.study
+    about = registry.datasets[study.dataset].about
     return {
         "Conventions": "CF-1.11",
         "title": study.title or study.name,
@@ -118,7 +119,8 @@ def _attributes(store: Store) -> dict[str, Any]:
         "study": study.to_toml(),
         "study_hash": study.digest,
         "dataset": study.dataset,
-        "classes": registry.datasets[study.dataset].about["classes"],
+        "classes": about["classes"],
+        "test_size": about["test_size"],
         "target_accuracy": study.target_accuracy,
         "amendments": json.dumps(store.amendments),
         "not_initialized": schema.told_by_model(

@@ -36,8 +36,9 @@ def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]
         "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
         "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
     }
-    shown = [v for v in schema.COORDS if v.name not in schema.FURTHER_DIMS or v.name in study.further]
-    return {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in shown}
+    found = {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
+    single = [name for name in schema.FURTHER_DIMS if name not in study.further]
+    return found | {name: ((), found[name][1][0], found[name][2]) for name in single}
 
 
 def _column(factor: Factor, levels: Sequence[Any]) -> np.ndarray:

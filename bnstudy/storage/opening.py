@@ -70,7 +70,9 @@ def open_results(path: str | Path) -> xr.Dataset:
     written = dataset.attrs.pop(netcdf.FINGERPRINT, None)  # whoever goes on to change the dataset may store it
     if not digests and written is not None and written != netcdf.fingerprint(dataset):
         warnings.warn(f"{file}: changed or damaged since bnstudy wrote it", DataWarning, stacklevel=2)
-    return dataset.transpose(*schema.with_further(schema.CURVE_DIMS, schema.FURTHER_DIMS), missing_dims="ignore")
+    single = [name for name in schema.FURTHER_DIMS if dataset.sizes.get(name) == 1]
+    dims = schema.with_further(schema.CURVE_DIMS, schema.FURTHER_DIMS)
+    return dataset.squeeze(single).transpose(*dims, missing_dims="ignore")
 
 
 def name_of(dataset: xr.Dataset, source: str | Path) -> str:

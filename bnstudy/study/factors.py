@@ -34,7 +34,7 @@ class Factor:
     together : bool
         Whether runs of different levels may train in one ensemble.
     always : bool
-        Whether it is a dimension of the dataset where it has one level, too.
+        Whether it is a dimension of the dataset where it has one level, too; else it is a scalar coordinate then.
     low, high : float
         The range of a number.
     """
@@ -65,11 +65,11 @@ FACTORS = (
     ),
     Factor(
         "optimizer", "optimizers", "optimizers", "optimizer", "NAMES", "Optimizers, with commas: sgd,adam.",
-        registry.optimizers,
+        registry.optimizers, always=False,
     ),
     Factor(
         "lr", "lr", "learning rates", "learning rate", "NUMBERS", "Learning rate; a list makes it a factor.",
-        dtype="float64", together=True, low=1e-45,
+        dtype="float64", together=True, always=False, low=1e-45,
     ),
     Factor(
         "batch_size", "batch_size", "batch size", "samples a step", "NUMBERS",

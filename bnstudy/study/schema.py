@@ -12,7 +12,7 @@ from bnstudy.study.factors import FACTORS
 
 CELL_DIMS = tuple(factor.name for factor in FACTORS if factor.always)
 RUN_DIMS = (*CELL_DIMS, "seed")
-# Dimensions, before the seed, of studies that have several levels of them.
+# Dimensions, before the seed, of studies that have several levels of them; scalar coordinates of others.
 FURTHER_DIMS = tuple(factor.name for factor in FACTORS if not factor.always)
 CURVE_DIMS = (*RUN_DIMS, "epoch")
 ARM_DIMS = ("model", "norm")
@@ -162,6 +162,7 @@ ATTRIBUTES = (
         )
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
+    Attribute("test_size", is_text=False, is_whole=True, low=1, high=1e12),
     Attribute("target_accuracy", is_text=False),
     Attribute("alpha", is_text=False),
     Attribute("equivalence_epochs", is_text=False, high=MOST_EPOCHS),

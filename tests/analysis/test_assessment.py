@@ -12,10 +12,11 @@ import xarray as xr
 from bnstudy.analysis import assessment, responses
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.normal_form import CURVE_DIMS
 from bnstudy.analysis.responses import RESPONSES, Response
-from bnstudy.analysis.verdicts import quantity
+from bnstudy.analysis.tables.verdicts import quantity
 from bnstudy.study.errors import InputError
-from bnstudy.study.schema import CURVE_DIMS, Status
+from bnstudy.study.schema import Status
 from bnstudy.study.study import digest_of
 
 from tests.synthetic import make_dataset

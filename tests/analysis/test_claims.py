@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis.claims import FAILS, HOLDS, UNKNOWN, are_about, claims, claims_table
+from bnstudy.analysis.claims import FAILS, HOLDS, UNKNOWN, are_about, claims
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.claims import claims_table
 from bnstudy.study.errors import InputError
 
 from tests.synthetic import make_dataset
@@ -41,14 +43,14 @@ ALIKE = dict.fromkeys(ARMS, 5.0), dict.fromkeys(ARMS, 0.985)
 
 
 def answers(dataset: xr.Dataset, about: str) -> dict[str, str]:
-    return {claim.text: claim.answer for claim in claims(dataset) if claim.about == about}
+    return {claim.text: claim.answer for claim in claims(Results(dataset)) if claim.about == about}
 
 
 def test_the_mlp_is_sooner():
     sooner = dict.fromkeys(ARMS, 5.0) | {("mlp", "none"): 3.0, ("mlp", "batch"): 7.0}
     found = answers(study(sooner, ALIKE[1]), "convergence")
     assert list(found.values()) == [HOLDS, FAILS]
-    estimate = claims(study(sooner, ALIKE[1]))[0]
+    estimate = claims(Results(study(sooner, ALIKE[1])))[0]
     assert (estimate.estimate, estimate.n, estimate.unit) == (2.0, SEEDS, "epochs")
 
 
@@ -63,14 +65,15 @@ def test_nobody_is_sooner_where_nobody_gets_there():
 
 def test_one_of_several_rates_is_named():
     several = make_dataset(lrs=[0.1, 0.01])
-    assert "sgd, lr 0.1" in claims_table(claims(several), several).notes[-1]
-    assert not any("lr" in note for note in claims_table(claims(make_dataset()), make_dataset()).notes)
+    assert "sgd, lr 0.1" in claims_table(claims(Results(several)), Results(several)).notes[-1]
+    one = Results(make_dataset())
+    assert not any("lr" in note for note in claims_table(claims(one), one).notes)
 
 
 def test_run_time_is_one_measurement_and_tells_little():
     """A ratio without an interval neither holds nor fails."""
     dataset = study(*ALIKE).drop_vars("train_seconds")
-    found = [claim for claim in claims(dataset) if claim.about == "run time"]
+    found = [claim for claim in claims(Results(dataset)) if claim.about == "run time"]
     assert [round(claim.estimate, 2) for claim in found] == [1.5, 1.01, 1.33]
     assert {claim.answer for claim in found} == {UNKNOWN}
     assert {claim.n for claim in found} == {1}
@@ -81,7 +84,7 @@ def test_run_time_in_the_grid_is_paired_and_counts_an_ensemble_once():
     ensembles = xr.DataArray([0, 0, 0, 0, 1, 1, 2, 2], dims="seed")
     slower = xr.DataArray([1.2, 1.21, 1.22], dims="ensemble")[{"ensemble": ensembles}]
     seconds = dataset.train_seconds * xr.where((dataset.norm == "batch") & (dataset.model == "mlp"), slower, 1.0)
-    found = [claim for claim in claims(dataset.assign(train_seconds=seconds)) if "grid" in claim.text]
+    found = [claim for claim in claims(Results(dataset.assign(train_seconds=seconds))) if "grid" in claim.text]
     assert [claim.answer for claim in found] == [FAILS, UNKNOWN]
     assert [claim.n for claim in found] == [3, 1]
     assert found[0].estimate == pytest.approx(1.21, abs=1e-3)
@@ -89,7 +92,7 @@ def test_run_time_in_the_grid_is_paired_and_counts_an_ensemble_once():
 
 
 def test_parameters_are_counted():
-    found = [claim for claim in claims(study(*ALIKE)) if claim.about == "parameters"]
+    found = [claim for claim in claims(Results(study(*ALIKE))) if claim.about == "parameters"]
     assert [claim.estimate for claim in found] == [230_880, 768, 24]
     assert [claim.answer for claim in found] == [HOLDS, FAILS, FAILS]
 
@@ -133,15 +136,15 @@ def test_too_few_seeds_do_not_make_a_claim_false():
 def test_where_both_arms_fail_there_is_no_estimate():
     dataset = study(*ALIKE)
     failing = dataset.assign(test_accuracy=dataset.test_accuracy.where(dataset.init != "zero", 0.1))
-    found = [claim for claim in claims(failing) if "zero" in claim.text]
+    found = [claim for claim in claims(Results(failing)) if "zero" in claim.text]
     assert [claim.answer for claim in found] == [UNKNOWN, UNKNOWN]
     assert np.isnan([claim.estimate for claim in found]).all()
-    rows = claims_table(found, make_dataset()).rows
+    rows = claims_table(found, Results(make_dataset())).rows
     assert [row[2] for row in rows] == ["–", "–"]
 
 
 def test_the_table_has_units():
-    rows = {row[1]: row[2] for row in claims_table(claims(study(*ALIKE)), make_dataset()).rows}
+    rows = {row[1]: row[2] for row in claims_table(claims(Results(study(*ALIKE))), Results(make_dataset())).rows}
     assert rows["the MLP has more than the CNN"] == "+230,880 parameters"
     assert rows["BN does not affect an epoch's time (cnn)"] == "1.33 times"
     assert rows["the MLP gets there sooner than the CNN (with BN)"] == "+0.0 epochs"
@@ -149,11 +152,11 @@ def test_the_table_has_units():
 
 @pytest.mark.parametrize("lack", [{"models": ["mlp"]}, {"norms": ["none"]}, {"inits": ["zero"]}])
 def test_what_the_claims_are_about_has_to_be_there(lack):
-    assert not are_about(make_dataset(**lack))
+    assert not are_about(Results(make_dataset(**lack)))
     with pytest.raises(InputError):
-        claims(make_dataset(**lack))
+        claims(Results(make_dataset(**lack)))
 
 
 def test_a_dataset_of_accuracies_alone_answers_what_it_can():
     bare = study(*ALIKE)[["test_accuracy"]]
-    assert {claim.about for claim in claims(bare)} == {"convergence", "accuracy", "effects of BN"}
+    assert {claim.about for claim in claims(Results(bare))} == {"convergence", "accuracy", "effects of BN"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.study.schema import RUN_DIMS, Status
+from bnstudy.analysis.normal_form import RUN_DIMS
+from bnstudy.study.schema import Status
 
 from tests.synthetic import make_dataset
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis.assessment import assess
-from bnstudy.analysis.selection import SELECTED, select_lr, selected_rows, selection_table
+from bnstudy.analysis.normal_form import CURVE_DIMS
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.selection import SELECTED, select_lr
+from bnstudy.analysis.tables.selection import selected_rows, selection_table
 from bnstudy.study.errors import InputError
-from bnstudy.study.schema import CURVE_DIMS
 
 from tests.synthetic import make_dataset
 
@@ -63,17 +64,15 @@ def test_a_rate_at_which_runs_diverge_counts_at_chance():
 
 
 def test_verdicts_side_by_side():
-    dataset = study()
-    chosen, rates = select_lr(dataset)
-    fixed, at_choice = assess(dataset), assess(chosen)
-    table = selection_table(fixed, at_choice, rates)
+    results = Results(study())
+    table = selection_table(results)
     (row,) = table.rows
     assert table.header == ("model", "norm", "poor init", "lr 0.1", "lr 0.001", "lr 0.01", "lr selected",
                             "difference there", "lr none/norm")  # fmt: skip
     assert row[3] == "supported"
     assert row[4:7] == ("no-effect", "no-effect", "no-effect")
     assert row[-1] == "0.001/0.1"
-    (plain,) = selected_rows(at_choice, rates)
+    (plain,) = selected_rows(results)
     assert plain["lr"] == "selected"
     assert plain["selected_lr"] == {"none": 0.001, "batch": 0.1}
     assert plain["verdict"] == "no-effect"

@@ -9,6 +9,7 @@ import pytest
 from bnstudy.analysis import theory
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.depth import growth_figure
+from bnstudy.analysis.tables.theory import growth_table
 from bnstudy.storage.opening import open_diagnostics
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
@@ -81,7 +82,7 @@ def test_networks_grow_as_predicted(deep):
         assert one.low < one.measured < one.high
     gradients = [one.measured for one in rows if one.what == "gradient" and one.batch == 100]
     assert max(gradients) / min(gradients) < 1.01  # whatever the scale
-    assert len(theory.growth_table(rows).rows) == len(rows)
+    assert len(growth_table(rows).rows) == len(rows)
 
 
 def test_a_probe_grows_alike(deep):

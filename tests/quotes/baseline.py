@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from bnstudy.analysis import responses
 from bnstudy.analysis.claims import Claim, claims
-from bnstudy.analysis.table import report_table
+from bnstudy.analysis.tables.study import report_table
 
-from tests.quotes.common import MODELS, curves, finals, markdown, row
+from tests.quotes.common import MODELS, curves, finals, markdown, results, row
 
 STUDY = "baseline"
 SOONER, MORE = "the MLP gets there sooner than the CNN", "the MLP overfits more, at the last epoch"
@@ -18,7 +18,7 @@ TIMED = ("baseline", "init-sweep", "learning-rate", "norms")  # studies that tim
 
 def readme() -> Iterator[str]:
     """What the README says."""
-    yield from markdown(report_table(curves(STUDY)))
+    yield from markdown(report_table(results(STUDY)))
     yield from answers()
     losses = responses.final(curves(STUDY), "test_loss").mean("seed").squeeze()
     yield f"ours are {float(losses.min()):.3f} to {float(losses.max()):.3f}"
@@ -38,7 +38,7 @@ def findings() -> Iterator[str]:
 
 def answers() -> Iterator[str]:
     """A row a claim."""
-    found = {(one.about, one.text): one for one in claims(curves(STUDY))}
+    found = {(one.about, one.text): one for one in claims(results(STUDY))}
 
     def of(about: str, text: str, digits: int = 2) -> str:
         return _told(found[about, text], digits)

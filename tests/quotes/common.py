@@ -9,11 +9,10 @@ from functools import cache
 import numpy as np
 import xarray as xr
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.responses import RESPONSES, Response
-from bnstudy.analysis.table import Table
-from bnstudy.storage.opening import open_results
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.table import Table
 
 from tests.conftest import ROOT
 
@@ -24,14 +23,18 @@ CHANCE = 12.0  # percent; above what guessing one digit gets
 
 
 @cache
+def results(name: str) -> Results:
+    return Results.open(DATA / name)
+
+
 def curves(name: str) -> xr.Dataset:
-    return open_results(DATA / name)
+    return results(name).dataset
 
 
 @cache
 def judged(name: str) -> dict[tuple[str, ...], Cell]:
     """Every comparison of a study, by model, norm and init; by learning rate too where there are several."""
-    result = assess(curves(name))
+    result = results(name).assessment
     several = result.sizes["lr"] > 1
     return {(*labels[:2], labels[4], *([labels[3]] if several else [])): c for labels, c in cells(result).items()}
 

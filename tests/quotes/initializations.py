@@ -12,7 +12,7 @@ from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import Response
-from bnstudy.analysis.table import sweep_table
+from bnstudy.analysis.tables.study import sweep_table
 
 from tests.quotes.common import (
     ACCURACY,
@@ -29,6 +29,7 @@ from tests.quotes.common import (
     gained,
     judged,
     reached,
+    results,
     row,
     told,
 )
@@ -107,7 +108,7 @@ def cells_at(target: float) -> dict[tuple[str, str], Cell]:
 
 def sweep(model: str) -> Iterator[str]:
     """A row an init."""
-    for line in sweep_table(curves(STUDY)).rows:
+    for line in sweep_table(results(STUDY)).rows:
         if line[0] == model:
             cell = judged(STUDY)[model, "batch", line[1]]
             saved = "–" if cell.verdict == "both-fail" else gain(cell, EPOCHS)

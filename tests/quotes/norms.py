@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from bnstudy.analysis import inference
-from bnstudy.analysis.table import sweep_table
+from bnstudy.analysis.tables.study import sweep_table
 
 from tests.quotes.common import (
     ACCURACY,
@@ -20,6 +20,7 @@ from tests.quotes.common import (
     gained,
     judged,
     reached,
+    results,
     row,
     told,
 )
@@ -63,7 +64,7 @@ def findings() -> Iterator[str]:
 
 def table(measure: str) -> Iterator[str]:
     """A row a model and norm, a column an init: final accuracies or epochs."""
-    lines = sweep_table(curves(STUDY)).rows
+    lines = sweep_table(results(STUDY)).rows
     for model, norm in product(MODELS, curves(STUDY).norm.values.tolist()):
         found = {
             line[1]: line[4 if measure == "accuracy" else 5] for line in lines if (line[0], line[3]) == (model, norm)

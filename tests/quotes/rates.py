@@ -12,7 +12,7 @@ from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import Response
 from bnstudy.analysis.selection import select_lr
-from bnstudy.analysis.table import sweep_table
+from bnstudy.analysis.tables.study import sweep_table
 
 from tests.quotes.common import (
     ACCURACY,
@@ -28,6 +28,7 @@ from tests.quotes.common import (
     gain,
     judged,
     reached,
+    results,
     row,
     told,
 )
@@ -98,7 +99,7 @@ def findings() -> Iterator[str]:
 
 def table(model: str) -> Iterator[str]:
     """A row an init and rate: final accuracy and epochs."""
-    for line in sweep_table(curves(STUDY)).rows:
+    for line in sweep_table(results(STUDY)).rows:
         if line[0] == model:
             yield row(f"{model.upper()} `{line[1]}`", *line[3:])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bnstudy.analysis.table import sweep_table
+from bnstudy.analysis.tables.study import sweep_table
 
-from tests.quotes.common import ACCURACY, EPOCHS, curves, final, finals, gain, gained, judged, row
+from tests.quotes.common import ACCURACY, EPOCHS, curves, final, finals, gain, gained, judged, results, row
 
 STUDY, NORMALS = "sigmoid", ("normal:0.1", "normal:0.01")
 
@@ -18,7 +18,7 @@ def readme() -> Iterator[str]:
 
 def findings() -> Iterator[str]:
     """What docs/findings.md says."""
-    for line in sweep_table(curves(STUDY)).rows:
+    for line in sweep_table(results(STUDY)).rows:
         cell = judged(STUDY)[line[0], "batch", line[1]]
         gains = [gain(cell, response) for response in (EPOCHS, ACCURACY)]
         verdict = cell.verdict or "(well)"

@@ -58,7 +58,7 @@ def test_what_was_changed_is_told(stored, tmp_path, what):
     folder, _ = stored
     changed = xr.load_dataset(folder / "curves.nc")
     if what == "number":
-        changed.test_accuracy[0, 0, 0, 0, 0, 0, 0] = 0.5
+        changed.test_accuracy[0, 0, 0, 0, 0] = 0.5
     elif what == "label":
         changed = changed.assign_coords(init=["default", "xavier"])
     else:

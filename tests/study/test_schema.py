@@ -18,4 +18,4 @@ def test_every_variable_is_described_once():
 
 def test_status_flags():
     assert schema.STATUS.attrs == {"flag_values": [0, 1, 2, 3], "flag_meanings": "pending done diverged failed"}
-    assert schema.CURVE_DIMS == ("model", "norm", "init", "optimizer", "lr", "seed", "epoch")
+    assert schema.CURVE_DIMS == ("model", "norm", "init", "seed", "epoch")

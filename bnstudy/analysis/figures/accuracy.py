@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
@@ -29,9 +30,9 @@ def _count_note(dataset: xr.Dataset) -> str:
     "with the other initializations at the right. The inits declared well are shaded.",
     applies=lambda dataset: len(scaled_levels(dataset)) >= 2,
 )
-def accuracy_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def accuracy_by_scale(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a model: mean, 95 % t interval and single seeds against scale on a log axis."""
-    chosen, note = panels.choose(dataset)
+    chosen, note = panels.choose(results)
     accuracy = 100 * responses.final(chosen, "test_accuracy")
     models = panels.labels(chosen, "model")
     figure, axes = style.grid(1, len(models), ax, width=4.2, height=3.2, sharey=True)
@@ -44,7 +45,7 @@ def accuracy_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     interval = "" if chosen.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dashes beside them: seeds"
     interval += panels.some_seeds(chosen.sizes["seed"])
     note = f"{_count_note(chosen)}{interval}; shaded: inits declared well{note}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _scale_panel(panel: Axes, accuracy: xr.DataArray, dataset: xr.Dataset) -> None:
@@ -86,9 +87,9 @@ def _points(
     caption="Final test accuracy in percent, a row an init, a column a norm; in brackets, how many runs diverged.",
     applies=lambda dataset: dataset.sizes["init"] > 1,
 )
-def init_norm_heatmap(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def init_norm_heatmap(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a model; each cell holds its mean over seeds and how many runs diverged."""
-    chosen, note = panels.choose(dataset)
+    chosen, note = panels.choose(results)
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))["mean"]
     dead = responses.diverged(chosen).sum("seed")
     models, inits, norms = (panels.labels(chosen, name) for name in ("model", "init", "norm"))
@@ -114,7 +115,7 @@ def init_norm_heatmap(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     bar.set_label("final test accuracy (%)")
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    return style.finish(figure, ax, style.source(dataset), f"{_count_note(chosen)}{note}")
+    return style.finish(figure, ax, style.source(results.dataset), f"{_count_note(chosen)}{note}")
 
 
 def _write_cells(panel: Axes, values: np.ndarray, dead: np.ndarray) -> None:

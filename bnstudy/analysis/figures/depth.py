@@ -13,10 +13,9 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnstudy.analysis import responses, theory
 from bnstudy.analysis.figures import panels, style
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.analysis.table import reference_cell
 from bnstudy.analysis.theory import Growth
 from bnstudy.study.registry import figures
 
@@ -34,9 +33,9 @@ def _has_plane(dataset: xr.Dataset) -> bool:
     "1.48 a layer (squared, 100 samples a batch), which about 50 layers end.",
     applies=_has_plane,
 )
-def phase_diagram(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def phase_diagram(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a norm; a cell is the mean of its seeds. The lines are theory's alone, nothing is fitted."""
-    chosen = folded(dataset).isel(optimizer=0, lr=0)
+    chosen = results.dataset.isel(optimizer=0, lr=0)
     depths, scales = theory.depths(chosen), scaled_levels(chosen)
     norms = panels.labels(chosen, "norm")[: panels.MOST["norm"]]
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))["mean"]
@@ -65,7 +64,7 @@ def phase_diagram(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     right, cells = theory.agreement(chosen, theory.PLAIN) if theory.PLAIN in norms else (0, 0)
     told = f"; without BN {right} of {cells} cells end above or below half-way as their side of the line says"
     note = f"{panels.seeds(chosen)}; lines: theory, not fitted{told if cells else ''}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> None:
@@ -95,10 +94,9 @@ def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> Non
     "(squared, 100 samples a batch), which about 50 layers end (Yang et al. 2019).",
     applies=lambda dataset: len(theory.depths(dataset)) > 2,
 )
-def accuracy_by_depth(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def accuracy_by_depth(results: Results, ax: Axes | None = None) -> Figure:
     """One panel, a line a norm; at the reference init."""
-    chosen = folded(dataset)
-    chosen = chosen.sel(reference_cell(chosen))
+    chosen = results.dataset.sel(results.reference_cell)
     depths = theory.depths(chosen)
     accuracy = (100 * responses.final(chosen, "test_accuracy")).sel(model=list(depths))
     around = mean_interval(accuracy)
@@ -123,7 +121,7 @@ def accuracy_by_depth(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     panel.set_ylabel("final test accuracy (%)")
     panel.legend(fontsize=8, loc="lower left")
     init = style.shorten(str(chosen.init.values), 30)
-    return style.finish(figure, ax, style.source(dataset), f"{panels.seeds(chosen)}; {init}")
+    return style.finish(figure, ax, style.source(results.dataset), f"{panels.seeds(chosen)}; {init}")
 
 
 def growth_figure(rows: list[Growth], source: str) -> Figure:

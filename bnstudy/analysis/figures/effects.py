@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import FAMILY, PLAIN, PRIMARY, SECONDARY, assess
-from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.assessment import FAMILY, PLAIN, PRIMARY, SECONDARY
+from bnstudy.analysis.criteria import Criteria
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.responses import RESPONSES, Response
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.study.registry import figures
 
@@ -37,15 +38,22 @@ def is_comparison(dataset: xr.Dataset) -> bool:
     "declared well are shaded, the others were declared poor; the hatched band is the margin that counts as none.",
     applies=lambda dataset: is_comparison(dataset) and len(scaled_levels(dataset)) >= 2,
 )
-def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def effect_by_scale(results: Results, ax: Axes | None = None) -> Figure:
     """Epochs saved above accuracy gained, a column a model; mean and 95 % interval over paired seeds."""
-    chosen, note = panels.choose(dataset)
-    result = _result(dataset, chosen)
+    chosen, note = panels.choose(results)
+    result = _result(results, chosen)
     models = panels.labels(chosen, "model")
     figure, axes = style.grid(2, len(models), ax, width=4.2, height=2.6, sharex="col", sharey="row")
     for row, response in enumerate(SHOWN):
         for panel, model in zip(axes[row], models, strict=True):
-            _effect_panel(panel, result.sel(model=model, response=response.name), chosen, response, told=row == 0)
+            _effect_panel(
+                panel,
+                result.sel(model=model, response=response.name),
+                chosen,
+                response,
+                results.criteria,
+                told=row == 0,
+            )
             panel.tick_params(labelbottom=row == 1)
     for column, model in enumerate(models):
         axes[0, column].set_title(panels.title(model))
@@ -56,10 +64,10 @@ def effect_by_scale(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[1, 0].set_ylabel(f"points of final accuracy\ngained{arm.replace(chr(10), ' ')} (log beyond 1)")
     if several:
         style.legend(figure, ax, axes[0, 0])
-    goal = f"{100 * criteria_of(dataset).target:g} %"
+    goal = f"{100 * results.criteria.target:g} %"
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; shaded: inits declared well; hatched: counts as "
             f"no effect; {marked(goal)}{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def marked(goal: str) -> str:
@@ -67,15 +75,17 @@ def marked(goal: str) -> str:
     return f"hollow: some runs never exceed {goal} and count the last epoch; ×: no run of either arm does"
 
 
-def _result(dataset: xr.Dataset, chosen: xr.Dataset) -> xr.Dataset:
-    """The assessment of a whole dataset, at what is shown of it."""
+def _result(results: Results, chosen: xr.Dataset) -> xr.Dataset:
+    """The assessment of all results, at what is shown of them."""
     norms = [norm for norm in panels.labels(chosen, "norm") if norm != PLAIN]
     cell = {"optimizer": chosen.optimizer.item(), "lr": chosen.lr.item(), "norm": norms}
-    return assess(dataset).sel(cell | {name: panels.labels(chosen, name) for name in ("model", "init")})
+    return results.assessment.sel(cell | {name: panels.labels(chosen, name) for name in ("model", "init")})
 
 
-def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response, told: bool) -> None:
-    effect_axis(panel, dataset, response)
+def _effect_panel(
+    panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response: Response, criteria: Criteria, told: bool
+) -> None:
+    effect_axis(panel, criteria, response)
     logs, beside, step = panels.scale_axis(panel, dataset, told)
     norms = panels.labels(result, "norm")
     every = panels.labels(dataset, "norm")
@@ -89,10 +99,10 @@ def _effect_panel(panel: Axes, result: xr.Dataset, dataset: xr.Dataset, response
             draw_effects(panel, places + shift, result.sel(norm=norm, init=inits), response, look, label, joined)
 
 
-def effect_axis(panel: Axes, dataset: xr.Dataset, response: Response) -> None:
+def effect_axis(panel: Axes, criteria: Criteria, response: Response) -> None:
     """A y axis of effects: a line at 0, and hatched what counts as none; of accuracies logarithmic beyond a point."""
     factor = response.scale
-    margin = factor * response.margin(criteria_of(dataset))
+    margin = factor * response.margin(criteria)
     panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
     panel.axhline(0, color="black", linewidth=0.8)
     if response.unit != "epochs":  # from tenths of a point to all that can be had
@@ -147,9 +157,9 @@ def draw_effects(
     "the margin that counts as none.",
     applies=lambda dataset: is_comparison(dataset) and "poor" in dataset.init_role.values,
 )
-def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def forest(results: Results, ax: Axes | None = None) -> Figure:
     """A row a (model, norm, optimizer, lr, poor init): the difference in differences of both responses."""
-    result = assess(dataset)
+    dataset, result = results.dataset, results.assessment
     poor = [init for init, role in panels.roles(dataset).items() if role == "poor"]
     every = list(product(*(result[name].values.tolist() for name in FAMILY), poor))
     rows = [dict(zip((*FAMILY, "init"), labels, strict=True)) for labels in every[:MOST_ROWS]]
@@ -163,7 +173,7 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     for panel, response in zip(axes[0], SHOWN, strict=True):
         factor, unit = response.scale, response.shown
         nowhere = []
-        margin = factor * response.margin(criteria_of(dataset))
+        margin = factor * response.margin(results.criteria)
         panel.axvspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
         panel.axvline(0, color="black", linewidth=0.8)
         for place, labels in enumerate(rows):
@@ -194,7 +204,7 @@ def forest(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     note = (f"{panels.seeds(dataset)}, paired; bars: 95 % t interval; filled: the response that decides; hatched: "
             "counts as no difference; both-fail: by epochs, accuracy may still tell; "
             f"reference: {reference}{cut}")  # fmt: skip
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _interval(panel: Axes, place: int, one: xr.Dataset, factor: float, decides: bool) -> None:
@@ -215,15 +225,15 @@ def _interval(panel: Axes, place: int, one: xr.Dataset, factor: float, decides: 
     "seed, which start from the same random numbers and see the same batches. Hollow: never within the epochs trained.",
     applies=lambda dataset: dataset.sizes["norm"] > 1,
 )
-def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def paired_seeds(results: Results, ax: Axes | None = None) -> Figure:
     """A row a model, a group an init: each seed's epochs to the target in every arm, joined by a line."""
-    chosen, note = panels.choose(dataset)
+    chosen, note = panels.choose(results)
     models, inits, norms = (panels.labels(chosen, name) for name in ("model", "init", "norm"))
     turned = len(inits) > 6  # labels, or they would need more room than the runs
     longest = 0 if turned else max(len(style.shorten(init, 20)) for init in inits)
     width = max(4.2, max(0.34 * len(norms) + 0.45, 0.085 * longest + 0.2) * len(inits))
     figure, axes = style.grid(len(models), 1, ax, width=width, height=2.4, sharex=True)
-    target = criteria_of(dataset).target
+    target = results.criteria.target
     last = int(chosen.epoch[-1])
     crossing = responses.epochs_to_target(chosen, target)
     places = np.arange(len(inits))[:, None] + panels.offsets(len(norms), 0.8 / len(norms))
@@ -248,7 +258,7 @@ def paired_seeds(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[-1, 0].set_xlim(-0.6, len(inits) - 0.4)
     style.legend(figure, ax, axes[0, 0])
     note = f"{panels.seeds(chosen)}; a line joins one seed's runs; hollow: never in {last} epochs, or diverged{note}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _spread(seeds: int, width: float) -> np.ndarray:

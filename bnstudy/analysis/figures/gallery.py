@@ -14,10 +14,10 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.depth import growth_figure
 from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.theory import growths
 from bnstudy.storage import atomic
-from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics, open_results
+from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
@@ -44,26 +44,25 @@ class Drawn:
     paths: tuple[Path, ...]
 
 
-def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
-    """Draw every figure that applies to `dataset` into `folder`, as SVG and PNG.
+def draw_all(results: Results, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
+    """Draw every figure that applies into `folder`, as SVG and PNG.
 
     Parameters
     ----------
-    dataset : Dataset
-        In the layout of the schema.
+    results : Results
+        Of a study.
     folder : Path
         Made if missing.
     names : sequence of str, optional
         Draw these alone; an unknown one is an InputError.
     """
-    dataset = folded(dataset)
     drawn = []
     for name in names or list(figures):
         entry = figures[name]
-        if not entry.about["applies"](dataset):
+        if not entry.about["applies"](results.dataset):
             continue
         with style.house_style():
-            paths = style.save(entry.function(dataset), folder / name)
+            paths = style.save(entry.function(results), folder / name)
         drawn.append(Drawn(name, entry.label, entry.about["caption"], tuple(paths)))
     return drawn
 
@@ -91,17 +90,19 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     written: list[Path] = []
     sections: dict[str, str] = {}
     for source in sources:
-        dataset = open_results(source)
-        name = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(dataset, source)), 60)
+        results = Results.open(source)
+        name = style.shorten(
+            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.stored, source)), 60
+        )
         while name in sections or name.startswith("."):
             name = name.lstrip(".") + "-again"
         try:
-            drawn = draw_all(dataset, folder / name, of_curves or None) if of_curves or not only else []
+            drawn = draw_all(results, folder / name, of_curves or None) if of_curves or not only else []
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
-        sections[name] = _section(dataset, name, source, drawn, only)
+        sections[name] = _section(results.dataset, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
     atomic.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))

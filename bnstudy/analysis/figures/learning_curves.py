@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.analysis.table import reference_cell
 from bnstudy.study.registry import figures
 
 MOST_ARMS = 12  # columns of the report's panels
@@ -62,10 +61,10 @@ def _ticks(panel: Axes, dataset: xr.Dataset) -> None:
     "the eight panels of the report.",
     applies=lambda dataset: True,
 )
-def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def report_panels(results: Results, ax: Axes | None = None) -> Figure:
     """Loss (log scale) above accuracy, training and test, a column a (model, norm), at the reference init."""
-    init = reference_cell(dataset)["init"]
-    chosen, note = panels.choose(dataset.sel(init=[init]))
+    init = results.reference_cell["init"]
+    chosen, note = panels.choose(results, init=init)
     chosen = chosen.isel(init=0)
     norms = panels.labels(chosen, "norm")
     if len(norms) > len(REPORTED):
@@ -75,7 +74,7 @@ def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     losses = any(name in chosen for name in ("train_loss", "test_loss"))
     measured = ["loss", "accuracy"] if losses else ["accuracy"]
     figure, axes = style.grid(len(measured), len(arms), ax, sharex="col", sharey="row")
-    target = criteria_of(dataset).target
+    target = results.criteria.target
     for column, (model, norm) in enumerate(arms):
         for panel, name in zip(axes[:, column], measured, strict=True):
             _both_parts(panel, chosen.sel(model=model, norm=norm), name)
@@ -89,7 +88,7 @@ def report_panels(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[-1, 0].set_ylim(*_accuracy_range(chosen))
     axes[0, 0].legend(loc="best")
     note = f"{_note(chosen)}; dotted: target {100 * target:g} %{note}"
-    return style.finish(figure, ax, f"{style.source(dataset)}, init {style.shorten(str(init))}", note)
+    return style.finish(figure, ax, f"{style.source(results.dataset)}, init {style.shorten(str(init))}", note)
 
 
 def _both_parts(panel: Axes, arm: xr.Dataset, name: str) -> None:
@@ -122,15 +121,17 @@ def _accuracy_range(chosen: xr.Dataset) -> tuple[float, float]:
     caption="Test accuracy over the epochs for each initialization (a column) and model (a row), an arm a line.",
     applies=lambda dataset: dataset.sizes["init"] > 1,
 )
-def accuracy_curves(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def accuracy_curves(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a (model, init); the arms as lines; diverged runs count at chance and are named."""
-    chosen, note = panels.choose(dataset, by_init=True)
+    chosen, note = panels.choose(results, by_init=True)
     figure, first, every = panels.by_model_and_init(chosen, ax, "test accuracy (%)", "epoch")
     for panel, model, init in every:
         _init_panel(panel, chosen.sel(model=model, init=init), panels.labels(chosen, "norm"))
     first.set_ylim(0, 103)
     style.legend(figure, ax, first)
-    return style.finish(figure, ax, style.source(dataset), f"{_note(chosen)}; a diverged run counts at chance{note}")
+    return style.finish(
+        figure, ax, style.source(results.dataset), f"{_note(chosen)}; a diverged run counts at chance{note}"
+    )
 
 
 def _init_panel(panel: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:

@@ -13,9 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
-from bnstudy.analysis.table import reference_cell
 
 MOST = {"model": 8, "norm": 8, "init": 24}  # levels in one figure
 MOST_PANELS = 36  # of a figure with a panel a model and init
@@ -23,14 +22,16 @@ MOST_SEEDS = 100  # drawn one by one
 COLUMNS = 6
 
 
-def choose(dataset: xr.Dataset, by_init: bool = False, rates: bool = False) -> tuple[xr.Dataset, str]:
+def choose(
+    results: Results, by_init: bool = False, rates: bool = False, init: str | None = None
+) -> tuple[xr.Dataset, str]:
     """What can be shown: the first optimizer and lr, and so many levels of the rest; and a note of what was left out.
 
     With `by_init` there is a panel for each init of each model, so fewer models fit; with `rates` every lr stays, from
-    the smallest up. The note is empty, or begins with ``; ``.
+    the smallest up; with `init` that one alone. The note is empty, or begins with ``; ``.
     """
-    dataset = folded(dataset)
-    cell = reference_cell(dataset)
+    dataset, cell = results.dataset, results.reference_cell
+    dataset = dataset if init is None else dataset.sel(init=[init])
     notes = []
     if rates and dataset.sizes["optimizer"] > 1:
         notes.append(str(cell["optimizer"]))

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import PLAIN, assess
-from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.assessment import PLAIN
 from bnstudy.analysis.figures import effects, panels, style
 from bnstudy.analysis.responses import Response
-from bnstudy.analysis.selection import can_select, select_lr
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
 
@@ -41,11 +40,11 @@ def _rate_axis(panel: Axes, dataset: xr.Dataset) -> tuple[np.ndarray, float]:
     "arm a line; ringed, the rate that validation accuracy selects for the arm there.",
     applies=_has_rates,
 )
-def accuracy_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def accuracy_by_rate(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a (model, init): mean and 95 % t interval against learning rate, a line an arm."""
-    chosen, note = panels.choose(dataset, by_init=True, rates=True)
+    chosen, note = panels.choose(results, by_init=True, rates=True)
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))
-    best = select_lr(dataset)[1] if can_select(dataset) else None
+    best = results.selected_rates if results.can_select else None
     figure, first, every = panels.by_model_and_init(chosen, ax, "final test accuracy (%)", "learning rate")
     norms = panels.labels(chosen, "norm")
     for panel, model, init in every:
@@ -66,7 +65,7 @@ def accuracy_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     style.legend(figure, ax, first)
     ring = "" if best is None else "; ringed: the rate validation selects"
     note = f"{panels.seeds(chosen)}; bars: 95 % t interval; a diverged run counts at chance{ring}{note}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 @figures.register(
@@ -77,9 +76,9 @@ def accuracy_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     "intervals over paired seeds; the hatched band is the margin that counts as none.",
     applies=lambda dataset: _has_rates(dataset) and effects.is_comparison(dataset),
 )
-def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def effect_by_rate(results: Results, ax: Axes | None = None) -> Figure:
     """Epochs saved above accuracy gained, a column a model and norm, a line an init; mean and 95 % interval."""
-    chosen, note = panels.choose(dataset, rates=True)
+    chosen, note = panels.choose(results, rates=True)
     inits = panels.labels(chosen, "init")
     if len(inits) > MOST_INITS:
         note += f"; the first {MOST_INITS} of {len(inits)} inits"
@@ -89,13 +88,13 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
         note += f"; the first {MOST_COLUMNS} of {len(arms)} models and norms"
         arms = arms[:MOST_COLUMNS]
     at = {"optimizer": chosen.optimizer.item()}
-    fixed = assess(dataset).sel(at).sortby("lr")
-    selected = assess(select_lr(dataset)[0]).sel(at) if can_select(dataset) else None
+    fixed = results.assessment.sel(at).sortby("lr")
+    selected = results.at_selected_rates.assessment.sel(at) if results.can_select else None
     figure, axes = style.grid(2, len(arms), ax, width=3.6, height=2.6, sharex=True, sharey="row")
     for row, response in enumerate(effects.SHOWN):
         for panel, (model, norm) in zip(axes[row], arms, strict=True):
             cell = {"model": model, "norm": norm, "init": inits, "response": response.name}
-            effects.effect_axis(panel, dataset, response)
+            effects.effect_axis(panel, results.criteria, response)
             _rate_panel(panel, chosen, fixed.sel(cell), None if selected is None else selected.sel(cell), response)
             panel.tick_params(labelbottom=row == 1)
     for column, (model, norm) in enumerate(arms):
@@ -104,10 +103,10 @@ def effect_by_rate(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     axes[0, 0].set_ylabel("epochs saved")
     axes[1, 0].set_ylabel("points of final accuracy\ngained (log beyond 1)")
     style.legend(figure, ax, axes[0, 0])
-    goal = f"{100 * criteria_of(dataset).target:g} %"
+    goal = f"{100 * results.criteria.target:g} %"
     note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; hatched: counts as no effect; "
             f"{effects.marked(goal)}{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _rate_panel(

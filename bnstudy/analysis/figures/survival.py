@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.analysis import robustness
-from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import OFTEN, scaled_levels
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
@@ -26,10 +26,10 @@ MOST_BANDS = 3  # norms whose bands can still be told apart
     "initialization (a column) and model (a row); bands are exact 95 % intervals, epoch by epoch.",
     applies=lambda dataset: dataset.sizes["epoch"] > 1,
 )
-def survival(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def survival(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a (model, init): the survival function of the time to the target, a line an arm."""
-    chosen, note = panels.choose(dataset, by_init=True)
-    target = criteria_of(dataset).target
+    chosen, note = panels.choose(results, by_init=True)
+    target = results.criteria.target
     found = robustness.survival(chosen, target)
     figure, first, every = panels.by_model_and_init(chosen, ax, f"not yet > {100 * target:g} %", "epoch")
     epochs = np.concatenate([[0], chosen.epoch.values])
@@ -47,7 +47,7 @@ def survival(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     style.legend(figure, ax, first)
     bands = "bands: exact 95 % interval" if banded else f"no bands for more than {MOST_BANDS} norms"
     note = f"{panels.seeds(chosen)} a line; {bands}; a diverged run never gets there{note}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 @figures.register(
@@ -58,10 +58,10 @@ def survival(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     "fastest, where it ends how often it gets there at all. Bands are 95 % t intervals over seeds.",
     applies=lambda dataset: dataset.sizes["norm"] > 1 and dataset.sizes["init"] > 1,
 )
-def performance_profile(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def performance_profile(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a model: share of (init, seed) within a factor of the faster arm, a line an arm."""
-    chosen, note = panels.choose(dataset)
-    ratio = robustness.times_the_fastest(chosen, criteria_of(dataset).target)
+    chosen, note = panels.choose(results)
+    ratio = robustness.times_the_fastest(chosen, results.criteria.target)
     models = panels.labels(chosen, "model")
     figure, axes = style.grid(1, len(models), ax, width=3.4, height=2.8, sharex=True, sharey=True)
     reached = ratio.values[np.isfinite(ratio.values)]
@@ -86,7 +86,7 @@ def performance_profile(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     inits = chosen.sizes["init"]
     bands = "band: 95 % t interval" if banded else f"no bands for more than {MOST_BANDS} norms"
     note = f"{panels.seeds(chosen)}, {inits} inits; line: mean over seeds, {bands}{note}"
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 @figures.register(
@@ -97,10 +97,10 @@ def performance_profile(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     "scale. Beside each scale: runs that exceed the target, of how many.",
     applies=lambda dataset: len(scaled_levels(dataset)) >= 2,
 )
-def robust_width(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
+def robust_width(results: Results, ax: Axes | None = None) -> Figure:
     """A row a (model, norm): the scales at which runs get there, and the decades they span."""
-    chosen, note = panels.choose(dataset)
-    target = criteria_of(dataset).target
+    chosen, note = panels.choose(results)
+    target = results.criteria.target
     levels = scaled_levels(chosen)
     arms = [(model, norm) for model in panels.labels(chosen, "model") for norm in panels.labels(chosen, "norm")]
     figure, axes = style.grid(1, 1, ax, width=max(5.2, 0.75 * len(levels) + 3), height=0.42 * len(arms) + 0.7)
@@ -131,7 +131,7 @@ def robust_width(dataset: xr.Dataset, ax: Axes | None = None) -> Figure:
     panel.grid(False, axis="y")
     note = (f"{panels.seeds(chosen)}; filled: at least {OFTEN:.0%} of the runs exceed {100 * target:g} % within "
             f"{int(chosen.epoch[-1])} epochs{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(dataset), note)
+    return style.finish(figure, ax, style.source(results.dataset), note)
 
 
 def _width_row(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.results import Results
 from bnstudy.storage import atomic
 from bnstudy.storage.manifest import PAGE
-from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
 
 
@@ -27,12 +26,12 @@ def write_report(source: str | Path, out: str | Path | None = None) -> Path:
         The source cannot be read, or `out` cannot be written.
     """
     source = Path(source)
-    dataset = folded(open_results(source))
+    results = Results.open(source)
     target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
     atomic.check_folder(target.parent)
     from bnstudy.analysis.report.page import render  # takes long to load, and what is wrong is told before
 
-    atomic.write_text(target, render(dataset))
+    atomic.write_text(target, render(results))
     return target

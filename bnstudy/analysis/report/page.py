@@ -17,13 +17,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from bnstudy.analysis import claims
-from bnstudy.analysis.assessment import VERDICTS, assess
-from bnstudy.analysis.criteria import criteria_of, study_of
+from bnstudy.analysis.assessment import VERDICTS
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
-from bnstudy.analysis.selection import can_select, select_lr, selection_table
-from bnstudy.analysis.table import Table
-from bnstudy.analysis.verdicts import PHRASES, rows, sentences, verdict_table
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.claims import claims_table
+from bnstudy.analysis.tables.selection import selection_table
+from bnstudy.analysis.tables.table import Table
+from bnstudy.analysis.tables.verdicts import PHRASES, rows, sentences, verdict_table
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
@@ -49,32 +50,34 @@ class Picture:
     height: int
 
 
-def render(dataset: xr.Dataset) -> str:
-    """The page of a dataset, as text."""
+def render(results: Results) -> str:
+    """The page of a study's results, as text."""
+    dataset, target = results.dataset, f"{100 * results.criteria.target:g} %"
+    result: xr.Dataset | None
     try:
-        result, why = assess(dataset), ""
+        result, why = results.assessment, ""
     except InputError as error:  # a study of one arm has no verdict, and still its curves
         result, why = None, str(error)
-    table = cell_rows(dataset, result)
-    pictures = _pictures(dataset)
-    answered = claims.claims(dataset) if result is not None and claims.are_about(dataset) else []
+    table = cell_rows(results, result)
+    pictures = _pictures(results)
+    answered = claims.claims(results) if result is not None and claims.are_about(results) else []
     told = list(sentences(result).values()) if result is not None else []
     judged = rows(result) if result is not None else []
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(
         title=str(dataset.attrs.get("title") or dataset.attrs.get("study_name") or "A study"),
-        question=str(study_of(dataset).get("question", "")),
-        predictions=[str(text) for text in study_of(dataset).get("predictions", [])],
+        question=str(results.declared.get("question", "")),
+        predictions=[str(text) for text in results.declared.get("predictions", [])],
         n=panels.seeds(dataset),
-        criteria=criteria_of(dataset),
+        criteria=results.criteria,
         sentences=told[:MOST_SENTENCES],
         untold=len(told[MOST_SENTENCES:]),
         why=why,
         counts=[(verdict, sum(row["verdict"] == verdict for row in judged)) for verdict in VERDICTS],
-        meanings={verdict: _meaning(verdict, dataset) for verdict in VERDICTS},
+        meanings={verdict: PHRASES[verdict].format(inits="the poor init", target=target) for verdict in VERDICTS},
         verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
-        selected=_selected(dataset, result) if judged and result is not None else None,
-        claims=claims.claims_table(answered, dataset) if answered else None,
+        selected=_cut(selection_table(results)) if judged and results.can_select else None,
+        claims=claims_table(answered, results) if answered else None,
         warnings=result.attrs["warnings"] if result is not None else [],
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
         pictures=pictures,
@@ -82,7 +85,7 @@ def render(dataset: xr.Dataset) -> str:
         several={name: dataset.sizes[name] > 1 for name in ("optimizer", "lr")},
         n_cells=table and dataset.isel(seed=0, epoch=0).test_accuracy.size,
         most_cells=MOST_CELLS,
-        data=_json(curves(dataset, table)),
+        data=_json(curves(results, table)),
         settings=str(dataset.attrs.get("study", "")).strip(),
         facts=[(name.replace("_", " "), str(dataset.attrs[name])) for name in FACTS if dataset.attrs.get(name)],
         version=importlib.metadata.version("bnstudy"),
@@ -91,14 +94,6 @@ def render(dataset: xr.Dataset) -> str:
         style_hash=_hash(style_sheet),
         script_hash=_hash(script),
     )
-
-
-def _selected(dataset: xr.Dataset, result: xr.Dataset) -> Table | None:
-    """The verdicts at the learning rates that validation selects, where a study lets it."""
-    if not can_select(dataset):
-        return None
-    chosen, rates = select_lr(dataset)
-    return _cut(selection_table(result, assess(chosen), rates))
 
 
 def _template() -> jinja2.Template:
@@ -124,11 +119,6 @@ def _json(value: Any) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _meaning(verdict: str, dataset: xr.Dataset) -> str:
-    target = f"{100 * criteria_of(dataset).target:g} %"
-    return PHRASES[verdict].format(inits="the poor init", target=target)
-
-
 def _cut(table: Table) -> Table:
     if len(table.rows) <= MOST_VERDICTS:
         return table
@@ -136,14 +126,14 @@ def _cut(table: Table) -> Table:
     return Table(table.title, table.header, table.rows[:MOST_VERDICTS], (*table.notes, note), table.labels)
 
 
-def _pictures(dataset: xr.Dataset) -> list[Picture]:
+def _pictures(results: Results) -> list[Picture]:
     """Every figure that applies, as a picture of few colours."""
     found = []
     for name, entry in figures.items():
-        if entry.about["applies"](dataset):
+        if entry.about["applies"](results.dataset):
             with style.house_style():
                 drawn = io.BytesIO()
-                style.write(entry.function(dataset), drawn, "png")
+                style.write(entry.function(results), drawn, "png")
             with Image.open(drawn) as image:
                 small = io.BytesIO()
                 image.thumbnail((WIDEST, image.height))

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import responses, robustness
-from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.normal_form import CELL_DIMS
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
-from bnstudy.study.schema import CELL_DIMS
 
 MOST_CELLS = 1500  # rows in a page
 MOST_NUMBERS = 100_000  # of all curves in a page, about 0.9 MB of text
@@ -28,17 +28,17 @@ CURVES = {
 }
 
 
-def cell_rows(dataset: xr.Dataset, result: xr.Dataset | None) -> list[dict[str, Any]]:
+def cell_rows(results: Results, result: xr.Dataset | None) -> list[dict[str, Any]]:
     """One row a cell, in the order of the dimensions, at most 1,500.
 
     Parameters
     ----------
-    dataset : Dataset
+    results : Results
         A study's.
     result : Dataset, optional
-        Its assessment, for the verdicts.
+        Their assessment, for the verdicts.
     """
-    target = criteria_of(dataset).target
+    dataset, target = results.dataset, results.criteria.target
     accuracy = mean_interval(100 * responses.final(dataset, "test_accuracy"))
     epochs = mean_interval(responses.epochs_to_target(dataset, target).epochs)
     reach = robustness.reach(dataset, target)
@@ -83,7 +83,7 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def curves(dataset: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def curves(results: Results, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the page draws of a cell: mean, lowest and highest seed of every curve; epochs are thinned to fit.
 
     Returns
@@ -92,6 +92,7 @@ def curves(dataset: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, Any]:
         ``epochs`` (list), ``kinds`` (name, label and unit of each curve), ``cells`` (for each row its labels, group
         and ``values``: for each kind three lists over the epochs, None where nothing was measured).
     """
+    dataset = results.dataset
     kinds = [name for name in CURVES if name in dataset]
     count = len(rows) * len(kinds) * 3 * dataset.sizes["epoch"]
     step = max(1, math.ceil(count / MOST_NUMBERS))
@@ -105,7 +106,7 @@ def curves(dataset: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, Any]:
         for i, row in enumerate(rows)
     ]  # fmt: skip
     return {
-        "epochs": thinned.epoch.values.tolist(), "cells": cells, "target": 100 * criteria_of(dataset).target,
+        "epochs": thinned.epoch.values.tolist(), "cells": cells, "target": 100 * results.criteria.target,
         "kinds": [{"label": CURVES[name][0], "unit": CURVES[name][1]} for name in kinds],
         "colours": list(style.COLOURS),
     }  # fmt: skip

@@ -18,9 +18,10 @@ from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
 from bnstudy.study import required_plugins
 from bnstudy.study.errors import InputError, reason_of
+from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import differing
-from bnstudy.study.schema import FURTHER_DIMS, Status
+from bnstudy.study.schema import Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training.datasets import data
 from bnstudy.training.ensembles import train_ensemble
@@ -141,7 +142,7 @@ def _retrained(study: Study, run: Run, stored: xr.Dataset, loaded: data.Data, de
 
 def _cell(values: xr.DataArray, run: Run) -> xr.DataArray:
     """One run of a variable over runs."""
-    labels = {dim: getattr(run, dim) for dim in ("model", "norm", "init", "optimizer", "lr", *FURTHER_DIMS, "seed")}
+    labels = {dim: getattr(run, dim) for dim in (*(factor.name for factor in FACTORS), "seed")}
     return values.sel({dim: label for dim, label in labels.items() if dim in values.dims})
 
 

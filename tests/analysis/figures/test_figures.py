@@ -13,6 +13,7 @@ import pytest
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import effects, panels, rates, style, survival
 from bnstudy.analysis.figures.gallery import draw_all, draw_studies
+from bnstudy.analysis.results import Results
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -58,7 +59,7 @@ def only_svg(monkeypatch):
 @pytest.mark.usefixtures("only_svg")
 def test_every_figure_of_every_shape(tmp_path, name, parts):
     dataset = make_dataset(**{key: value for part in parts for key, value in part.items()})
-    drawn = draw_all(dataset, tmp_path, [name])
+    drawn = draw_all(Results(dataset), tmp_path, [name])
     assert bool(drawn) == figures[name].about["applies"](dataset)
     for one in drawn:
         assert one.caption
@@ -78,7 +79,7 @@ def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, n
     dataset = make_dataset(
         **{**DEPTHS, "inits": [*DEPTHS["inits"], "default", "zero"]}, lrs=[0.001, 0.1, 0.01], validation=True, pending=7
     )
-    (drawn,) = draw_all(dataset, tmp_path, [name])
+    (drawn,) = draw_all(Results(dataset), tmp_path, [name])
     assert drawn.paths[0].stat().st_size > 2000
 
 
@@ -88,12 +89,12 @@ def test_every_figure_takes_an_axes(name):
     shapes = ({"seeds": 2}, DEPTHS, RATES)
     dataset = next(d for d in (make_dataset(**shape) for shape in shapes) if figures[name].about["applies"](d))
     with style.house_style():
-        own = figures[name].function(dataset)
+        own = figures[name].function(Results(dataset))
         figure = Figure(figsize=(16, 12), layout="constrained")
         axes = figure.subplots(2, 2)
-        assert figures[name].function(dataset, ax=axes[0, 1]) is figure
+        assert figures[name].function(Results(dataset), ax=axes[0, 1]) is figure
         bare = Figure(figsize=(8, 6))
-        assert figures[name].function(dataset, ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
+        assert figures[name].function(Results(dataset), ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
         for drawn in (figure, bare):
             drawn.savefig(io.BytesIO(), format="png", dpi=30)
     assert not axes[0, 0].has_data()
@@ -111,7 +112,7 @@ def test_a_dataset_of_accuracies_alone_is_drawn(tmp_path):
     """All that others' results must hold: test_accuracy and init_role."""
     dataset = make_dataset(models=["mlp"])
     bare = dataset[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
-    names = {one.name for one in draw_all(bare, tmp_path)}
+    names = {one.name for one in draw_all(Results(bare), tmp_path)}
     assert {"report-panels", "accuracy-curves", "init-norm-heatmap", "forest", "paired-seeds", "survival"} <= names
 
 
@@ -129,11 +130,12 @@ def test_the_same_data_give_the_same_bytes_in_another_process(tmp_path):
     code = (
         "from pathlib import Path; import sys; from tests.analysis.figures.test_figures import SMALL;"
         "from tests.synthetic import make_dataset; from bnstudy.analysis.figures.gallery import draw_all;"
-        "draw_all(make_dataset(**SMALL), Path(sys.argv[1]))"
+        "from bnstudy.analysis.results import Results;"
+        "draw_all(Results(make_dataset(**SMALL)), Path(sys.argv[1]))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True, env=environment)
-    drawn = draw_all(make_dataset(**SMALL), tmp_path / "here")
+    drawn = draw_all(Results(make_dataset(**SMALL)), tmp_path / "here")
     assert len(drawn) > 8
     assert digest(tmp_path / "here") == digest(tmp_path / "there")
 
@@ -146,7 +148,7 @@ def test_no_torch_is_imported():
 def test_lines_are_the_means_of_the_data():
     dataset = make_dataset()
     with style.house_style():
-        figure = figures["accuracy-curves"].function(dataset)
+        figure = figures["accuracy-curves"].function(Results(dataset))
     panel = figure.axes[1]  # mlp, the second init
     for line, norm in zip(panel.lines, dataset.norm.values, strict=True):
         wanted = 100 * dataset.test_accuracy.sel(model="mlp", norm=norm, init=dataset.init[1]).mean("seed").squeeze()
@@ -156,7 +158,7 @@ def test_lines_are_the_means_of_the_data():
 def test_a_diverged_run_is_drawn_at_chance_and_named():
     dataset = make_dataset(diverged=3)  # all seeds of mlp, none, default
     with style.house_style():
-        panel = figures["accuracy-curves"].function(dataset).axes[0]
+        panel = figures["accuracy-curves"].function(Results(dataset)).axes[0]
     assert panel.lines[0].get_ydata()[-1] == pytest.approx(10)
     assert [text.get_text() for text in panel.texts] == ["without BN: 3/3 diverged"]
 
@@ -164,7 +166,7 @@ def test_a_diverged_run_is_drawn_at_chance_and_named():
 def test_the_heat_map_writes_its_numbers():
     dataset = make_dataset(diverged=1)
     with style.house_style():
-        panel = figures["init-norm-heatmap"].function(dataset).axes[0]
+        panel = figures["init-norm-heatmap"].function(Results(dataset)).axes[0]
     final = responses.final(dataset, "test_accuracy").sel(model="mlp").squeeze().mean("seed")
     wanted = [f"{100 * float(final.sel(init=i, norm=n)):.1f}" for i in dataset.init.values for n in dataset.norm.values]
     found = [text.get_text() for text in panel.texts]
@@ -175,7 +177,7 @@ def test_the_heat_map_writes_its_numbers():
 def test_scales_stand_at_their_values():
     dataset = make_dataset(inits=["scaled-normal:10", "scaled-normal:0.1", "zero"])
     with style.house_style():
-        panel = figures["accuracy-by-scale"].function(dataset).axes[0]
+        panel = figures["accuracy-by-scale"].function(Results(dataset)).axes[0]
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
 
 
@@ -184,7 +186,7 @@ def test_effects_cut_short_are_hollow_and_none_is_drawn_where_nobody_arrives():
     dataset.test_accuracy.loc[{"init": "scaled-normal:0.01"}] = 0.5
     dataset.test_accuracy.loc[{"init": "scaled-normal:1", "norm": "none", "seed": 0}] = 0.5
     with style.house_style():
-        panel = figures["effect-by-scale"].function(dataset).axes[0]
+        panel = figures["effect-by-scale"].function(Results(dataset)).axes[0]
     crosses = [line for line in panel.lines if line.get_marker() == "x" and len(line.get_xdata())]
     assert [line.get_xdata().tolist() for line in crosses] == [[-2.0]]
     hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
@@ -197,7 +199,7 @@ def test_a_long_title_stays_in_its_figure():
         title="A network in which Batch Normalization was made known on MNIST"
     )
     with style.house_style():
-        figure = figures["paired-seeds"].function(dataset)
+        figure = figures["paired-seeds"].function(Results(dataset))
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw(renderer)
     title = next(text for text in figure.texts if text.get_text().startswith("A network"))
@@ -212,8 +214,8 @@ def test_rates_stand_in_order_and_the_selected_ones_aside():
     dataset.validation_accuracy.loc[{**at, "lr": 0.01}] = 0.6  # with BN all rates tie: the smallest
     dataset.test_accuracy.loc[{**at, "lr": 0.001}] = 0.5
     with style.house_style():
-        panel = figures["accuracy-by-rate"].function(dataset).axes[1]
-        effects = figures["effect-by-rate"].function(dataset).axes
+        panel = figures["accuracy-by-rate"].function(Results(dataset)).axes[1]
+        effects = figures["effect-by-rate"].function(Results(dataset)).axes
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.001", "0.01", "0.1"]
     plain = next(line for line in panel.lines if len(line.get_xdata()) == 3)
     assert plain.get_ydata()[0] == pytest.approx(50)
@@ -229,7 +231,7 @@ def test_rates_stand_in_order_and_the_selected_ones_aside():
 
 def test_an_unknown_figure_is_refused(tmp_path):
     with pytest.raises(InputError, match="did you mean 'report-panels'"):
-        draw_all(make_dataset(), tmp_path, ["report-panel"])
+        draw_all(Results(make_dataset()), tmp_path, ["report-panel"])
 
 
 def test_the_gallery_of_two_studies_of_one_name(tmp_path):

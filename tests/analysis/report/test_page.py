@@ -13,8 +13,9 @@ from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.report import write_report
 from bnstudy.analysis.report.page import render
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
-from bnstudy.analysis.selection import select_lr, selection_table
-from bnstudy.analysis.verdicts import rows, sentences
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.selection import selection_table
+from bnstudy.analysis.tables.verdicts import rows, sentences
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
@@ -56,7 +57,7 @@ def one_figure(monkeypatch):
 @pytest.mark.usefixtures("one_figure")
 def test_the_verdict_comes_first_then_the_rest():
     dataset = make_dataset(seeds=8)
-    page = render(dataset)
+    page = render(Results(dataset))
     result = assess(dataset)
     for sentence in sentences(result).values():
         assert html.escape(sentence, quote=False) in html.unescape(page) or sentence in html.unescape(page)
@@ -68,7 +69,7 @@ def test_the_verdict_comes_first_then_the_rest():
 
 
 def test_every_picture_has_a_name_and_no_request_is_made():
-    page = render(make_dataset(seeds=2))
+    page = render(Results(make_dataset(seeds=2)))
     elements = Elements(page)
     images = [attributes for tag, attributes in elements.found if tag == "img"]
     assert len(images) >= 8
@@ -82,11 +83,11 @@ def test_every_picture_has_a_name_and_no_request_is_made():
 
 @pytest.mark.usefixtures("one_figure")
 def test_nothing_of_the_data_becomes_markup():
-    clean = Elements(render(make_dataset(models=["a"], inits=["default", "b"], seeds=2)))
+    clean = Elements(render(Results(make_dataset(models=["a"], inits=["default", "b"], seeds=2))))
     dataset = make_dataset(models=[HOSTILE], inits=["default", HOSTILE], seeds=2)
     said = dict.fromkeys(("title", "dataset", "machine", "study_name"), HOSTILE)
     study = f"question = '''{HOSTILE}'''\npredictions = ['''{HOSTILE}''']"
-    page = render(dataset.assign_attrs(**said, study=study, study_hash=""))
+    page = render(Results(dataset.assign_attrs(**said, study=study, study_hash="")))
     elements = Elements(page)
     assert {tag: elements.count(tag) for tag in ("script", "style", "iframe", "h1")} == {
         "script": 2, "style": 1, "iframe": 0, "h1": 1}  # fmt: skip
@@ -100,13 +101,13 @@ def test_nothing_of_the_data_becomes_markup():
 
 def test_its_numbers_are_the_datasets():
     dataset = make_dataset(seeds=4, diverged=3)
-    table = cell_rows(dataset, assess(dataset))
+    table = cell_rows(Results(dataset), assess(dataset))
     assert len(table) == dataset.isel(seed=0, epoch=0).test_accuracy.size
     first = table[0]  # three of its four runs diverged
     accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])
     assert first["accuracy"] == pytest.approx(accuracy.mean(), rel=1e-6)
     assert (first["diverged"], first["n"]) == (3, 4)
-    data = curves(dataset, table)
+    data = curves(Results(dataset), table)
     lines = data["cells"][5]["values"][0]
     model, norm, init = table[5]["model"], table[5]["norm"], table[5]["init"]
     cell = 100 * dataset.test_accuracy.sel(model=model, norm=norm, init=init).squeeze()
@@ -129,30 +130,29 @@ def test_its_numbers_are_the_datasets():
 )
 @pytest.mark.usefixtures("one_figure")
 def test_any_dataset_has_its_page(shape):
-    elements = Elements(render(make_dataset(**shape)))
+    elements = Elements(render(Results(make_dataset(**shape))))
     assert elements.count("h2") >= 6
 
 
 @pytest.mark.usefixtures("one_figure")
 def test_the_verdicts_at_the_selected_rates_stand_below_the_others():
     dataset = make_dataset(lrs=[0.1, 0.01], seeds=8, validation=True)
-    page = render(dataset)
-    chosen, rates = select_lr(dataset)
-    table = selection_table(assess(dataset), assess(chosen), rates)
+    page = render(Results(dataset))
+    table = selection_table(Results(dataset))
     assert page.index('id="verdicts"') < page.index('id="selected"') < page.index('id="claims"')
     assert all(text in Elements(page).text for row in table.rows for text in row)
-    assert 'id="selected"' not in render(make_dataset(seeds=2))
+    assert 'id="selected"' not in render(Results(make_dataset(seeds=2)))
 
 
 @pytest.mark.usefixtures("one_figure")
 def test_others_results_have_their_page():
     bare = make_dataset()[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
-    assert "does not hold the study" in render(bare)
+    assert "does not hold the study" in render(Results(bare))
 
 
 @pytest.mark.usefixtures("one_figure")
 def test_a_study_of_one_arm_says_why_there_is_no_verdict():
-    assert "There is no verdict: nothing to compare" in render(make_dataset(norms=("none",)))
+    assert "There is no verdict: nothing to compare" in render(Results(make_dataset(norms=("none",))))
 
 
 @pytest.mark.usefixtures("one_figure")
@@ -161,7 +161,7 @@ def test_a_large_study_stays_below_three_megabytes():
         models=[f"m{i}" for i in range(60)], inits=["default", *(f"i{j}" for j in range(19))], epochs=50
     )
     assert dataset.isel(seed=0, epoch=0).test_accuracy.size > MOST_CELLS
-    page = render(dataset)
+    page = render(Results(dataset))
     assert len(page.encode()) < 2_300_000  # and the pictures
     assert f"The first {MOST_CELLS} of 2400 cells" in page
     assert "And 20 more models" in page

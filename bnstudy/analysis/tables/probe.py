@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from bnstudy.analysis.table import Table
+from bnstudy.analysis.tables.table import Table
 
 # From where on a measure is told of. They are rules of thumb, and told as such.
 DEAD = 0.5  # of a layer's units

@@ -7,13 +7,14 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis import export
 from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.export.tidy import run_table
 from bnstudy.analysis.figures.gallery import draw_all
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.normal_form import CURVE_DIMS, normal_form
 from bnstudy.analysis.report import write_report
-from bnstudy.analysis.table import sweep_table
-from bnstudy.analysis.verdicts import sentences
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.study import sweep_table
+from bnstudy.analysis.tables.verdicts import sentences
 from bnstudy.storage.extension import extend, extended
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
@@ -40,7 +41,7 @@ def stored(tmp_path_factory):
 
 def test_they_are_dimensions_before_the_seed(stored):
     _, dataset = stored
-    named = ("model", "norm", "init", "optimizer", "lr", "batch_size", "weight_decay", "seed", "epoch")
+    named = ("model", "norm", "init", "batch_size", "weight_decay", "seed", "epoch")
     assert dataset.test_accuracy.dims == named
     assert dataset.n_parameters.dims == ("model", "norm")
     assert dataset.batch_size.values.tolist() == [50, 20]
@@ -51,7 +52,7 @@ def test_they_are_dimensions_before_the_seed(stored):
 def test_each_level_trains_as_in_a_study_of_its_own(stored, tmp_path, size, decay):
     _, dataset = stored
     alone = run(Study.make({**SETTINGS, "batch_size": size, "weight_decay": decay}), tmp_path / "alone")
-    assert len(alone.test_accuracy.dims) == 7
+    assert alone.test_accuracy.dims == ("model", "norm", "init", "seed", "epoch")
     here = dataset.sel(batch_size=size, weight_decay=decay, drop=True)
     for name in ("train_loss", "test_accuracy", "weight_norm"):
         assert np.array_equal(here[name].transpose(*alone[name].dims), alone[name])
@@ -61,15 +62,15 @@ def test_each_level_trains_as_in_a_study_of_its_own(stored, tmp_path, size, deca
 
 def test_folded_into_the_optimizer_every_number_keeps_its_place(stored):
     _, dataset = stored
-    seven = folded(dataset)
+    seven = normal_form(dataset)
     assert seven.optimizer.values.tolist() == LABELS
     assert seven.test_accuracy.dims == ("model", "norm", "init", "optimizer", "lr", "seed", "epoch")
-    there = dataset.train_loss.sel(batch_size=20, weight_decay=0.1, optimizer="sgd", drop=True)
+    there = dataset.train_loss.sel(batch_size=20, weight_decay=0.1, drop=True)
     assert np.array_equal(
         seven.train_loss.sel(optimizer=LABELS[3], drop=True),
-        there.transpose(*seven.train_loss.dims[:3], "lr", "seed", "epoch"),
+        there.transpose(*seven.train_loss.dims[:3], "seed", "epoch").expand_dims("lr", 3),
     )
-    assert folded(seven) is seven
+    assert normal_form(seven).identical(seven)
 
 
 def test_all_that_reads_a_dataset_reads_this_one(stored, tmp_path):
@@ -77,12 +78,12 @@ def test_all_that_reads_a_dataset_reads_this_one(stored, tmp_path):
     result = assess(dataset)
     assert result.optimizer.values.tolist() == LABELS
     assert all("batch size 20" in row or "batch size 50" in row for row in sentences(result).values())
-    assert len(sweep_table(dataset).rows) == 8
+    assert len(sweep_table(Results(dataset)).rows) == 8
     assert "batch size 20, weight decay 0.1" in write_report(folder, tmp_path / "page.html").read_text()
-    drawn = draw_all(dataset, tmp_path, ["accuracy-curves", "forest"])
+    drawn = draw_all(Results(dataset), tmp_path, ["accuracy-curves", "forest"])
     words = " ".join(re.findall("<!-- (.*?) -->", drawn[0].paths[0].read_text()))  # text is drawn as shapes
     assert "batch size 50, weight decay 0" in words  # the first, which it says it shows
-    table = export.run_table(dataset)
+    table = run_table(dataset)
     assert len(table) == 2 * 2 * 4 * 2
     row = table[(table.batch_size == 20) & (table.weight_decay == 0.1) & (table.norm == "batch") & (table.seed == 1)]
     assert row.final_accuracy.tolist() == pytest.approx(
@@ -98,10 +99,20 @@ def test_a_study_is_extended_by_them(tmp_path):
     extend(tmp_path / "study", larger)
     assert len(Store.open(tmp_path / "study").pending()) == 1
     after = run(larger, tmp_path / "study")
-    assert after.train_loss.dims[5] == "batch_size"
-    xr.testing.assert_equal(after.train_loss.sel(batch_size=50, drop=True), before.train_loss)
+    assert after.train_loss.dims[3] == "batch_size"
+    xr.testing.assert_equal(after.train_loss.sel(batch_size=50), before.train_loss)
 
 
-def test_a_dataset_of_seven_dimensions_is_left_alone():
+def test_a_dataset_in_normal_form_is_left_alone():
     dataset = make_dataset()
-    assert folded(dataset) is dataset
+    assert normal_form(dataset).identical(dataset)
+
+
+def test_a_dataset_as_stored_is_the_same_in_normal_form():
+    dataset = make_dataset(validation=True)
+    scalar = dataset.squeeze(["optimizer", "lr"]).assign_coords(batch_size=100, weight_decay=0.0)
+    assert normal_form(scalar).drop_vars(["batch_size", "weight_decay"]).identical(dataset)
+    assert assess(scalar).identical(assess(dataset))
+    unsaid = normal_form(dataset.squeeze(["optimizer", "lr"], drop=True))
+    assert unsaid.test_accuracy.dims == CURVE_DIMS
+    assert unsaid.optimizer.values.tolist() == [""]

@@ -9,10 +9,9 @@ from typing import Any
 import xarray as xr
 
 from bnstudy.analysis.assessment import FAMILY, PRIMARY, SECONDARY, VERDICTS
-from bnstudy.analysis.claims import Claim
 from bnstudy.analysis.comparisons import INNER, Cell, Judged, cells
 from bnstudy.analysis.responses import RESPONSES, Response
-from bnstudy.analysis.table import Table
+from bnstudy.analysis.tables.table import Table
 from bnstudy.study import registry
 
 # As they are told: what was found, then what was not.
@@ -43,11 +42,11 @@ def _row(cell: Cell) -> dict[str, Any]:
         **dict(zip(INNER, cell.labels, strict=True)),
         "verdict": cell.verdict,
         "decided_by": cell.decided_by,
-        "effect": _number(cell.primary.did),
-        "interval": [_number(cell.primary.did_low), _number(cell.primary.did_high)],
-        "p_adjusted": _number(cell.p_adjusted),
+        "effect": number(cell.primary.did),
+        "interval": [number(cell.primary.did_low), number(cell.primary.did_high)],
+        "p_adjusted": number(cell.p_adjusted),
         "n": cell.primary.n,
-        "censored": {arm: _number(share) for arm, share in cell.censored.items()},
+        "censored": {arm: number(share) for arm, share in cell.censored.items()},
         "responses": {name: _response(one) for name, one in cell.responses.items()},
     }
 
@@ -55,28 +54,20 @@ def _row(cell: Cell) -> dict[str, Any]:
 def _response(one: Judged) -> dict[str, Any]:
     return {
         "verdict": one.verdict,
-        "effect": _number(one.effect),
-        "effect_interval": [_number(one.effect_low), _number(one.effect_high)],
-        "did": _number(one.did),
-        "did_interval": [_number(one.did_low), _number(one.did_high)],
-        "p_h1": _number(one.p_h1),
-        "p_h2": _number(one.p_h2),
-        "p_h3": _number(one.p_h3),
-        "p_adjusted": _number(one.p_adjusted),
+        "effect": number(one.effect),
+        "effect_interval": [number(one.effect_low), number(one.effect_high)],
+        "did": number(one.did),
+        "did_interval": [number(one.did_low), number(one.did_high)],
+        "p_h1": number(one.p_h1),
+        "p_h2": number(one.p_h2),
+        "p_h3": number(one.p_h3),
+        "p_adjusted": number(one.p_adjusted),
         "n": one.n,
     }
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def plain(claim: Claim) -> dict[str, Any]:
-    """A claim as plain Python values; None for an estimate or an end that is not there."""
-    return {
-        "about": claim.about, "claim": claim.text, "estimate": _number(claim.estimate),
-        "interval": [_number(claim.low), _number(claim.high)], "unit": claim.unit, "n": claim.n, "answer": claim.answer,
-    }  # fmt: skip
 
 
 # ------------------------------------------------------------------ as a table

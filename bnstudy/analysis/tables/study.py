@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import xarray as xr
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.criteria import criteria_of, roles_of
-from bnstudy.analysis.further import folded
+from bnstudy.analysis.criteria import roles_of
 from bnstudy.analysis.labels import arm_label
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
+from bnstudy.analysis.tables.table import Table
 from bnstudy.study.schema import Status
 
 # Table 2 of the report. Its test losses cannot be mean cross-entropies beside its accuracies: a mean that was divided
@@ -41,31 +40,13 @@ REPORTED: dict[tuple[str, str], dict[str, str]] = {
 WIDEST = 3  # norms that stand side by side
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text in rows. The first `labels` columns of `header` are labels; `notes` says how to read it."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
-    labels: int = 1
-
-
-def reference_cell(dataset: xr.Dataset) -> dict[str, Any]:
-    """The init (reference, else first well), optimizer and lr (the first) that stand for the study."""
-    init = criteria_of(dataset).reference or str(dataset.init.values[0])
-    return {"init": init, "optimizer": dataset.optimizer.values[0], "lr": dataset.lr.values[0]}
-
-
-def report_table(dataset: xr.Dataset) -> Table:
+def report_table(results: Results) -> Table:
     """Table 2 of the report: a column a (model, norm), ours over the seeds above what was reported.
 
     Means are over the seeds that were observed, with 95 % Student t intervals where there are two or more.
     """
-    dataset = folded(dataset)
-    cell = dataset.sel(reference_cell(dataset))
-    target = criteria_of(dataset).target
+    dataset, target = results.dataset, results.criteria.target
+    cell = dataset.sel(results.reference_cell)
     arms = [(model, norm) for model in ("cnn", "mlp") for norm in ("batch", "none")]
     arms = [arm for arm in arms if arm[0] in dataset.model and arm[1] in dataset.norm]
     arms += [(str(m), str(n)) for m in dataset.model.values for n in dataset.norm.values if (m, n) not in REPORTED]
@@ -87,7 +68,7 @@ def report_table(dataset: xr.Dataset) -> Table:
         rows.append((label, *(column[key] for column in columns)))
         if key in REPORTED["cnn", "batch"]:
             rows.append(("  reported", *(REPORTED.get(arm, {}).get(key, "") for arm in arms)))
-    n = int(responses.observed(dataset).sel(reference_cell(dataset)).sum("seed").max())
+    n = int(responses.observed(cell).sum("seed").max())
     intervals = "mean ± 95 % t interval over seeds" if n > 1 else "one seed, so no interval"
     name = dataset.attrs.get("dataset", "unknown data")
     notes = [
@@ -142,16 +123,15 @@ def _crossing(arm: xr.Dataset, crossing: xr.Dataset, seconds: float | None = Non
     return _mean(unit * crossing.epochs, style)
 
 
-def sweep_table(dataset: xr.Dataset) -> Table:
+def sweep_table(results: Results) -> Table:
     """Final test accuracy and epochs to the target of every cell.
 
     A row a (model, init, optimizer, lr) and a column pair a norm; with more than three norms a row a cell.
     """
-    dataset = folded(dataset)
+    dataset, target = results.dataset, results.criteria.target
     several = [name for name in ("optimizer", "lr") if dataset.sizes[name] > 1]
     norms = [str(norm) for norm in dataset.norm.values]
     long = len(norms) > WIDEST
-    target = criteria_of(dataset).target
     measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
     columns = list(measures) if long else [f"{arm_label(n)}: {measure}" for measure in measures for n in norms]
     roles = roles_of(dataset)

@@ -1,0 +1,79 @@
+"""Tidy tables, one row an observation: of curves a row a run and epoch, of runs a row a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bnstudy.analysis import responses
+from bnstudy.analysis.criteria import criteria_of
+from bnstudy.analysis.export.identity import HASH
+from bnstudy.analysis.tables.formats import harmless
+from bnstudy.study.factors import FACTORS
+from bnstudy.study.schema import Status
+
+CODES = ("init_family", "init_value", "init_role")
+
+
+def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """A row a run and epoch: the factors, the epoch, and every curve."""
+    dims = _columns(dataset)
+    over = set(dataset.test_accuracy.dims)
+    curves = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == over]
+    return _table(dataset, curves, dims)
+
+
+def run_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """A row a run: the factors, the init's role, status, what was measured once, its responses, and of which study."""
+    target = criteria_of(dataset).target
+    crossing = responses.epochs_to_target(dataset, target)
+    runs = dataset.assign(
+        epochs_to_target=crossing.epochs,
+        reached_target=crossing.reached,
+        epochs_to_stay=responses.epochs_to_stay(dataset, target),
+        final_accuracy=responses.final(dataset, "test_accuracy"),
+        mean_accuracy=responses.mean_accuracy(dataset),
+    )
+    dims = _columns(dataset)[:-1]
+    names = [str(name) for name, values in runs.data_vars.items() if values.dims and set(values.dims) <= set(dims)]
+    table = _table(runs, names, dims)
+    for code in reversed(CODES):
+        if code in dataset.coords:
+            table.insert(len(dims), code, table["init"].map(dict(zip(dataset.init.values, dataset[code].values,
+                                                                         strict=True))))  # fmt: skip
+    if "status" in table:
+        table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
+    if HASH in dataset.attrs:
+        table[HASH] = dataset.attrs[HASH]
+    return table
+
+
+def _table(dataset: xr.Dataset, names: list[str], dims: tuple[str, ...]) -> pd.DataFrame:
+    """Variables side by side, in the order of `dims`; every factor is a column, also one of a single level."""
+    over = [dim for dim in dims if dim in dataset.dims]
+    like = dataset.test_accuracy.isel({dim: 0 for dim in dataset.test_accuracy.dims if dim not in over}, drop=True)
+    columns: dict[str, Any] = {}
+    sizes = [dataset.sizes.get(dim, 1) for dim in dims]
+    for position, dim in enumerate(dims):
+        shape = [-1 if i == position else 1 for i in range(len(dims))]
+        columns[dim] = np.broadcast_to(np.atleast_1d(dataset[dim].values).reshape(shape), sizes).ravel()
+    for name in names:
+        columns[name] = dataset[name].broadcast_like(like).transpose(*over).values.ravel()
+    return pd.DataFrame(columns)
+
+
+def ended_runs(table: pd.DataFrame, dataset: xr.Dataset) -> set[tuple[str, ...]]:
+    """The runs of a table that finished or diverged, by the levels of the factors that `dataset` has."""
+    if "status" not in table:
+        return set()
+    names = [name for name in _columns(dataset)[:-1] if name in table]
+    ended = table[table["status"].isin(["done", "diverged"])]
+    return set(zip(*(ended[name].map(lambda label: str(harmless(label))) for name in names), strict=True))
+
+
+def _columns(dataset: xr.Dataset) -> tuple[str, ...]:
+    """What tells observations apart: the factors, the seed and the epoch."""
+    return (*(factor.name for factor in FACTORS if factor.name in dataset.coords), "seed", "epoch")

@@ -1,0 +1,1 @@
+"""Tables: rows of text, and what is said beside them."""
