@@ -1,13 +1,19 @@
 """The factors of a study, a row each: everything that is about all of them reads this table.
 
-``Study`` and ``Run`` spell them once more, for type checkers; a test holds the two together.
+A study has a field and a run an attribute for every row; what a new factor does is applied where it belongs, from the
+attribute of the ensemble's runs. ``Study`` and ``Run`` spell the rows once more for type checkers alone.
+
+An activation is no row: it is a part of the architecture, which a model's label holds (``mlp:256-128:tanh``), and not
+every model has one to choose. So models with other activations are other models, in tables and figures too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bnstudy.study import registry
+from bnstudy.study.fields import Decays, Names, Rates, Sizes
 from bnstudy.study.registry import Registry
 
 
@@ -25,6 +31,10 @@ class Factor:
         What its levels are called.
     title : str
         What a dataset says of it.
+    type : annotated type
+        Of the tuple of its levels in a study, and how it may be written.
+    default : tuple
+        Its levels where a study names none: what studies did before there was such a factor.
     metavar, help : str
         How the option is written, and what it is told as.
     registry : Registry, optional
@@ -43,6 +53,8 @@ class Factor:
     key: str
     plural: str
     title: str
+    type: Any
+    default: tuple[Any, ...]
     metavar: str
     help: str
     registry: Registry | None = None
@@ -54,29 +66,32 @@ class Factor:
 
 
 FACTORS = (
-    Factor("model", "models", "models", "model", "NAMES", "Models, with commas: mlp,cnn.", registry.models),
     Factor(
-        "norm", "norms", "norms", "normalization layer", "NAMES", "Normalization layers, with commas: none,batch.",
-        registry.norms,
+        "model", "models", "models", "model", Names, ("mlp", "cnn"), "NAMES", "Models, with commas: mlp,cnn.",
+        registry.models,
     ),
     Factor(
-        "init", "inits", "inits", "weight initialization", "LEVELS",
+        "norm", "norms", "norms", "normalization layer", Names, ("none", "batch"), "NAMES",
+        "Normalization layers, with commas: none,batch.", registry.norms,
+    ),
+    Factor(
+        "init", "inits", "inits", "weight initialization", Names, ("default",), "LEVELS",
         "Initializers, with commas, as name or name:value: default,normal:0.1.", registry.initializers, together=True,
     ),
     Factor(
-        "optimizer", "optimizers", "optimizers", "optimizer", "NAMES", "Optimizers, with commas: sgd,adam.",
-        registry.optimizers, always=False,
+        "optimizer", "optimizers", "optimizers", "optimizer", Names, ("sgd",), "NAMES",
+        "Optimizers, with commas: sgd,adam.", registry.optimizers, always=False,
     ),
     Factor(
-        "lr", "lr", "learning rates", "learning rate", "NUMBERS", "Learning rate; a list makes it a factor.",
-        dtype="float64", together=True, always=False, low=1e-45,
+        "lr", "lr", "learning rates", "learning rate", Rates, (0.01,), "NUMBERS",
+        "Learning rate; a list makes it a factor.", dtype="float64", together=True, always=False, low=1e-45,
     ),
     Factor(
-        "batch_size", "batch_size", "batch size", "samples a step", "NUMBERS",
+        "batch_size", "batch_size", "batch size", "samples a step", Sizes, (100,), "NUMBERS",
         "Samples a step; a list makes it a factor.", dtype="int64", always=False, low=1, high=1e12,
     ),
     Factor(
-        "weight_decay", "weight_decay", "weight decay", "weight decay", "NUMBERS",
+        "weight_decay", "weight_decay", "weight decay", "weight decay", Decays, (0.0,), "NUMBERS",
         "Weight decay; a list makes it a factor.", dtype="float64", always=False,
     ),
 )  # fmt: skip

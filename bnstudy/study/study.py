@@ -9,14 +9,23 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
@@ -25,13 +34,9 @@ from bnstudy.study.fields import (
     MAX_RUNS,
     Count,
     Counts,
-    Decays,
     Flag,
-    Names,
     Number,
-    Rates,
     Seeds,
-    Sizes,
     as_list,
     below_one,
     distinct,
@@ -45,21 +50,50 @@ MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
 
 
-@dataclass(frozen=True, order=True)
-class Run:
-    """One cell at one seed, by its labels."""
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str
-    norm: str
-    init: str
-    optimizer: str
-    lr: float
-    batch_size: int
-    weight_decay: float
-    seed: int
+    name: str = UNNAMED
+    title: str = ""
+    question: str = ""
+    predictions: tuple[str, ...] = ()
 
 
-class Study(BaseModel):
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True, order=True)
+    class Run:
+        """One cell at one seed, by its labels."""
+
+        model: str
+        norm: str
+        init: str
+        optimizer: str
+        lr: float
+        batch_size: int
+        weight_decay: float
+        seed: int
+
+    class _Varied(_Asked):
+        models: tuple[str, ...]
+        norms: tuple[str, ...]
+        inits: tuple[str, ...]
+        optimizers: tuple[str, ...]
+        lr: tuple[float, ...]
+        batch_size: tuple[int, ...]
+        weight_decay: tuple[float, ...]
+
+else:
+    Run = make_dataclass(
+        "Run", [*((factor.name, Any) for factor in FACTORS), ("seed", int)], frozen=True, order=True,
+        namespace={"__doc__": "One cell at one seed, by its labels.", "__module__": __name__},
+    )  # fmt: skip
+    _Varied = create_model(
+        "_Varied", __base__=_Asked, **{factor.key: (factor.type, factor.default) for factor in FACTORS}
+    )
+
+
+class Study(_Varied):
     """Factors, levels and training settings of a study.
 
     Lists may also be given as text with commas (``models="mlp,cnn"``), `seeds` also as a count. `scales` is shorthand:
@@ -72,18 +106,6 @@ class Study(BaseModel):
         raises pydantic's ValidationError.)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = UNNAMED
-    title: str = ""
-    question: str = ""
-    predictions: tuple[str, ...] = ()
-
-    models: Names = ("mlp", "cnn")
-    norms: Names = ("none", "batch")
-    inits: Names = ("default",)
-    optimizers: Names = ("sgd",)
-    lr: Rates = (0.01,)
     seeds: Seeds = tuple(range(10))
 
     dataset: str = "mnist"
@@ -100,9 +122,7 @@ class Study(BaseModel):
     norm_momentum: Annotated[Number, Field(gt=0, le=1), AfterValidator(effective)] = 0.1
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = 50
-    batch_size: Sizes = (100,)
     momentum: Annotated[Number, Field(ge=0, lt=1), AfterValidator(below_one), AfterValidator(effective)] = 0.9
-    weight_decay: Decays = (0.0,)
 
     diagnostics: Flag = False
     mechanism: Flag = False

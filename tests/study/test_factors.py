@@ -1,10 +1,15 @@
-"""The table of factors: what is spelled for type checkers agrees with it, and everything reads it."""
+"""The table of factors: everything reads it, and a new row is all that a new factor takes."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import fields
 
+import pandas as pd
 import pytest
+import xarray as xr
 from bnstudy.cli.extend import EXTENDED
 from bnstudy.cli.options import STUDY_OPTIONS
 from bnstudy.cli.plan import plan_rows
@@ -25,6 +30,7 @@ STUDY = Study.make({"dataset": "digits", "seeds": 1, **LEVELS})
 def test_a_study_and_its_runs_have_every_factor():
     assert [field.name for field in fields(Run)] == [*(factor.name for factor in FACTORS), "seed"]
     assert {factor.key for factor in FACTORS} == set(LEVELS) <= set(Study.model_fields)
+    assert Study().model_dump().items() >= {factor.key: factor.default for factor in FACTORS}.items()
     assert REGISTRIES.keys() == {"models", "norms", "inits", "optimizers"}
 
 
@@ -40,3 +46,47 @@ def test_a_factor_is_an_option_a_dimension_a_row_of_the_plan_and_can_be_extended
     assert getattr(extended(fewer, {factor.key: LEVELS[factor.key][1:]}), factor.key) == LEVELS[factor.key]
     apart = {frozenset(getattr(run, factor.name) for run in one.runs) for one in make_plan(STUDY)}
     assert all(len(levels) == 1 for levels in apart) != factor.together
+
+
+# A plugin would add the row before anything else is imported. Its levels change nothing.
+NEW_ROW = """
+from bnstudy.study import factors
+from bnstudy.study.fields import Names
+
+factors.FACTORS += (
+    factors.Factor("room", "rooms", "rooms", "room it trained in", Names, ("here",), "NAMES", "Rooms.", always=False),
+)
+from bnstudy.cli import main
+
+main()
+"""
+
+
+def test_a_new_factor_is_one_row(tmp_path):
+    (tmp_path / "with_rooms.py").write_text(NEW_ROW)
+
+    def bnstudy(*arguments: str) -> str:
+        command = [sys.executable, "-W", "error", "with_rooms.py", *arguments]
+        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (found.returncode, found.stderr) == (0, "")
+        return found.stdout
+
+    small = ("--dataset", "digits", "--train-size", "100", "--models", "mlp", "--hidden", "8", "--inits",
+             "default,zero", "--epochs", "2", "--seeds", "2", "--jobs", "1", "--out", "s")  # fmt: skip
+    (tmp_path / "small.toml").write_text('name = "small"\n')
+    assert "--rooms" in bnstudy("run", "--help")
+    told = bnstudy("run", "small.toml", *small, "--rooms", "here,there", "--dry-run")
+    assert "rooms           here, there" in told
+    assert "16 (8 cells × 2 seeds)" in told
+    bnstudy("run", "small.toml", *small, "--rooms", "here,there", "--quiet")
+    with xr.open_dataset(tmp_path / "s" / "curves.nc") as dataset:
+        assert dataset.test_accuracy.dims == ("model", "norm", "init", "room", "seed", "epoch")
+        here, there = (dataset.train_loss.sel(room=room).values for room in ("here", "there"))
+        assert (here == there).all()
+    judged = json.loads(bnstudy("analyze", "s", "--json"))["verdicts"]
+    assert [row["optimizer"] for row in judged] == ["sgd, room here", "sgd, room there"]
+    assert "sgd, room there" in bnstudy("analyze", "s")
+    bnstudy("export", "s", "--format", "csv")
+    assert pd.read_csv(tmp_path / "small-runs.csv").room.value_counts().to_dict() == {"here": 8, "there": 8}
+    bnstudy("extend", "s", "--rooms", "attic", "--jobs", "1", "--quiet")
+    assert "24 runs" in bnstudy("status", "s")
