@@ -21,6 +21,7 @@ from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.replicas import Vmapped
 from bnstudy.training.running import processes, workers
+from bnstudy.training.running.events import EpochDone, Failed
 from bnstudy.training.running.shared_data import Shared
 from bnstudy.training.running.this_machine import usable_cores
 from torch import nn
@@ -65,14 +66,13 @@ def bnstudy(task: Task, shared: Shared, compiled: bool = True) -> float:
         }
     )
     times: dict[int, list[float]] = {}
-
-    def progress(ensemble, progress) -> None:
-        times.setdefault(ensemble.index, []).append(time.perf_counter())
-
-    watch = workers.Watch(lambda _: None, progress, lambda *_: None, _fail, lambda: False)
     setup = workers.Setup(study.to_toml(), None, "cpu", compiled)
     plan = make_plan(study, capacity=16)[: cores()]
-    processes.train_in_processes(setup, plan, cores(), watch, data)
+    for event in processes.train_in_processes(setup, plan, cores(), data):
+        if isinstance(event, EpochDone):
+            times.setdefault(event.ensemble.index, []).append(time.perf_counter())
+        if isinstance(event, Failed):
+            raise RuntimeError(event.reason)
     seconds = [(times[e.index][-1] - times[e.index][0]) / (EPOCHS - 1) / len(e.runs) for e in plan]
     return float(np.mean(seconds)) / cores()
 
@@ -80,10 +80,6 @@ def bnstudy(task: Task, shared: Shared, compiled: bool = True) -> float:
 def bnstudy_without_kernel(task: Task, shared: Shared) -> float:
     """The same with --no-compile: PyTorch's own kernels."""
     return bnstudy(task, shared, compiled=False)
-
-
-def _fail(ensemble, reason: str) -> None:
-    raise RuntimeError(reason)
 
 
 # ------------------------------------------------------------------ loops over runs

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from tests.conftest import ROOT
 from tests.quotes import quotes
-from tests.quotes.common import DATA, curves
+from tests.quotes.common import DATA, curves, results
 
 NAMES = sorted(path.parent.name for path in DATA.glob("*/curves.nc"))
 README = (ROOT / "README.md").read_text()
@@ -102,7 +102,7 @@ AGAIN = [pytest.param(*one, marks=[pytest.mark.slow] if one in TURNS else []) fo
 @pytest.mark.parametrize(("name", "model"), AGAIN)
 def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     """Two runs for one epoch: to the bit where the same machine, kernel and versions are here, nearly elsewhere."""
-    stored = curves(name)
+    stored = results(name).stored
     same = is_computed_as(stored, model)
     if not same and (name, model) in UNSTEADY:
         pytest.skip(
@@ -116,9 +116,7 @@ def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     assert torch.get_num_threads() == 1
     found = train_ensemble(study, ensemble, data.load(study, mnist_folder), "cpu")
     for i, run in enumerate(ensemble.runs):
-        cell = {"model": run.model, "norm": run.norm, "init": run.init, "optimizer": run.optimizer, "lr": run.lr,
-                "seed": run.seed, "epoch": 1}  # fmt: skip
-        cell |= {dim: getattr(run, dim) for dim in ("batch_size", "weight_decay") if dim in stored.dims}
+        cell = {name: label for name, label in vars(run).items() if name in stored.dims} | {"epoch": 1}
         for curve in ("train_loss", "test_accuracy", "weight_norm") if same else ELSEWHERE:
             wanted, got = float(stored[curve].sel(cell)), float(found.values[curve][i, 0])
             if same:

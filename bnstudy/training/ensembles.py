@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
@@ -33,11 +33,40 @@ def train_ensemble(
     data: Data,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-    report: Callable[[Progress], None] | None = None,
     compiled: bool = True,
     reference: bool = False,
 ) -> Curves:
-    """Train every run of an ensemble for the study's epochs.
+    """Train every run of an ensemble for the study's epochs; :func:`training` to its end.
+
+    Returns
+    -------
+    Curves
+        A run whose training loss is not finite has diverged: its curves are NaN from that epoch on.
+    """
+    return end_of(training(study, ensemble, data, device, dtype, compiled, reference))
+
+
+def end_of(trained: Generator[Progress, None, Curves], heard: Callable[[Progress], None] = lambda _: None) -> Curves:
+    """The curves at the end of a training; `heard` is told how far it is."""
+    while True:
+        try:
+            progress = next(trained)
+        except StopIteration as end:
+            curves: Curves = end.value
+            return curves
+        heard(progress)
+
+
+def training(
+    study: Study,
+    ensemble: Ensemble,
+    data: Data,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    compiled: bool = True,
+    reference: bool = False,
+) -> Generator[Progress, None, Curves]:
+    """The same epoch by epoch: gives how far it is after each, and the curves as its result.
 
     Parameters
     ----------
@@ -49,17 +78,10 @@ def train_ensemble(
         The study's data, on `device`.
     device, dtype
         Where and in which precision to train.
-    report : callable, optional
-        Called after each epoch.
     compiled : bool
         Whether code of our own may be built and used.
     reference : bool
         Whether to train one run after the other, whatever faster form there is.
-
-    Returns
-    -------
-    Curves
-        A run whose training loss is not finite has diverged: its curves are NaN from that epoch on.
     """
     started = time.perf_counter()
     replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference)
@@ -84,8 +106,7 @@ def train_ensemble(
                 values[name][alive, epoch - 1] = measured[name][alive]
         if recorder:
             recorder.look(replicas)
-        if report:
-            report(Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0))))
+        yield Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0)))
         if not alive.any():
             break
     status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)

@@ -100,9 +100,7 @@ def test_a_run_that_diverges_later_keeps_its_curve_until_then():
 def test_no_epoch_is_trained_once_all_are_dead():
     study = study_of(inits="scaled-normal:1e+20", norms="none", epochs=50)
     (ensemble,) = make_plan(study)
-    seen = []
-    ensembles.train_ensemble(study, ensemble, data.load(study), report=seen.append)
-    assert [progress.epoch for progress in seen] == [1]
+    assert [progress.epoch for progress in ensembles.training(study, ensemble, data.load(study))] == [1]
 
 
 def test_arms_and_scales_share_their_base_draws(digits):

@@ -53,7 +53,7 @@ def test_shards_with_any_number_of_jobs_give_the_same_bits(folder):
     with xr.open_dataset(folder / "one" / "curves.nc") as one, xr.open_dataset(folder / "whole" / "curves.nc") as other:
         assert (one.status == 1).all()
         for curve in ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "grad_norm", "weight_norm"):
-            different = one.model.values[(one[curve].values != other[curve].values).any((1, 2, 3, 4, 5, 6))]
+            different = one.model.values[(one[curve].values != other[curve].values).any((1, 2, 3, 4))]
             assert different.tolist() == [], curve
 
 

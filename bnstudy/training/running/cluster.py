@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import queue
 import socket
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,9 @@ from bnstudy.study.errors import InputError, first_line, reason_of
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
+from bnstudy.training.running.events import POLL, Done, Event, Failed, News, events
 from bnstudy.training.running.this_machine import check, describe, measure_arms, plan_for, resolve_device
-from bnstudy.training.running.workers import Queue, Setup, StoppedError, UnfitError, Watch, load, trainer_of
+from bnstudy.training.running.workers import Setup, UnfitError, load, trainer_of
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from bnstudy.study.curves import Curves
 
 CONNECT_TIMEOUT = 15.0  # seconds for the scheduler to answer, and for a first worker to come
-POLL = 0.2
 
 
 class Cluster:
@@ -97,45 +98,10 @@ class Cluster:
         """Facts of each arm's plain network, measured on a worker."""
         return self.arms
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
-        """Train ensembles and tell `watch`."""
-        setup, answers = self._setup(study), queue.SimpleQueue[Any]()
-        waiting, sent = Queue(list(ensembles)), dict[Any, Ensemble]()
-        try:
-            while sent or waiting.waiting:
-                while (ensemble := waiting.next()) is not None:
-                    future = self._submit(_train, setup, ensemble, self.described)
-                    sent[future] = ensemble
-                    future.add_done_callback(answers.put)
-                watch.running(list(sent.values()))
-                self._answer(answers, sent, waiting, watch)
-        finally:
-            if sent:
-                self.client.cancel(list(sent), force=True)
-
-    def _answer(self, answers: queue.SimpleQueue[Any], sent: dict[Any, Ensemble], waiting: Queue, watch: Watch) -> None:
-        """Wait for one task to end, and deal with it."""
-        while True:
-            if watch.stop():
-                raise StoppedError("stopped")
-            try:
-                future = answers.get(timeout=POLL)
-                break
-            except queue.Empty:
-                if self.client.status != "running" and not self.client.scheduler_comm_is_open():
-                    _gone(self.address)
-        ensemble = sent.pop(future)
-        if future.status == "finished":
-            curves, attributes = future.result()
-            watch.done(ensemble, curves, attributes)
-        elif future.status == "error":
-            error = future.exception()
-            if isinstance(error, UnfitError):
-                raise error
-            if not waiting.again(ensemble):
-                watch.failed(ensemble, reason_of(error))
-        else:  # cancelled or lost: the scheduler went away
-            _gone(self.address)
+    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
+        """Train ensembles, and tell what happens."""
+        with closing(_Tasks(self, self._setup(study))) as tasks:
+            yield from events(tasks, ensembles)
 
     def close(self) -> None:
         """Leave the cluster; it goes on."""
@@ -163,6 +129,47 @@ class Cluster:
                     "scheduler",
                 )
         return first[1]
+
+
+class _Tasks:
+    """A source of events: the tasks of one study on a cluster, which queues them itself."""
+
+    def __init__(self, cluster: Cluster, setup: Setup) -> None:
+        self.cluster, self.setup = cluster, setup
+        self.answers = queue.SimpleQueue[Any]()
+        self.sent: dict[Any, Ensemble] = {}
+
+    def submit(self, ensemble: Ensemble) -> bool:
+        """Send an ensemble."""
+        future = self.cluster._submit(_train, self.setup, ensemble, self.cluster.described)
+        self.sent[future] = ensemble
+        future.add_done_callback(self.answers.put)
+        return True
+
+    def news(self) -> Iterator[News]:
+        """Wait for a task to end."""
+        try:
+            future = self.answers.get(timeout=POLL)
+        except queue.Empty:
+            if self.cluster.client.status != "running" and not self.cluster.client.scheduler_comm_is_open():
+                _gone(self.cluster.address)
+            return
+        ensemble = self.sent.pop(future)
+        if future.status == "finished":
+            curves, computed_by = future.result()
+            yield Done(ensemble, curves, computed_by)
+        elif future.status == "error":
+            error = future.exception()
+            if isinstance(error, UnfitError):
+                raise error
+            yield Failed(ensemble, reason_of(error))
+        else:  # cancelled or lost
+            _gone(self.cluster.address)
+
+    def close(self) -> None:
+        """Take back what nobody waits for any more."""
+        if self.sent:
+            self.cluster.client.cancel(list(self.sent), force=True)
 
 
 def _connect(scheduler: str) -> Any:
@@ -236,6 +243,8 @@ def _train(setup: Setup, ensemble: Ensemble, expected: dict[str, str]) -> tuple[
         raise RuntimeError(f"this worker is not like the others: {listed}")
     import torch
 
+    from bnstudy.training.ensembles import end_of
+
     torch.set_num_threads(1)
-    curves = _trainer(setup)(ensemble, lambda progress: None)
+    curves = end_of(_trainer(setup)(ensemble))
     return curves, {**here, "data_sha256": setup.data_sha256, "plugins": setup.code}

@@ -112,8 +112,8 @@ def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
     torch.set_num_threads(1)
     started = time.perf_counter()
     try:
-        trained = ensembles.train_ensemble(
-            short, ensemble, data, device, report=lambda _: times.append(time.perf_counter())
+        trained = ensembles.end_of(
+            ensembles.training(short, ensemble, data, device), lambda _: times.append(time.perf_counter())
         )
     finally:
         torch.set_num_threads(threads)

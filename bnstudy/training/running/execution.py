@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bnstudy.storage import atomic
@@ -23,9 +19,9 @@ from bnstudy.study.plan import Ensemble, Shard
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
-from bnstudy.training.running.processes import kill_workers
+from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
+from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
 from bnstudy.training.running.this_machine import Machine
-from bnstudy.training.running.workers import StoppedError, Watch
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,8 +63,8 @@ class Trains(Protocol):
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
         """Facts of each arm's plain network."""
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
-        """Train ensembles and tell `watch`."""
+    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
+        """Train ensembles, and tell what happens; closed, it stops."""
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -145,7 +141,7 @@ def run(
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, atomic.disk_errors(folder):
         if needed:
             trainer.prepare(study)  # before anything is written: the data may not be there
-        with hold(folder, wait), _stop_flag() as flag:
+        with hold(folder, wait), stop_flag() as flag:
             # Again: the last holder of the lock may have made or extended it.
             store = _extended(folder, study, trainer, allow_mixed) if extends else Store.find(folder, study)
             if not needed and _is_needed(store, shard):
@@ -197,7 +193,7 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
 
 
 def _train(
-    store: Store, shard: Shard | None, trainer: Trains, observer: Observer, flag: _Flag, allow_mixed: bool
+    store: Store, shard: Shard | None, trainer: Trains, observer: Observer, flag: Flag, allow_mixed: bool
 ) -> int:
     """Train what is left; returns how many runs failed."""
     todo = _left(store, shard)
@@ -206,29 +202,29 @@ def _train(
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)
     failed = 0
-
-    def done(ensemble: Ensemble, curves: Curves, attributes: dict[str, str] | None) -> None:
-        store.save(ensemble, curves, attributes or here)
-        observer.done(ensemble, curves)
-
-    def fail(ensemble: Ensemble, reason: str) -> None:
-        nonlocal failed
-        failed += len(ensemble.runs)
-        store.mark_failed(ensemble, reason)
-        observer.failed(ensemble, reason)
-
-    watch = Watch(store.note_running, observer.progress, done, fail, lambda: flag.signal is not None)
-    try:
-        trainer.train(store.study, todo, watch)
-    except StoppedError:
-        consolidate(store)
-        counts = store.counts()
-        error = StoppedError(
-            f"stopped; {counts['done'] + counts['diverged']} runs are stored, the same command resumes"
-        )
-        error.exit_code = 128 + (flag.signal or signal.SIGINT)
-        raise error from None
-    return failed
+    with closing(trainer.train(store.study, todo)) as happening:
+        for event in happening:
+            match event:
+                case InTraining():
+                    store.note_running(event.ensembles)
+                case EpochDone():
+                    observer.progress(event.ensemble, event.progress)
+                case Done():
+                    store.save(event.ensemble, event.curves, event.computed_by or here)
+                    observer.done(event.ensemble, event.curves)
+                case Failed():
+                    failed += len(event.ensemble.runs)
+                    store.mark_failed(event.ensemble, event.reason)
+                    observer.failed(event.ensemble, event.reason)
+            if flag.signal is not None:
+                break
+    if flag.signal is None or not _left(store, shard):
+        return failed
+    consolidate(store)
+    counts = store.counts()
+    stopped = StoppedError(f"stopped; {counts['done'] + counts['diverged']} runs are stored, the same command resumes")
+    stopped.exit_code = 128 + flag.signal
+    raise stopped
 
 
 def _is_needed(store: Store | None, shard: Shard | None) -> bool:
@@ -244,32 +240,3 @@ def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
 def _arms_known(store: Store) -> bool:
     known = store.arms()
     return all(arm in known for arm in store.study.arms())
-
-
-@dataclass
-class _Flag:
-    signal: int | None = None
-
-
-@contextmanager
-def _stop_flag() -> Iterator[_Flag]:
-    """Turn SIGINT and SIGTERM into a flag; a second one ends the process at once."""
-    flag = _Flag()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if flag.signal is not None:
-            kill_workers()
-            os._exit(128 + number)
-        flag.signal = number
-
-    previous = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread: the host program handles its signals
-        pass
-    try:
-        yield flag
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.study import main_guard
 from bnstudy.study.errors import BnstudyError, DataWarning, InputError, reason_of
-from bnstudy.training.running.workers import ATTEMPTS, Queue, Setup, StoppedError, UnfitError, Watch, load, trainer_of
+from bnstudy.training.running.events import ATTEMPTS, POLL, Done, EpochDone, Event, Failed, News, events
+from bnstudy.training.running.workers import Setup, UnfitError, load, trainer_of
 
 if TYPE_CHECKING:
     from bnstudy.study.plan import Ensemble
     from bnstudy.training.datasets.data import Data
-
-POLL = 0.2  # seconds between looks at whether to stop
 
 
 @dataclass
@@ -36,36 +36,41 @@ class _Worker:
 
 @dataclass
 class _Pool:
-    """The worker processes of one study, and what is left for them."""
+    """A source of events: the worker processes of one study, `jobs` at most.
+
+    The ready-made pools end with the first worker that dies, and with them all that was in training.
+    """
 
     setup: Setup
-    queue: Queue
-    watch: Watch
+    jobs: int
     workers: list[_Worker] = field(default_factory=list)
     died_starting: int = 0  # one after the other
 
-    def start(self, count: int) -> None:
-        self.workers += [_start(self.setup) for _ in range(count)]
+    def submit(self, ensemble: Ensemble) -> bool:
+        """Give an ensemble to an idle worker; where there is none yet, more are started."""
+        while len(self.workers) < self.jobs:
+            self.workers.append(_start(self.setup))
+        idle = next((worker for worker in self.workers if worker.is_ready and not worker.ensemble), None)
+        if idle is None:
+            return False
+        idle.ensemble = ensemble
+        with suppress(OSError):  # it died; its pipe says so when it is read
+            idle.pipe.send(ensemble)
+        return True
 
-    def work(self) -> None:
-        """Hand out ensembles until none is left."""
-        while self.queue.waiting or any(worker.ensemble for worker in self.workers):
-            handed_out = [_hand_out(worker, self.queue) for worker in self.workers]
-            if any(handed_out):
-                self.watch.running([worker.ensemble for worker in self.workers if worker.ensemble])
-            heard: list[Any] = [w.pipe for w in self.workers if w.ensemble or not w.is_ready]
-            ready = wait(heard, timeout=POLL)
-            if self.watch.stop():
-                raise StoppedError("stopped")
-            for worker in [worker for worker in self.workers if worker.pipe in ready]:
-                self._hear(worker)
+    def news(self) -> Iterator[News]:
+        """What workers sent."""
+        heard: list[Any] = [w.pipe for w in self.workers if w.ensemble or not w.is_ready]
+        ready = wait(heard, timeout=POLL)
+        for worker in [worker for worker in self.workers if worker.pipe in ready]:
+            yield from self._hear(worker)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: _Worker) -> Iterator[News]:
         """Deal with one message, or with the death of the worker."""
         try:
             kind, content = worker.pipe.recv()
         except (EOFError, OSError):
-            self._replace(worker)
+            yield from self._bury(worker)
             return
         if kind == "unfit":
             raise UnfitError(content)
@@ -75,41 +80,42 @@ class _Pool:
         ensemble = worker.ensemble
         assert ensemble is not None
         if kind == "progress":
-            self.watch.progress(ensemble, content)
+            yield EpochDone(ensemble, content)
             return
         worker.ensemble = None
-        if kind == "done":
-            self.watch.done(ensemble, content, None)
-        elif not self.queue.again(ensemble):
-            self.watch.failed(ensemble, content)
+        yield Done(ensemble, content) if kind == "done" else Failed(ensemble, content)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _bury(self, worker: _Worker) -> Iterator[News]:
         worker.process.join()
-        code, ensemble = worker.process.exitcode, worker.ensemble
+        code = worker.process.exitcode
         self.workers.remove(worker)
-        if ensemble is None:
-            self.died_starting += 1
-            if code == main_guard.NO_GUARD:
-                raise InputError(main_guard.ADVICE, "jobs")
-            if (code or 0) > 0 or self.died_starting >= ATTEMPTS:  # what was killed may fare better once more
-                raise InputError(f"a worker process ended as it started ({_ending(code)}); jobs=1 needs none", "jobs")
-        elif not self.queue.again(ensemble):
-            self.watch.failed(ensemble, f"its worker process died ({_ending(code)})")
-        if self.queue.waiting:
-            self.start(1)
+        if worker.ensemble:
+            yield Failed(worker.ensemble, f"its worker process died ({_ending(code)})")
+            return
+        self.died_starting += 1
+        if code == main_guard.NO_GUARD:
+            raise InputError(main_guard.ADVICE, "jobs")
+        if (code or 0) > 0 or self.died_starting >= ATTEMPTS:  # what was killed may fare better once more
+            raise InputError(f"a worker process ended as it started ({_ending(code)}); jobs=1 needs none", "jobs")
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self.workers:
+            worker.process.kill()
+            worker.process.join()
 
 
 def train_in_processes(
-    setup: Setup, ensembles: Sequence[Ensemble], jobs: int, watch: Watch, loaded: Data | None = None
-) -> None:
+    setup: Setup, ensembles: Sequence[Ensemble], jobs: int, loaded: Data | None = None
+) -> Generator[Event]:
     """Train ensembles in `jobs` worker processes, which share the data.
 
     The numbers are those of :func:`~bnstudy.training.running.workers.train_here`.
 
     Parameters
     ----------
-    setup, ensembles, watch
-        What to train, and who is told.
+    setup, ensembles
+        What to train.
     jobs : int
         How many processes at most.
     loaded : Data, optional
@@ -124,33 +130,17 @@ def train_in_processes(
         return
     from bnstudy.training.running.shared_data import share
 
-    with share(loaded or load(setup)) as shared:
-        pool = _Pool(replace(setup, data=shared), Queue(list(ensembles)), watch)
-        try:
-            pool.start(min(jobs, len(ensembles)))
-            pool.work()
-        finally:
-            for worker in pool.workers:
-                worker.process.kill()
-                worker.process.join()
+    with (
+        share(loaded or load(setup)) as shared,
+        closing(_Pool(replace(setup, data=shared), min(jobs, len(ensembles)))) as pool,
+    ):
+        yield from events(pool, ensembles)
 
 
 def kill_workers() -> None:
     """End every worker of this process at once."""
     for process in multiprocessing.active_children():
         process.kill()
-
-
-def _hand_out(worker: _Worker, queue: Queue) -> bool:
-    """Give an idle worker its next ensemble; whether there was one."""
-    if not worker.is_ready or worker.ensemble or (ensemble := queue.next()) is None:
-        return False
-    worker.ensemble = ensemble
-    try:
-        worker.pipe.send(ensemble)
-    except OSError:
-        pass  # it died; its pipe says so when it is read
-    return True
 
 
 def _ending(code: int | None) -> str:
@@ -188,6 +178,8 @@ def _work(setup: Setup, pipe: Connection) -> None:
         try:
             import torch
 
+            from bnstudy.training.ensembles import end_of
+
             torch.set_num_threads(1)
             train = trainer_of(setup)
         except BnstudyError as error:
@@ -201,7 +193,7 @@ def _work(setup: Setup, pipe: Connection) -> None:
             ensemble = pipe.recv()
             answer: tuple[str, Any]
             try:
-                answer = ("done", train(ensemble, lambda progress: _send(pipe, ("progress", progress))))
+                answer = ("done", end_of(train(ensemble), lambda progress: _send(pipe, ("progress", progress))))
             except _ParentGoneError:
                 return
             except Exception as error:  # whatever a model raises must not end the worker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +17,9 @@ from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running import arithmetic
+from bnstudy.training.running.events import Event
 from bnstudy.training.running.processes import train_in_processes
-from bnstudy.training.running.workers import Setup, Watch, train_here
+from bnstudy.training.running.workers import Setup, train_here
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Arm
@@ -83,14 +84,13 @@ class Machine:
         assert self.loaded
         return measure_arms(study, self.loaded, self.device)
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble], watch: Watch) -> None:
-        """Train ensembles and tell `watch`."""
+    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
+        """Train ensembles, and tell what happens."""
         setup = Setup.of(study, self.data_dir, self.device, self.compiled, self.loaded.digest if self.loaded else "")
         if self._has_workers:
             setup = replace(setup, switches=arithmetic.switches(self.device))
-            train_in_processes(setup, ensembles, self.jobs, watch, self.loaded)
-        else:
-            train_here(setup, ensembles, watch, self.loaded)
+            return train_in_processes(setup, ensembles, self.jobs, self.loaded)
+        return train_here(setup, ensembles, self.loaded)
 
     @property
     def _has_workers(self) -> bool:

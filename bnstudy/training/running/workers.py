@@ -1,16 +1,17 @@
-"""What every worker needs, be it this process, one of several or a cluster's: the setup, the queue, the trainer."""
+"""What every worker needs, be it this process, one of several or a cluster's: the setup and the trainer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnstudy.study import registry, required_plugins
-from bnstudy.study.errors import BnstudyError, InputError, reason_of
+from bnstudy.study.errors import InputError, reason_of
 from bnstudy.study.study import Study
 from bnstudy.training.running import arithmetic
+from bnstudy.training.running.events import Done, EpochDone, Event, Failed, News, events
 
 if TYPE_CHECKING:
     from bnstudy.study.curves import Curves, Progress
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
     from bnstudy.training.datasets.data import Data
     from bnstudy.training.running.shared_data import Shared
 
-ATTEMPTS = 2  # an ensemble that fails is tried once more
+    Trainer = Callable[[Ensemble], Generator[Progress, None, Curves]]
+
 RESTART = "restart them, or this program if it is the older"
-
-
-class StoppedError(BnstudyError):
-    """Asked to stop; whatever is finished is stored."""
 
 
 class UnfitError(InputError):
@@ -99,41 +97,39 @@ def _registered(study: Study) -> str:
     return str(registry.datasets[study.dataset].about.get("digest", ""))
 
 
-@dataclass(frozen=True)
-class Watch:
-    """What the parent does as workers answer."""
+class InProcess:
+    """A source of events that trains in this process, on one thread, one ensemble after the other."""
 
-    running: Callable[[Sequence[Ensemble]], None]  # all that are in training now
-    progress: Callable[[Ensemble, Progress], None]
-    done: Callable[[Ensemble, Curves, dict[str, str] | None], None]  # with what computed it, if not this machine
-    failed: Callable[[Ensemble, str], None]
-    stop: Callable[[], bool]
+    def __init__(self, train: Trainer) -> None:
+        self.train = train
+        self.taken: Ensemble | None = None
 
-
-@dataclass
-class Queue:
-    """Ensembles still to be handed out, and how often each was tried."""
-
-    waiting: list[Ensemble]
-    attempts: dict[int, int] = field(default_factory=dict)
-
-    def next(self) -> Ensemble | None:
-        if not self.waiting:
-            return None
-        ensemble = self.waiting.pop(0)
-        self.attempts[ensemble.index] = self.attempts.get(ensemble.index, 0) + 1
-        return ensemble
-
-    def again(self, ensemble: Ensemble) -> bool:
-        """Put a failed ensemble back, unless it has been tried often enough."""
-        if self.attempts[ensemble.index] >= ATTEMPTS:
+    def submit(self, ensemble: Ensemble) -> bool:
+        """Take an ensemble, if there is none."""
+        if self.taken:
             return False
-        self.waiting.append(ensemble)
+        self.taken = ensemble
         return True
 
+    def news(self) -> Iterator[News]:
+        """Train the ensemble taken."""
+        ensemble, self.taken = self.taken, None
+        assert ensemble
+        trained = self.train(ensemble)
+        while True:
+            try:
+                progress = next(trained)
+            except StopIteration as end:
+                yield Done(ensemble, end.value)
+                return
+            except Exception as error:  # whatever a model raises must not end the study
+                yield Failed(ensemble, reason_of(error))
+                return
+            yield EpochDone(ensemble, progress)
 
-def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded: Data | None = None) -> None:
-    """Train ensembles one after the other in this process, on one thread; `loaded` spares reading the data again."""
+
+def train_here(setup: Setup, ensembles: Sequence[Ensemble], loaded: Data | None = None) -> Generator[Event]:
+    """Train ensembles in this process; `loaded` spares reading the data again."""
     if not ensembles:
         return
     import torch
@@ -141,19 +137,7 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], watch: Watch, loaded
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train = trainer_of(setup, loaded)
-        queue = Queue(list(ensembles))
-        while (ensemble := queue.next()) is not None:
-            watch.running([ensemble])
-            try:
-                curves = train(ensemble, _reporter(ensemble, watch))
-            except StoppedError:
-                raise
-            except Exception as error:  # whatever a model raises must not end the study
-                if not queue.again(ensemble):
-                    watch.failed(ensemble, reason_of(error))
-                continue
-            watch.done(ensemble, curves, None)
+        yield from events(InProcess(trainer_of(setup, loaded)), ensembles)
     finally:
         torch.set_num_threads(threads)
 
@@ -168,27 +152,26 @@ def load(setup: Setup) -> Data:
     return loaded
 
 
-def trainer_of(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, Callable[[Progress], None]], Curves]:
-    """Read the study, and its data unless they are `loaded`; the result trains one ensemble."""
+def trainer_of(setup: Setup, loaded: Data | None = None) -> Trainer:
+    """Read the study, and its data unless they are `loaded`; the result trains one ensemble, epoch by epoch."""
     import torch
 
-    from bnstudy.training import ensembles
+    from bnstudy.training import ensembles, streams
 
     setup.refuse_other_switches()
     study = setup.study()
     device = torch.device(setup.device)
     ready = (loaded or load(setup)).to(device)
+    advance = streams.one_thread_at_a_time(next)
 
-    def train(ensemble: Ensemble, report: Callable[[Progress], None]) -> Curves:
-        return ensembles.train_ensemble(study, ensemble, ready, device, report=report, compiled=setup.compiled)
+    def train(ensemble: Ensemble) -> Generator[Progress, None, Curves]:
+        trained = ensembles.training(study, ensemble, ready, device, compiled=setup.compiled)
+        while True:
+            try:
+                progress = advance(trained)
+            except StopIteration as end:
+                curves: Curves = end.value
+                return curves
+            yield progress
 
     return train
-
-
-def _reporter(ensemble: Ensemble, watch: Watch) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
-        watch.progress(ensemble, progress)
-        if watch.stop():
-            raise StoppedError("stopped")
-
-    return report

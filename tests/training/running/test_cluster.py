@@ -24,7 +24,7 @@ from bnstudy.study.errors import InputError
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import Observer, run
-from bnstudy.training.running.workers import StoppedError
+from bnstudy.training.running.stopping import StoppedError
 from torch import nn
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]

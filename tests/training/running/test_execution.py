@@ -110,7 +110,7 @@ def test_a_locked_study_is_left_alone(tmp_path):
 def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monkeypatch):
     from bnstudy.training import ensembles
 
-    train, tries = ensembles.train_ensemble, []
+    train, tries = ensembles.training, []
 
     def sometimes(study, ensemble, *args, **options):
         if ensemble.index == 1:
@@ -118,7 +118,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
             raise ValueError("no\nway")
         return train(study, ensemble, *args, **options)
 
-    monkeypatch.setattr(ensembles, "train_ensemble", sometimes)
+    monkeypatch.setattr(ensembles, "training", sometimes)
     recorder = Recorder()
     with pytest.raises(FailedRunsError, match="4 of 16 runs failed") as caught:
         run(study_of(), tmp_path / "s", observer=recorder)
@@ -127,7 +127,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
     assert recorder.failures == ["ValueError: no"]
     assert recorder.trained == [0, 2, 3]
     assert Store.open(tmp_path / "s").counts()["failed"] == 4
-    monkeypatch.setattr(ensembles, "train_ensemble", train)
+    monkeypatch.setattr(ensembles, "training", train)
     assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
 
 
