@@ -81,15 +81,18 @@ figures: .venv/.installed
 architecture: .venv/.dev
 	$(BIN)/python docs/draw_architecture.py
 
+KERNEL := $(wildcard bnstudy/training/replicas/lanes/cpp/*.*)
 check: .venv/.dev
 	$(BIN)/ruff check bnstudy tests benchmarks docs
 	$(BIN)/ruff format --check bnstudy tests benchmarks docs
+	$(BIN)/clang-format --dry-run -Werror $(KERNEL)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix bnstudy tests benchmarks docs
 	$(BIN)/ruff format bnstudy tests benchmarks docs
+	$(BIN)/clang-format -i $(KERNEL)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -25,7 +25,7 @@ import platformdirs
 
 from bnstudy.storage import atomic
 
-SOURCE = Path(__file__).with_name("lanes.cpp")
+SOURCE = Path(__file__).parent / "cpp" / "lanes.cpp"  # which includes all that lies beside it
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
 BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
 SEAL = hashlib.sha256().digest_size
@@ -72,9 +72,15 @@ def version_of(compiler: tuple[str, ...]) -> str:
         raise NoKernelError(f"{shlex.join(compiler)} cannot be run: {_reason(error)}") from None
 
 
+def source() -> str:
+    """All of the kernel's source."""
+    parts = sorted(path for path in SOURCE.parent.iterdir() if path.suffix in (".cpp", ".h"))
+    return "\0".join(path.read_text(encoding="utf-8") for path in parts)
+
+
 def name_of(compiler: tuple[str, ...], version: str) -> str:
     """The library's name. It holds all that goes into the library, the processor's abilities included."""
-    identity = "\0".join([SOURCE.read_text(encoding="utf-8"), version, *compiler[1:], *FLAGS, *_processor()])
+    identity = "\0".join([source(), version, *compiler[1:], *FLAGS, *_processor()])
     return f"lanes-{hashlib.sha256(identity.encode(errors='surrogateescape')).hexdigest()[:20]}.so"
 
 

@@ -1,4 +1,4 @@
-"""Code of our own for the CPU: ``lanes.cpp``, built on first use where there is a C++ compiler, and kept.
+"""Code of our own for the CPU: ``cpp/lanes.cpp``, built on first use where there is a C++ compiler, and kept.
 
 Without a compiler, or where the build fails, there is no kernel, and the form that needs it is not used; neither is one
 that computes something else than PyTorch, see :func:`bnstudy.training.replicas.lanes.lanes.attempt`.
@@ -24,7 +24,7 @@ TYPES = (torch.float32, torch.float64)
 
 
 class Block(ctypes.Structure):
-    """The shape of one block; the fields of ``struct Block`` in the source."""
+    """The shape of one block; the fields of ``struct Block`` in ``cpp/types.h``."""
 
     _fields_ = [
         *((name, c_int64) for name in ("samples", "height", "width", "inputs", "outputs", "kernel")),
@@ -82,7 +82,23 @@ def attempt() -> Kernel | str:
 
 def source_digest() -> str:
     """Which source this is: another may sum in another order, and change the last digits."""
-    return hashlib.sha256(compiling.SOURCE.read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(compiling.source().encode()).hexdigest()[:8]
+
+
+def different_structures(library: ctypes.CDLL) -> str:
+    """The first structure that the library lays out with another size than this module; empty if none.
+
+    Raises
+    ------
+    AttributeError
+        The library does not say.
+    """
+    for name, structure in (("Block", Block), ("Norm", Norm)):
+        ask = getattr(library, f"size_of_{name.lower()}")
+        ask.restype = c_int64
+        if ask() != ctypes.sizeof(structure):
+            return name
+    return ""
 
 
 def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:

@@ -2,7 +2,7 @@
 
 A tensor that is (batch, channels, height, width) in the plain network is (packs, batch, height, width, channels, lanes)
 here, so that one instruction works on one value of each replica of a pack, however few channels there are. Convolution,
-batch norm, ReLU and pooling are one call of the kernel (``lanes.cpp``); what works on single values runs unchanged.
+batch norm, ReLU and pooling are one call of the kernel (``cpp/lanes.cpp``); what works on single values runs unchanged.
 
 Parameters are stored as the kernel wants them, the replicas innermost; what autograd and optimizers see are views of
 that memory with the plain network's shapes.
@@ -141,6 +141,8 @@ def attempt() -> Kernel | str:
         return found
     for dtype, tolerance in ((torch.float32, 1e-4), (torch.float64, 1e-10)):
         try:
+            if wrong := kernel.different_structures(found.library):
+                return f"what {found.compiler} built lays out {wrong} otherwise than Python does"
             right = not found.lanes(dtype) or _is_right(dtype, tolerance)
         except AttributeError as error:
             return f"what {found.compiler} built is something else ({first_line(error)})"

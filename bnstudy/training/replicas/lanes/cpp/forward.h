@@ -1,0 +1,66 @@
+// Forward: the convolution, its norm, ReLU and pooling.
+#pragma once
+
+#include "norms.h"
+
+template <class W> struct Forward {
+    using T = typename W::Number;
+    using V = typename W::V;
+    using I = typename W::I;
+    using Int = typename W::Int;
+    static constexpr int POOL = W::POOL, AREA = W::AREA, PER_WORD = W::PER_WORD;
+    W& work;
+    const Block& s = work.s;
+
+    // ReLU and pooling of POOL rows of what the convolution gave, to row `h` of sample n's outputs.
+    template <class N> void activate(const N& norm, long n, long h, const V* y, V* out, I* mask) const {
+        long outputs = work.outputs, row = work.row, words = work.words;
+        out += n * work.out_size + h * work.out_row;
+        for (long q = 0; q < work.out_width; q++)
+            for (long word = 0; word < words; word++) {
+                I bits = {};
+                for (long o = word * PER_WORD; o < std::min((word + 1) * PER_WORD, outputs); o++) {
+                    const V* from = y + q * POOL * outputs + o;
+                    V sum = {};
+                    for (int k = 0; k < AREA; k++) {
+                        V v = norm.apply(o, from[k / POOL * row + k % POOL * outputs]);
+                        if (W::RELU) bits |= ~(v <= 0) & (Int)(1u << (o % PER_WORD * AREA + k));
+                        sum += W::RELU ? rectified(v) : v;
+                    }
+                    out[q * outputs + o] = AREA == 1 ? sum : sum * (T)(1.0 / AREA);
+                }
+                if (mask) mask[q * words + word] = bits;
+            }
+    }
+
+    void run(NoNorm& norm, V* out) {
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = work.input.sample(s, n);
+            for (long h = 0; h < work.out_height; h++) {
+                work.convolve(sample, h * POOL, (h + 1) * POOL, work.local.data());
+                bool masked = W::RELU && work.kept;
+                I* mask = masked ? (I*)work.kept + (n * work.out_height + h) * work.out_width * work.words : nullptr;
+                activate(norm, n, h, work.local.data(), out, mask);
+            }
+        }
+    }
+
+    void run(BatchNorm<T>& norm, V* out) {
+        norm.measure(work);
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = work.kept ? nullptr : work.input.sample(s, n);
+            for (long h = 0; h < work.out_height; h++)
+                activate(norm, n, h, work.convolved(n, sample, h * POOL, (h + 1) * POOL), out, nullptr);
+        }
+    }
+
+    void run(SampleNorm<T>& norm, V* out) {
+        for (long n = 0; n < s.samples; n++) {
+            const auto* sample = work.input.sample(s, n);
+            if (work.kept) work.convolve(sample, 0, s.height, (V*)work.kept + n * work.size);
+            norm.measure(work.at_hand = work.convolved(n, sample));
+            for (long h = 0; h < work.out_height; h++)
+                activate(norm, n, h, work.at_hand + h * POOL * work.row, out, nullptr);
+        }
+    }
+};

@@ -1,0 +1,162 @@
+// The norms: their statistics, what they do forward, and what their backward subtracts.
+#pragma once
+
+#include "block.h"
+
+// Mean and sum of squared deviations, sample by sample (Chan, Golub & LeVeque 1979), in double.
+template <class T> struct Statistics {
+    using V = typename Types<T>::V;
+    using D = typename Types<T>::D;
+    std::vector<D> mean, squares;
+    double count = 0;
+    explicit Statistics(long outputs) : mean(outputs), squares(outputs) {}
+
+    // Four sums side by side: one addition need not wait for the last.
+    template <class F> static V total(long positions, F value) {
+        V sum[4] = {};
+        long i = 0;
+        for (; i + 4 <= positions; i += 4) {
+            UNROLL
+            for (int k = 0; k < 4; k++) sum[k] += value(i + k);
+        }
+        for (; i < positions; i++) sum[0] += value(i);
+        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+
+    void add(const V* y, long positions, long outputs) {
+        double n = positions, share = n / (count + n);
+        for (long o = 0; o < outputs; o++) {
+            V centre = total(positions, [=](long i) { return y[i * outputs + o]; }) / (T)n;
+            V square = total(positions, [=](long i) {
+                V d = y[i * outputs + o] - centre;
+                return d * d;
+            });
+            D delta = __builtin_convertvector(centre, D) - mean[o];
+            mean[o] += delta * share;
+            squares[o] += __builtin_convertvector(square, D) + delta * delta * (count * share);
+        }
+        count += n;
+    }
+};
+
+// What a norm does once its statistics are known: y -> scale * y + shift.
+template <class T> struct Affine {
+    using V = typename Types<T>::V;
+    const Block& s;
+    const Norm& norm;
+    std::vector<V> scale, shift, inverse;
+    std::vector<V> mean_g, mean_gx;  // what backward subtracts
+
+    Affine(const Block& s, const Norm& norm)
+        : s(s),
+          norm(norm),
+          scale(s.outputs),
+          shift(s.outputs),
+          inverse(s.outputs),
+          mean_g(s.outputs),
+          mean_gx(s.outputs) {}
+
+    void use(long o, V mean, V variance) {
+        variance += (T)s.eps;
+        for (int l = 0; l < Types<T>::LANES; l++) inverse[o][l] = 1 / std::sqrt(variance[l]);
+        scale[o] = ((const V*)norm.gamma)[o] * inverse[o];
+        shift[o] = ((const V*)norm.beta)[o] - mean * scale[o];
+    }
+    V apply(long o, V v) const { return v * scale[o] + shift[o]; }
+};
+
+struct NoNorm {
+    static constexpr bool NORM = false;
+    template <class V> V apply(long, V v) const { return v; }
+};
+
+// Over the whole batch. Its statistics are kept from forward to backward.
+template <class T> struct BatchNorm : Affine<T> {
+    using V = typename Types<T>::V;
+    using D = typename Types<T>::D;
+    static constexpr bool NORM = true;
+    using Affine<T>::Affine;
+
+    V mean(long o) const { return ((const V*)this->norm.mean)[o]; }
+
+    // From what the convolution gives for each sample, which it has to compute first.
+    template <class W> void measure(W& work) {
+        Statistics<T> statistics(work.outputs);
+        std::vector<V> whole(work.kept ? 0 : work.size);
+        for (long n = 0; n < work.s.samples; n++) {
+            V* y = work.kept ? (V*)work.kept + n * work.size : whole.data();
+            work.convolve(work.input.sample(work.s, n), 0, work.s.height, y);
+            statistics.add(y, work.s.height * work.s.width, work.outputs);
+        }
+        for (long o = 0; o < work.outputs; o++) {
+            ((V*)this->norm.mean)[o] = __builtin_convertvector(statistics.mean[o], V);
+            ((V*)this->norm.variance)[o] = __builtin_convertvector(statistics.squares[o] / statistics.count, V);
+        }
+        recall();
+    }
+    void recall() {
+        for (long o = 0; o < this->s.outputs; o++) this->use(o, mean(o), ((const V*)this->norm.variance)[o]);
+    }
+
+    // From the sums of the batch, the gradients of scale and shift, and what is subtracted from the rest.
+    void subtract(const std::vector<D>& by_gamma, const std::vector<D>& by_beta) {
+        double count = (double)this->s.samples * this->s.height * this->s.width;
+        for (long o = 0; o < this->s.outputs; o++) {
+            this->mean_g[o] = __builtin_convertvector(by_beta[o] / count, V);
+            this->mean_gx[o] = __builtin_convertvector(by_gamma[o] / count, V) * this->inverse[o];
+        }
+    }
+    static V behind(V v, V deviation, V scale, V mean_g, V mean_gx) {
+        return scale * (v - mean_g - deviation * mean_gx);
+    }
+};
+
+// Of each sample by itself, over groups of channels.
+template <class T> struct SampleNorm : Affine<T> {
+    using V = typename Types<T>::V;
+    using D = typename Types<T>::D;
+    static constexpr bool NORM = true;
+    std::vector<V> centre = std::vector<V>(this->s.outputs);
+    using Affine<T>::Affine;
+
+    V mean(long o) const { return centre[o]; }
+
+    // The statistics of the sample whose convolution gave y become those in use.
+    void measure(const V* y) {
+        const Block& s = this->s;
+        long positions = s.height * s.width, members = s.outputs / s.groups;
+        Statistics<T> statistics(s.outputs);
+        statistics.add(y, positions, s.outputs);
+        for (long first = 0; first < s.outputs; first += members) {
+            D middle = {}, variance = {};
+            for (long o = first; s.centred && o < first + members; o++) middle += statistics.mean[o] / (double)members;
+            for (long o = first; o < first + members; o++) {
+                D off = statistics.mean[o] - middle;
+                variance += (statistics.squares[o] / (double)positions + off * off) / (double)members;
+            }
+            for (long o = first; o < first + members; o++) {
+                centre[o] = __builtin_convertvector(middle, V);
+                this->use(o, centre[o], __builtin_convertvector(variance, V));
+            }
+        }
+    }
+
+    // From the sums of the sample, what is subtracted from its gradient.
+    void subtract(const std::vector<V>& sum, const std::vector<V>& sum_x) {
+        const Block& s = this->s;
+        long members = s.outputs / s.groups;
+        double count = (double)members * s.height * s.width;
+        for (long first = 0; first < s.outputs; first += members) {
+            D total = {}, total_x = {};
+            for (long o = first; o < first + members; o++) {
+                total += __builtin_convertvector(sum[o] * this->scale[o], D);
+                total_x += __builtin_convertvector(sum_x[o] * this->scale[o], D);
+            }
+            for (long o = first; o < first + members; o++) {
+                this->mean_g[o] = s.centred ? __builtin_convertvector(total / count, V) : V{};
+                this->mean_gx[o] = __builtin_convertvector(total_x / count, V) * this->inverse[o] * this->inverse[o];
+            }
+        }
+    }
+    static V behind(V v, V deviation, V scale, V mean_g, V mean_gx) { return scale * v - mean_g - deviation * mean_gx; }
+};

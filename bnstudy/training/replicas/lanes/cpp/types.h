@@ -1,0 +1,77 @@
+// Registers, and what Python and the kernel tell each other.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#if defined(__AVX512VL__)
+constexpr int BYTES = 32,
+              TILE = 4;  // 32 registers hold 4 x 4 sums, 4 weights and an input; wider ones outgrow the caches
+#elif defined(__AVX__)
+constexpr int BYTES = 32, TILE = 3;
+#elif defined(__aarch64__)
+constexpr int BYTES = 16, TILE = 4;
+#else
+constexpr int BYTES = 16, TILE = 3;
+#endif
+constexpr long CACHE = 24 * 1024;  // bytes of the first-level cache to plan with
+
+template <class T> struct Types {
+    static constexpr int LANES = BYTES / sizeof(T);
+    typedef T V __attribute__((vector_size(BYTES)));                        // one value of each replica
+    typedef double D __attribute__((vector_size(LANES * sizeof(double))));  // the same, for long sums
+    using Int = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    typedef Int I __attribute__((vector_size(BYTES)));  // what comparing two V gives
+};
+
+extern "C" {
+struct Block {
+    int64_t samples, height, width, inputs, outputs, kernel;
+    int64_t relu, pool;    // whether there is a ReLU; 2 if pooled, else 1
+    int64_t sharing;       // who sees an input: 0 each lane its own, 1 all the same, 2 as `group` says
+    const int32_t* group;  // (replica): which of the stacked inputs it sees
+    double eps;
+    int64_t packs;
+    int64_t groups;   // of channels that a norm takes together in each sample; 0: a batch norm
+    int64_t centred;  // whether such a norm subtracts their mean
+};
+struct Norm {
+    const void *gamma, *beta;  // (output, replica); gamma null: no norm
+    void *mean, *variance;     // (output, replica), biased; of a batch norm alone
+};
+}
+
+// ------------------------------------------------------------------ small tools
+
+// Keep a value in a register: compilers prefer to read it from memory again, one read a multiply-add.
+#if defined(__AVX512VL__)
+#define KEEP(v) asm("" : "+v"(v))
+#elif defined(__x86_64__)
+#define KEEP(v) asm("" : "+x"(v))
+#elif defined(__aarch64__)
+#define KEEP(v) asm("" : "+w"(v))
+#else
+#define KEEP(v)
+#endif
+#define UNROLL _Pragma("GCC unroll 16")
+
+template <class V> static inline V spread(V v) { return v; }
+template <class V> static inline V spread(float v) { return V{} + v; }
+template <class V> static inline V spread(double v) { return V{} + v; }
+
+// Calls f with a number from 1 to 4 that the compiler knows.
+template <class F> static inline void with_number(long n, F f) {
+    if (n == 4) f(std::integral_constant<int, 4>());
+    else if (n == 3) f(std::integral_constant<int, 3>());
+    else if (n == 2) f(std::integral_constant<int, 2>());
+    else f(std::integral_constant<int, 1>());
+}
+
+template <class V> static inline V rectified(V v) { return v < 0 ? V{} : v; }  // NaN stays NaN
+template <class V, class I> static inline V where(I mask, V v) { return (V)(mask & (I)v); }
+
+static inline long padding(const Block& s) { return s.kernel / 2; }
+static inline long in_row(const Block& s) { return (s.width + 2 * padding(s)) * s.inputs; }
