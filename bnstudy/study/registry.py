@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import re
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from bnstudy.study.errors import DataWarning, InputError, one_line
+from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
 
@@ -75,10 +75,12 @@ class Registry(Mapping[str, Entry]):
         Raises
         ------
         ValueError
-            The name is taken.
+            The name is taken, or cannot be written in a list of levels.
         TypeError
             Something that every entry of this kind has to say is not said.
         """
+        if not re.fullmatch(r"[^\s,:]+", str(name)) or not isinstance(name, str):
+            raise ValueError(f"{self.kind} {name!r}: a name is text without blanks, commas and colons")
         if missing := [f"{key}=" for key in self.needed if key not in about]:
             raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
 
@@ -205,8 +207,8 @@ def _load_installed() -> None:
             with _whole_or_nothing():
                 _refuse_strange_name(module)
                 point.load()
-        except (Exception, SystemExit) as error:
-            _broken[module] = one_line(f"{type(error).__name__}: {error}")
+        except RAISED as error:
+            _broken[module] = one_line(f"{reason_of(error)}{raised_at(error)}")
             owner = point.dist.name if point.dist else "an unknown package"
             text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
             warnings.warn(text, DataWarning, stacklevel=2)
@@ -256,12 +258,11 @@ def load_plugin(name: str) -> None:
     try:
         with _whole_or_nothing():
             importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
-        where = traceback.extract_tb(error.__traceback__)[-1]
         reason = (
             "there is no such module in this folder or among the installed ones" if missing
-            else f"{type(error).__name__}: {error} (line {where.lineno} of {where.filename})"
+            else f"{reason_of(error)}{raised_at(error)}"
         )  # fmt: skip
         raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
     _named.append(name)

@@ -60,10 +60,11 @@ def draw_all(dataset: xr.Dataset, folder: Path, names: Sequence[str] | None = No
     drawn = []
     for name in names or list(figures):
         entry = figures[name]
-        if not entry.about["applies"](dataset):
-            continue
         with style.house_style():
-            paths = style.save(entry.function(dataset), folder / name)
+            figure = style.drawn(name, dataset)
+            if figure is None:
+                continue
+            paths = style.save(figure, folder / name)
         drawn.append(Drawn(name, entry.label, entry.about["caption"], tuple(paths)))
     return drawn
 

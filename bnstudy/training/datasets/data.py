@@ -13,13 +13,13 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
 
-from bnstudy.study.errors import DataWarning, InputError
-from bnstudy.study.registry import datasets
+from bnstudy.study.errors import DataWarning, InputError, told_as
+from bnstudy.study.registry import Entry, datasets
 from bnstudy.training.datasets.downloads import readable
 
 if TYPE_CHECKING:
@@ -121,8 +121,11 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     place = data_folder(folder)
     _check_folder(study.dataset, place)
     entry = datasets[study.dataset]
-    raw = entry.function(place, quiet)
-    _check(study.dataset, raw, entry.about, place)
+    with told_as(f"{study.dataset} cannot be loaded", "dataset"):
+        raw = entry.function(place, quiet)
+        if not isinstance(raw, Raw):
+            raise TypeError(f"its function gives a {type(raw).__name__}, not a Raw")
+    _check(entry, raw, place)
     for note in raw.notes:
         warnings.warn(f"{study.dataset}: {note}", DataWarning, stacklevel=2)
     import torch
@@ -222,8 +225,9 @@ def _pieces(images: np.ndarray, largest: float) -> Iterator[np.ndarray]:
         yield images[start : start + PIECE].astype(np.float64) / largest
 
 
-def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
+def _check(entry: Entry, raw: Raw, folder: Path) -> None:
     """Compare what was read with what the data set is known to be."""
+    about = entry.about
     for part, images, labels in (
         ("train", raw.train_images, raw.train_labels),
         ("test", raw.test_images, raw.test_labels),
@@ -235,8 +239,10 @@ def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
             found = f"labels {labels.min()} to {labels.max()}, expected 0 to {about['classes'] - 1}"
         else:
             continue
+        if entry.origin:
+            raise InputError(f"the {part} part of {entry.name} is not what its registration says ({found})", "dataset")
         raise InputError(
-            f"{folder}: the {part} part of {name} is damaged ({found}); delete its files, so that they are fetched "
-            "again",
+            f"{folder}: the {part} part of {entry.name} is damaged ({found}); delete its files, so that they are "
+            "fetched again",
             "data_dir",
         )

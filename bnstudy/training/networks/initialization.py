@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.study.errors import InputError, reason_of
+from bnstudy.study.errors import RAISED, InputError, raised_at, reason_of
 from bnstudy.study.registry import Level, initializers
 from bnstudy.training.networks.initializers import Layer, default
 
@@ -177,9 +177,11 @@ def initialize(
                 _fill(slot, function, value, seed, is_output)
             except InputError as error:
                 raise InputError(f"{level.label!r} and layer {slot.name!r}: {error.problem}", "inits") from None
-            except Exception as error:
+            except RAISED as error:
                 where = f"layer {slot.name!r} of shape {tuple(slot.weight.shape)}"
-                raise InputError(f"{level.label!r} fails on {where}: {reason_of(error)}", "inits") from error
+                raise InputError(
+                    f"{level.label!r} fails on {where}: {reason_of(error)}{raised_at(error)}", "inits"
+                ) from error
         if entry.about.get("needs_batch") and batch is not None:
             touched = order if scope == "all" else order[:-1]
             there = {slot.name: slot for slot in slots(module)}

@@ -180,7 +180,10 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Callable[[Ensemble, 
     ready = (loaded or load(setup)).to(device)
 
     def train(ensemble: Ensemble, report: Callable[[Progress], None]) -> Curves:
-        return ensembles.train_ensemble(study, ensemble, ready, device, report=report, compiled=setup.compiled)
+        try:
+            return ensembles.train_ensemble(study, ensemble, ready, device, report=report, compiled=setup.compiled)
+        except SystemExit as error:  # of a network, say: it would end the worker
+            raise RuntimeError(reason_of(error)) from error
 
     return train
 
