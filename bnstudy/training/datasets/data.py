@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bnstudy.study.study import Study
 
 Arrays = tuple[np.ndarray, np.ndarray]  # of the training and the test part
+FINEST = 256 * 2.0**-23  # of the largest pixel, what all of them span at least: 256 levels of single precision
 PIECE = 1024  # samples worked on together in double precision
 
 
@@ -184,8 +185,13 @@ def _scaled(study: Study, raw: Raw, kept: slice | np.ndarray) -> tuple[Tensor, T
         raise InputError(f"all pixels of the {len(chosen)} samples of {study.dataset} trained on are equal", "dataset")
     scaled = scale(parts, kept, raw.largest, study.input_scaling == "standardize")
     trained_on = scaled[0][kept]
-    if not trained_on.min() < trained_on.max():
-        raise InputError(f"the pixels of {study.dataset} are too close to each other for single precision", "dataset")
+    lowest, highest = trained_on.min().item(), trained_on.max().item()
+    if not highest - lowest > FINEST * max(abs(lowest), abs(highest)):
+        raise InputError(
+            f"the pixels of {study.dataset} are too close to each other for single precision"
+            + ("; use input_scaling standardize" if study.input_scaling == "unit" else ""),
+            "dataset",
+        )
     return scaled
 
 
