@@ -128,6 +128,12 @@ WRONG = {
         "from bnstudy.study.registry import norms\nnorms.register('batch', label='x')(print)",
         "already registered by",
     ),
+    "json": ("x = 1", "'json' is another module ("),
+    "mine.py": ("", "must be the name of a module, 'mine', not of its file"),
+    "uncallable": (
+        "from bnstudy.plugins import norms\nnorms.register('x', label='x')(5)",
+        "which is no function (line 2",
+    ),
     "no name": ("", "must be the name of a module"),
     "": ("", "must be the name of a module"),
     "../x": ("", "must be the name of a module"),

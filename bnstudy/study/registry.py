@@ -12,13 +12,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import os
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
@@ -85,6 +88,8 @@ class Registry(Mapping[str, Entry]):
             raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            if not callable(function):
+                raise TypeError(f"{self.kind} {name!r} is registered with {function!r}, which is no function")
             origin = origin_of(function)
             if origin:
                 importlib.import_module(self.provider)  # first, so that a name that is taken is the user's mistake
@@ -253,6 +258,8 @@ def load_plugin(name: str) -> None:
     """
     if name in _named:
         return
+    if name.endswith(".py"):
+        raise InputError(f"must be the name of a module, {name[:-3]!r}, not of its file", "plugin")
     _refuse_strange_name(name)
     len(initializers)  # the installed ones come first
     try:
@@ -265,7 +272,16 @@ def load_plugin(name: str) -> None:
             else f"{reason_of(error)}{raised_at(error)}"
         )  # fmt: skip
         raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
+    _refuse_hidden(name)
     _named.append(name)
+
+
+def _refuse_hidden(name: str) -> None:
+    """InputError where a file of this folder is meant, and a module of the same name came before it."""
+    file = Path(*name.split(".")).with_suffix(".py").absolute()
+    found = getattr(sys.modules[name], "__file__", None) or "built into Python"
+    if file.is_file() and not (os.path.exists(found) and file.samefile(found)):
+        raise InputError(f"{name!r} is another module ({found}), which hides {file}; give that another name", "plugin")
 
 
 def loaded_plugins() -> tuple[str, ...]:

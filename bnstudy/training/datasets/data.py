@@ -119,6 +119,7 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     DataWarning
         What was read is usable, but perhaps not what was meant.
     """
+    _refuse_other_defaults()
     place = data_folder(folder)
     _check_folder(study.dataset, place)
     entry = datasets[study.dataset]
@@ -150,6 +151,18 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
         entry.about["classes"],
         raw.digest,
     )
+
+
+def _refuse_other_defaults() -> None:
+    """InputError where a plugin or a script has changed what torch does with all numbers."""
+    import torch
+
+    kind, place = torch.get_default_dtype(), torch.get_default_device()
+    changed = f"the default dtype {kind}" if kind != torch.float32 else ""
+    changed = changed or (f"the default device {place}" if place.type != "cpu" else "")
+    changed = changed or ("" if torch.is_grad_enabled() else "no gradients")
+    if changed:
+        raise InputError(f"a plugin or script has set {changed} in torch, in which nothing trains; leave that as it is")
 
 
 def canonical(tensor: Tensor) -> Tensor:

@@ -63,6 +63,22 @@ def test_the_data_folder(monkeypatch, tmp_path):
     assert data.data_folder("elsewhere") == Path("elsewhere")
 
 
+@pytest.mark.parametrize(("change", "told"), [
+    (lambda: torch.set_default_dtype(torch.float64), "a plugin or script has set the default dtype torch.float64"),
+    (lambda: torch.set_default_device("meta"), "the default device meta"),
+    (lambda: torch.set_grad_enabled(False), "no gradients"),
+])  # fmt: skip
+def test_what_torch_was_told_to_do_with_all_numbers_is_refused(change, told):
+    change()
+    try:
+        with pytest.raises(InputError, match=told):
+            load()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(True)
+
+
 @pytest.mark.mnist
 def test_real_mnist(mnist_folder):
     loaded = load(mnist_folder, dataset="mnist", input_scaling="unit")
