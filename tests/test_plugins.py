@@ -119,13 +119,20 @@ def test_the_optimizer_and_the_figure(tmp_path):
 
 WRONG = {
     "no_such_module": ("", "there is no such module"),
-    "broken": ("x = (", "SyntaxError"),
+    "broken": ("\nx = (", "SyntaxError: '(' was never closed (line 2 of "),
+    "no_data": ("\nfrom bnstudy.plugins import register_npz\nregister_npz('x', 'no.npz')", "(line 3 of "),
     "raising": ("\n\nraise RuntimeError('no')", "RuntimeError: no (line 3 of "),
-    "leaving": ("import sys; sys.exit(7)", "SystemExit: 7"),
+    "leaving": ("import sys; sys.exit(7)", "SystemExit: 7 (line 1 of "),
     "wanting": ("import not_there_either", "not_there_either"),
     "taking": (
         "from bnstudy.study.registry import norms\nnorms.register('batch', label='x')(print)",
         "already registered by",
+    ),
+    "json": ("x = 1", "'json' is another module ("),
+    "mine.py": ("", "must be the name of a module, 'mine', not of its file"),
+    "uncallable": (
+        "from bnstudy.plugins import norms\nnorms.register('x', label='x')(5)",
+        "which is no function (line 2",
     ),
     "no name": ("", "must be the name of a module"),
     "": ("", "must be the name of a module"),

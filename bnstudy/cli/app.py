@@ -29,7 +29,7 @@ from bnstudy.cli import (
 )  # fmt: skip
 from bnstudy.cli import list as list_
 from bnstudy.cli.options import option_name
-from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line
+from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line, raised_at, reason_of
 
 app = typer.Typer(
     name="bnstudy",
@@ -73,6 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.TyperException as error:
         text = " ".join(error.format_message().split())
         _fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
+    except SystemExit as error:  # of a user's function that nothing else has told of
+        _fail(f"a plugin ended the command: {reason_of(error)}{raised_at(error)}", 2)
     except typer.Abort:
         _fail("stopped", 130)
     except KeyboardInterrupt:

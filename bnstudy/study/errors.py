@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LONGEST = 600  # characters of a message
+RAISED = (Exception, SystemExit)  # what code of somebody else's raises; an interrupt is not its own
+LIBRARIES = {
+    "bnstudy",
+    "torch",
+    "torchvision",
+    "numpy",
+    "xarray",
+    "matplotlib",
+    "PIL",
+    "typer",
+} | sys.stdlib_module_names
 
 
 class BnstudyError(Exception):
@@ -25,14 +39,16 @@ def one_line(text: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """An error of somebody else's code as a few words: its class and the first line of what it says."""
-    lines = str(error).strip().splitlines()
+    lines = str(error.msg if isinstance(error, SyntaxError) else error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def raised_at(error: BaseException) -> str:
-    """Where an error came from, as `` (line N of FILE)``: the innermost code that is neither torch's nor ours."""
+    """Where an error came from, as `` (line N of FILE)``: the innermost code that is no library's."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" (line {error.lineno} of {error.filename})"
     for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in ("torch", "bnstudy"):
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in LIBRARIES:
             return f" (line {line} of {frame.f_code.co_filename})"
     return ""
 
@@ -59,6 +75,17 @@ class InputError(BnstudyError, ValueError):
         self.problem = problem = one_line(problem)
         self.key = key
         super().__init__(f"{key}: {problem}" if key else problem)
+
+
+@contextmanager
+def told_as(problem: str, key: str | None = None) -> Iterator[None]:
+    """What somebody else's code raises as an InputError: `problem`, why, and where it was raised."""
+    try:
+        yield
+    except BnstudyError:
+        raise
+    except RAISED as error:
+        raise InputError(f"{problem}: {reason_of(error)}{raised_at(error)}", key) from error
 
 
 class FailedRunsError(BnstudyError):

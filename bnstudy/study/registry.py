@@ -12,16 +12,19 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import os
+import re
+import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from bnstudy.study.errors import DataWarning, InputError, one_line
+from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
 
@@ -75,14 +78,18 @@ class Registry(Mapping[str, Entry]):
         Raises
         ------
         ValueError
-            The name is taken.
+            The name is taken, or cannot be written in a list of levels.
         TypeError
             Something that every entry of this kind has to say is not said.
         """
+        if not re.fullmatch(r"[^\s,:]+", str(name)) or not isinstance(name, str):
+            raise ValueError(f"{self.kind} {name!r}: a name is text without blanks, commas and colons")
         if missing := [f"{key}=" for key in self.needed if key not in about]:
             raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            if not callable(function):
+                raise TypeError(f"{self.kind} {name!r} is registered with {function!r}, which is no function")
             origin = origin_of(function)
             if origin:
                 importlib.import_module(self.provider)  # first, so that a name that is taken is the user's mistake
@@ -205,8 +212,8 @@ def _load_installed() -> None:
             with _whole_or_nothing():
                 _refuse_strange_name(module)
                 point.load()
-        except (Exception, SystemExit) as error:
-            _broken[module] = one_line(f"{type(error).__name__}: {error}")
+        except RAISED as error:
+            _broken[module] = one_line(f"{reason_of(error)}{raised_at(error)}")
             owner = point.dist.name if point.dist else "an unknown package"
             text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
             warnings.warn(text, DataWarning, stacklevel=2)
@@ -251,20 +258,30 @@ def load_plugin(name: str) -> None:
     """
     if name in _named:
         return
+    if name.endswith(".py"):
+        raise InputError(f"must be the name of a module, {name[:-3]!r}, not of its file", "plugin")
     _refuse_strange_name(name)
     len(initializers)  # the installed ones come first
     try:
         with _whole_or_nothing():
             importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
-        where = traceback.extract_tb(error.__traceback__)[-1]
         reason = (
             "there is no such module in this folder or among the installed ones" if missing
-            else f"{type(error).__name__}: {error} (line {where.lineno} of {where.filename})"
+            else f"{reason_of(error)}{raised_at(error)}"
         )  # fmt: skip
         raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
+    _refuse_hidden(name)
     _named.append(name)
+
+
+def _refuse_hidden(name: str) -> None:
+    """InputError where a file of this folder is meant, and a module of the same name came before it."""
+    file = Path(*name.split(".")).with_suffix(".py").absolute()
+    found = getattr(sys.modules[name], "__file__", None) or "built into Python"
+    if file.is_file() and not (os.path.exists(found) and file.samefile(found)):
+        raise InputError(f"{name!r} is another module ({found}), which hides {file}; give that another name", "plugin")
 
 
 def loaded_plugins() -> tuple[str, ...]:

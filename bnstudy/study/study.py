@@ -13,7 +13,7 @@ from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import (
@@ -336,7 +336,10 @@ def default_role(label: str) -> Role:
     """The role of an initializer level where a study declares none: what its entry says, poor where that is silent."""
     level = registry.initializers.level(label)
     role = registry.initializers[level.family].about.get("role", "poor")
-    return role(registry.initializers.value(level)) if callable(role) else role
+    found = role(registry.initializers.value(level)) if callable(role) else role
+    if found not in get_args(Role):
+        raise InputError(f"{label!r} is registered with the role {str(found)[:60]!r}, not well or poor", "inits")
+    return found
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

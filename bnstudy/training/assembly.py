@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy.study import registry
-from bnstudy.study.errors import InputError, raised_at, reason_of
+from bnstudy.study.errors import RAISED, InputError, raised_at, reason_of
 from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
@@ -203,7 +203,7 @@ def told(model: str, norm: str, samples: int = 0) -> Iterator[None]:
     except InputError as error:
         told = error.problem if error.key == "norms" else f"{model!r} with norm {norm!r}: {error.problem}"
         raise InputError(told, error.key) from None
-    except Exception as error:
+    except RAISED as error:
         raise InputError(
             f"{model!r} with norm {norm!r} fails on a batch of {samples} samples: {reason_of(error)}{raised_at(error)}",
             "models",

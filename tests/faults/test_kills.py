@@ -127,7 +127,9 @@ def run_and_die(study: Path, home: Path, steps: Sequence[int]) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("every", [79, pytest.param(1, marks=pytest.mark.faults, id="every step")])
+@pytest.mark.parametrize(
+    "every", [pytest.param(79, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.faults, id="every step")]
+)
 def test_kill_9_at_every_step_of_a_write(tmp_path, every):
     """Each file is absent, or the old one whole, or the new one whole; what is counted as stored reads well."""
     study = tmp_path / "study.toml"

@@ -41,7 +41,7 @@ def other_content(path: Path, rng: np.random.Generator) -> str:
     return kind
 
 
-@pytest.mark.parametrize("count", [15, pytest.param(400, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("count", [4, pytest.param(400, marks=pytest.mark.faults)])
 def test_a_damaged_netcdf_file_alone_is_refused_or_told(good, tmp_path, rng, count):
     folder, wanted = good
     file = tmp_path / "results.nc"

@@ -40,6 +40,12 @@ def test_unknown_names_suggest_the_nearest_or_list_all():
         own()["xyz"]
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a,b", "a:1", "a\n", 5, None])
+def test_a_name_that_no_list_of_levels_can_hold_is_refused(name):
+    with pytest.raises(ValueError, match="a name is text without blanks, commas and colons"):
+        own().register(name, label="x")
+
+
 def test_a_taken_name_is_refused():
     entries = own()
     with pytest.raises(ValueError, match="already registered by"):
@@ -158,7 +164,7 @@ def ones(layer, value=None):
     "All ones."
 """
 BROKEN = {
-    "raises": ("mine", REGISTERS + "raise RuntimeError('no\\nway')", r"RuntimeError: no\nway"),
+    "raises": ("mine", REGISTERS + "raise RuntimeError('no\\nway')", "RuntimeError: no (line 6 of "),
     "leaves": ("mine", REGISTERS + "raise SystemExit(7)", "SystemExit: 7"),
     "is not there": ("mine", None, "ModuleNotFoundError: No module named 'mine'"),
     "is no module": ("not a module!", None, "must be the name of a module"),
@@ -210,7 +216,7 @@ def test_a_study_that_needs_a_broken_plugin_says_so(tmp_path):
     assert script(code.format("storage.store", "Store, Study", made), tmp_path / "good").returncode == 0
     found = script(code.format("cli", "main", f"main(['verify', {str(tmp_path / 's')!r}])"), tmp_path / "bad")
     assert found.returncode == 2
-    wanted = "its study needs the plugin mine, which is installed and cannot be loaded (RuntimeError: no); mend it"
+    wanted = "its study needs the plugin mine, which is installed and cannot be loaded (RuntimeError: no (line "
     assert wanted in found.stderr.splitlines()[-1]
     assert found.stderr.count("\n") == 2
 

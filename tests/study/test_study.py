@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.study import Study, read_toml
 from hypothesis import given, settings
@@ -229,3 +230,10 @@ def test_what_single_precision_makes_nothing_or_infinite_is_refused(key, wrong, 
         Study.make({"dataset": "digits", key: wrong})
     assert caught.value.key == key
     assert "in single precision" in str(caught.value)
+
+
+@pytest.mark.parametrize("role", ["good", None, lambda value: "fine"])
+def test_a_role_that_no_study_knows_is_refused(register, role):
+    register(registry.initializers, "odd", role=role)(lambda layer, value: None)
+    with pytest.raises(InputError, match="'odd' is registered with the role "):
+        Study.make({"inits": "odd"})

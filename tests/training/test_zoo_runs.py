@@ -31,6 +31,9 @@ batch_size = 20
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 def bnstudy(folder, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ended = commands.bnstudy(folder, "--plugin", "tests.zoo.plugin", *arguments, environment=environment, quiet=True)

@@ -17,7 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from bnstudy.analysis import labels
+from bnstudy.analysis.results import Results
 from bnstudy.storage import atomic
+from bnstudy.study.errors import told_as
+from bnstudy.study.registry import figures
 
 # Okabe & Ito's colours, in an order whose greys differ; the line and marker tell the same.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -124,6 +127,20 @@ def source(dataset: xr.Dataset) -> str:
     """What the data are, for a title: the study's title and data set."""
     title = shorten(str(dataset.attrs.get("title", "study")), 70)
     return f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
+
+
+def drawn(name: str, results: Results) -> Figure | None:
+    """The figure registered as `name`; None where it does not apply. InputError if its function fails."""
+    entry = figures[name]
+    with told_as(f"figure {name!r} cannot be drawn"):
+        if not entry.about["applies"](results.dataset):
+            return None
+        found = entry.function(results)
+        if not isinstance(found, Figure):
+            raise TypeError(f"it gives a {type(found).__name__}, not a matplotlib Figure")
+        if entry.origin:
+            found.draw_without_rendering()  # a formatter of ticks, say, is called only now
+    return found
 
 
 def write_to(figure: Figure, path: Path) -> None:

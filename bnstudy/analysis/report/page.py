@@ -130,10 +130,12 @@ def _pictures(results: Results) -> list[Picture]:
     """Every figure that applies, as a picture of few colours."""
     found = []
     for name, entry in figures.items():
-        if entry.about["applies"](results.dataset):
-            with style.house_style():
-                drawn = io.BytesIO()
-                style.write(entry.function(results), drawn, "png")
+        with style.house_style():
+            figure = style.drawn(name, results)
+            drawn = io.BytesIO()
+            if figure is not None:
+                style.write(figure, drawn, "png")
+        if figure is not None:
             with Image.open(drawn) as image:
                 small = io.BytesIO()
                 image.thumbnail((WIDEST, image.height))

@@ -13,13 +13,13 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
 
-from bnstudy.study.errors import DataWarning, InputError
-from bnstudy.study.registry import datasets
+from bnstudy.study.errors import DataWarning, InputError, told_as
+from bnstudy.study.registry import Entry, datasets
 from bnstudy.training.datasets.downloads import readable
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bnstudy.study.study import Study
 
 Arrays = tuple[np.ndarray, np.ndarray]  # of the training and the test part
+FINEST = 256 * 2.0**-23  # of the largest pixel, what all of them span at least: 256 levels of single precision
 PIECE = 1024  # samples worked on together in double precision
 
 
@@ -118,11 +119,15 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
     DataWarning
         What was read is usable, but perhaps not what was meant.
     """
+    _refuse_other_defaults()
     place = data_folder(folder)
     _check_folder(study.dataset, place)
     entry = datasets[study.dataset]
-    raw = entry.function(place, quiet)
-    _check(study.dataset, raw, entry.about, place)
+    with told_as(f"{study.dataset} cannot be loaded", "dataset"):
+        raw = entry.function(place, quiet)
+        if not isinstance(raw, Raw):
+            raise TypeError(f"its function gives a {type(raw).__name__}, not a Raw")
+    _check(entry, raw, place)
     for note in raw.notes:
         warnings.warn(f"{study.dataset}: {note}", DataWarning, stacklevel=2)
     import torch
@@ -146,6 +151,18 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
         entry.about["classes"],
         raw.digest,
     )
+
+
+def _refuse_other_defaults() -> None:
+    """InputError where a plugin or a script has changed what torch does with all numbers."""
+    import torch
+
+    kind, place = torch.get_default_dtype(), torch.get_default_device()
+    changed = f"the default dtype {kind}" if kind != torch.float32 else ""
+    changed = changed or (f"the default device {place}" if place.type != "cpu" else "")
+    changed = changed or ("" if torch.is_grad_enabled() else "no gradients")
+    if changed:
+        raise InputError(f"a plugin or script has set {changed} in torch, in which nothing trains; leave that as it is")
 
 
 def canonical(tensor: Tensor) -> Tensor:
@@ -181,8 +198,13 @@ def _scaled(study: Study, raw: Raw, kept: slice | np.ndarray) -> tuple[Tensor, T
         raise InputError(f"all pixels of the {len(chosen)} samples of {study.dataset} trained on are equal", "dataset")
     scaled = scale(parts, kept, raw.largest, study.input_scaling == "standardize")
     trained_on = scaled[0][kept]
-    if not trained_on.min() < trained_on.max():
-        raise InputError(f"the pixels of {study.dataset} are too close to each other for single precision", "dataset")
+    lowest, highest = trained_on.min().item(), trained_on.max().item()
+    if not highest - lowest > FINEST * max(abs(lowest), abs(highest)):
+        raise InputError(
+            f"the pixels of {study.dataset} are too close to each other for single precision"
+            + ("; use input_scaling standardize" if study.input_scaling == "unit" else ""),
+            "dataset",
+        )
     return scaled
 
 
@@ -222,8 +244,9 @@ def _pieces(images: np.ndarray, largest: float) -> Iterator[np.ndarray]:
         yield images[start : start + PIECE].astype(np.float64) / largest
 
 
-def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
+def _check(entry: Entry, raw: Raw, folder: Path) -> None:
     """Compare what was read with what the data set is known to be."""
+    about = entry.about
     for part, images, labels in (
         ("train", raw.train_images, raw.train_labels),
         ("test", raw.test_images, raw.test_labels),
@@ -235,8 +258,10 @@ def _check(name: str, raw: Raw, about: Any, folder: Path) -> None:
             found = f"labels {labels.min()} to {labels.max()}, expected 0 to {about['classes'] - 1}"
         else:
             continue
+        if entry.origin:
+            raise InputError(f"the {part} part of {entry.name} is not what its registration says ({found})", "dataset")
         raise InputError(
-            f"{folder}: the {part} part of {name} is damaged ({found}); delete its files, so that they are fetched "
-            "again",
+            f"{folder}: the {part} part of {entry.name} is damaged ({found}); delete its files, so that they are "
+            "fetched again",
             "data_dir",
         )

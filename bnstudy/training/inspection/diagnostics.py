@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bnstudy.study.curves import Diagnostics
+from bnstudy.study.errors import RAISED
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
@@ -64,7 +65,7 @@ class Recorder:
             fill(self.network, state)
             try:
                 layers, loss = signals.signals(self.network, images.to(dtype), labels, run.lr)
-            except Exception:  # some networks do not go on with weights that are no numbers
+            except RAISED:  # some networks do not go on with weights that are no numbers
                 if is_finite(self.network):
                     raise
                 return {}, {"batch_loss": np.nan}

@@ -13,6 +13,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bnstudy.study.errors import RAISED
 from bnstudy.training import streams
 from bnstudy.training.replicas.reference import is_finite
 
@@ -100,7 +101,7 @@ def _gradient(
         with streams.kept():  # the same masks wherever one looks
             streams.turn("landscape")
             loss = F.cross_entropy(network(images.clone()), labels)
-    except Exception:  # some networks do not go on with weights that are no numbers
+    except RAISED:  # some networks do not go on with weights that are no numbers
         if is_finite(network):
             raise
         return np.nan, torch.cat([torch.full_like(p, np.nan).flatten() for p in parameters])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.study.errors import InputError, reason_of
+from bnstudy.study.errors import RAISED, DataWarning, InputError, raised_at, reason_of
 from bnstudy.study.registry import Level, initializers
 from bnstudy.training.networks.initializers import Layer, default
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # In recurrent and attention layers. Of a weight that is normed there are the parts alone, none of which has a fan-in.
 RECURRENT = re.compile(r"weight_(ih|hh|hr)(_l\d+(_reverse)?)?|(in|[qkv])_proj_weight")
+SEVERAL = 16  # values of a weight, from which on it is told whether they look drawn
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,15 @@ def initialize(
             if slot.recurrent and level.family == "default":
                 continue  # theirs is another than linear layers' is
             function = default if scope == "hidden" and is_output else entry.function
+            where = f"layer {slot.name!r} of shape {tuple(slot.weight.shape)}"  # as it is before somebody changes it
             try:
                 _fill(slot, function, value, seed, is_output)
             except InputError as error:
                 raise InputError(f"{level.label!r} and layer {slot.name!r}: {error.problem}", "inits") from None
-            except Exception as error:
-                where = f"layer {slot.name!r} of shape {tuple(slot.weight.shape)}"
-                raise InputError(f"{level.label!r} fails on {where}: {reason_of(error)}", "inits") from error
+            except RAISED as error:
+                raise InputError(
+                    f"{level.label!r} fails on {where}: {reason_of(error)}{raised_at(error)}", "inits"
+                ) from error
         if entry.about.get("needs_batch") and batch is not None:
             touched = order if scope == "all" else order[:-1]
             there = {slot.name: slot for slot in slots(module)}
@@ -189,31 +193,48 @@ def initialize(
 def refuse_other_draws(module: nn.Module, level: Level, order: Sequence[str] = ()) -> None:
     """InputError if an initializer gives other weights when it is asked again: it draws from elsewhere.
 
-    The network's weights are filled twice, and are of no use afterwards.
+    The network's weights are filled three times, and are of no use afterwards.
+
+    Warns
+    -----
+    DataWarning
+        Weights of all sorts are the same for every seed, as those of a generator of its own are.
     """
     import torch
 
     from bnstudy.training import streams
 
     before = [p.detach().clone() for p in module.parameters()]
-    filled = []
-    for attempt in range(2):
+    filled, weights = [], []
+    for attempt, seed in enumerate((0, 0, 1)):
         for p, value in zip(module.parameters(), before, strict=True):
-            p.data.copy_(value)  # it may go by what is there
+            p.data.copy_(value * (1 - 2 * seed))  # it may go by what is there, which another seed's network has not
         with streams.kept():
             streams.turn("attempt", attempt)
-            initialize(module, level, seed=0, order=order)
+            initialize(module, level, seed, order=order)
         filled.append([p.detach().clone() for p in module.parameters()])
-    for one, other in zip(*filled, strict=True):
+        weights.append([slot.weight.detach().clone() for slot in slots(module)])
+    for one, other in zip(*filled[:2], strict=True):
         if not torch.equal(one.nan_to_num(), other.nan_to_num()):
             raise InputError(
                 f"{level.label!r} gives other weights each time: draw from layer.generator alone, "
                 "so that a run can be repeated and both arms draw the same",
                 "inits",
             )
+    if all(torch.equal(one, other) for one, other in zip(*weights[1:], strict=True)) and _look_drawn(weights[0]):
+        warnings.warn(
+            f"{level.label!r} gives every seed the same weights; if they are to be random, draw from layer.generator",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
-def _fill(slot: Slot, function: Callable[..., None], value: float | None, seed: int, is_output: bool) -> None:
+def _look_drawn(weights: Iterable[Tensor]) -> bool:
+    """Whether one of them has hardly a value twice, as no constant, identity or pattern has."""
+    return any(len(w.unique()) > w.numel() // 2 for w in weights if w.numel() >= SEVERAL)
+
+
+def _fill(slot: Slot, function: Callable[..., object], value: float | None, seed: int, is_output: bool) -> None:
     import torch
 
     from bnstudy.training import streams
@@ -222,7 +243,12 @@ def _fill(slot: Slot, function: Callable[..., None], value: float | None, seed: 
     bias = None if slot.bias is None else slot.bias.zero_()
     is_own = isinstance(slot.weight, torch.nn.Parameter)
     weight = slot.weight if is_own else slot.weight.detach().clone()
-    function(Layer(weight, bias, generator, is_output), value)
+    before = [(t, (t.shape, t.dtype, t.requires_grad)) for t in (weight, bias) if t is not None]
+    given = function(Layer(weight, bias, generator, is_output), value)
+    if any((t.shape, t.dtype, t.requires_grad) != rest for t, rest in before):
+        raise TypeError("it changes the shape or type of what it is to fill, or freezes it")
+    if isinstance(given, torch.Tensor) and all(given.data_ptr() != t.data_ptr() for t, _ in before):
+        raise TypeError("it gives a tensor, which is not used; change layer.weight in place, as by .copy_(…)")
     if not is_own:
         with streams.kept():  # a parametrization may draw what its weight does not say
             streams.turn("parametrization", seed, slot.name)

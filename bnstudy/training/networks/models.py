@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.study.errors import InputError, raised_at, reason_of
+from bnstudy.study.errors import InputError, told_as
 from bnstudy.study.registry import Level, activations, models, norms
 from bnstudy.training.networks import initialization
 from bnstudy.training.networks.norms import Slot
@@ -285,17 +285,11 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int, see
     )  # fmt: skip
     with streams.kept():
         streams.turn("network", seed)
-        try:
+        with told_as(f"{model!r} with norm {norm!r} cannot be built", "models"):
             network = models[level.family].function(inputs, classes, blocks)
             if not isinstance(network, nn.Module):
                 raise TypeError(f"it gives a {type(network).__name__}, not a torch.nn.Module")
             _materialize(network, inputs)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"{model!r} with norm {norm!r} cannot be built: {reason_of(error)}{raised_at(error)}", "models"
-            ) from error
     return network
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bnstudy.study.errors import RAISED
 from bnstudy.training import streams
 from bnstudy.training.replicas.base import Replicas
 from bnstudy.training.replicas.reference import Reference
@@ -84,7 +85,7 @@ def shown_equal(forms: Sequence[Form], networks: Sequence[nn.Module], trial: Tri
         return next(
             (form for form in forms if _is_equal(form, moved, trial) and _overflows_alike(form, networks, trial)), None
         )
-    except Exception:  # a network that cannot be copied, or cannot do with double precision
+    except RAISED:  # a network that cannot be copied, or cannot do with double precision
         return None
 
 
@@ -116,7 +117,7 @@ def _apart(form: Form, networks: Sequence[nn.Module], trial: Trial) -> float:
             largest = max(largest, distance(found, wanted))
             if largest > MOST:
                 break
-    except Exception:  # whatever it raises, this form is not for these networks
+    except RAISED:  # whatever it raises, this form is not for these networks
         return math.inf
     return largest
 

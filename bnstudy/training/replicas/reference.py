@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from bnstudy.study.errors import RAISED
 from bnstudy.training import streams
 from bnstudy.training.replicas.base import Part, Replicas, aliases_of, loss_and_correct
 
@@ -114,7 +115,7 @@ class Reference(Replicas):
             logits = self._output(replica, inputs)
             losses, correct = loss_and_correct(logits[None], labels[None])
             losses.mean().backward()
-        except Exception:
+        except RAISED:
             self._refuse_unless_diverged(replica)
             missing = torch.full(labels.shape, torch.nan, dtype=inputs.dtype, device=labels.device)
             return missing, torch.zeros_like(labels, dtype=torch.bool)
@@ -140,7 +141,7 @@ class Reference(Replicas):
     def _evaluate(self, replica: int, inputs: Tensor) -> Tensor:
         try:
             return self._output(replica, inputs)
-        except Exception:
+        except RAISED:
             self._refuse_unless_diverged(replica)
             return inputs.new_full((len(inputs), self.outputs), torch.nan)
 

@@ -17,7 +17,7 @@ import xarray as xr
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
 from bnstudy.study import required_plugins
-from bnstudy.study.errors import InputError, reason_of
+from bnstudy.study.errors import RAISED, InputError, reason_of
 from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import differing
@@ -134,7 +134,7 @@ def _retrained(study: Study, run: Run, stored: xr.Dataset, loaded: data.Data, de
     reference, rounding, note = curves(torch.float32), None, ""
     try:
         rounding = _apart(curves(torch.float64), reference)
-    except Exception as error:  # whatever a network makes of another precision
+    except RAISED as error:  # whatever a network makes of another precision
         note = f"no double precision: {reason_of(error)}"
     points = 100 * np.abs(before["test_accuracy"] - reference["test_accuracy"])
     return Retrained(run, _apart(before, reference), rounding, points, note)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.study import provenance, required_plugins
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import InputError, told_as
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
@@ -145,14 +145,15 @@ def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict
 
     with _one_thread():
         loaded = loaded.to(torch.device(device))
-        return {
-            (model, norm): {
-                "n_parameters": ensembles.count_parameters(study, model, norm, loaded.shape, loaded.classes),
-                "epoch_seconds_alone": ensembles.seconds_alone(study, model, norm, loaded),
-                "not_initialized": names,
-            }
-            for (model, norm), names in assembly.untouched(study, loaded).items()
-        }
+        found = {}
+        for (model, norm), names in assembly.untouched(study, loaded).items():
+            with told_as(f"{model!r} with norm {norm!r} fails in its first epoch", "models"):
+                found[model, norm] = {
+                    "n_parameters": ensembles.count_parameters(study, model, norm, loaded.shape, loaded.classes),
+                    "epoch_seconds_alone": ensembles.seconds_alone(study, model, norm, loaded),
+                    "not_initialized": names,
+                }
+        return found
 
 
 @contextmanager

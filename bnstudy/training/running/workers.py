@@ -172,6 +172,8 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Trainer:
             except StopIteration as end:
                 curves: Curves = end.value
                 return curves
+            except SystemExit as error:  # of a network, say: it would end the worker
+                raise RuntimeError(reason_of(error)) from error
             yield progress
 
     return train

@@ -263,3 +263,22 @@ def test_some_figures_alone(tmp_path, capsys):
         assert ended.value.code == 2
         assert hint in capsys.readouterr().err
         assert not (tmp_path / "no").exists()
+
+
+def wrongly_formatted() -> Figure:
+    ax = Figure().add_subplot()
+    ax.xaxis.set_major_formatter(lambda x, position: 1 / 0)
+    return ax.figure
+
+
+@pytest.mark.parametrize(("applies", "function", "told"), [
+    (lambda dataset: 1 / 0, Figure, "ZeroDivisionError: division by zero (line "),
+    (lambda dataset: True, lambda dataset: sys.exit(7), "SystemExit: 7 (line "),
+    (lambda dataset: True, lambda dataset: None, "it gives a NoneType, not a matplotlib Figure"),
+    (lambda dataset: True, lambda dataset: wrongly_formatted(), "ZeroDivisionError: division by zero (line "),
+])  # fmt: skip
+def test_a_figure_that_fails_is_told(register, tmp_path, applies, function, told):
+    register(figures, "wrong", caption="", applies=applies)(function)
+    with pytest.raises(InputError, match="figure 'wrong' cannot be drawn: ") as caught:
+        draw_all(make_dataset(), tmp_path, ["wrong"])
+    assert told in caught.value.problem

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import shutil
 import struct
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("BNSTUDY_DATA_DIR", str(tmp_path))
     assert data.data_folder() == tmp_path
     assert data.data_folder("elsewhere") == Path("elsewhere")
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (lambda: torch.set_default_dtype(torch.float64), "a plugin or script has set the default dtype torch.float64"),
+    (lambda: torch.set_default_device("meta"), "the default device meta"),
+    (lambda: torch.set_grad_enabled(False), "no gradients"),
+])  # fmt: skip
+def test_what_torch_was_told_to_do_with_all_numbers_is_refused(change, told):
+    change()
+    try:
+        with pytest.raises(InputError, match=told):
+            load()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(True)
 
 
 @pytest.mark.mnist
@@ -292,3 +309,17 @@ def test_the_numbers_do_not_depend_on_jobs_without_a_kernel(tmp_path):
     ]
     for name in ("train_loss", "test_loss", "test_accuracy", "weight_norm"):
         np.testing.assert_array_equal(found[0][name], found[1][name])
+
+
+@pytest.mark.parametrize(("function", "told"), [
+    (lambda folder, quiet: {}["x"], "mine cannot be loaded: KeyError: 'x' (line "),
+    (lambda folder, quiet: sys.exit(7), "mine cannot be loaded: SystemExit: 7 (line "),
+    (lambda folder, quiet: Path("/no/such").read_bytes(), "mine cannot be loaded: FileNotFoundError: "),
+    (lambda folder, quiet: (1, 2, 3, 4), "mine cannot be loaded: TypeError: its function gives a tuple"),
+    (lambda folder, quiet: data.Raw(*[np.zeros((2, 1, 3, 3)), np.zeros(2, int)] * 2), "the train part of mine is not "),
+])  # fmt: skip
+def test_a_data_set_that_is_not_what_it_says_is_told(register, tmp_path, function, told):
+    register(registry.datasets, "mine", shape=(1, 4, 4), classes=2, train_size=2, test_size=2)(function)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, dataset="mine", batch_size=2)
+    assert caught.value.problem.startswith(told)

@@ -85,7 +85,7 @@ FITTING = {
     "float64": (images(lambda x: x / 255), 1),
     "float32 and float64": (own(train_images=(pictures(TRAIN) / 255).astype("f4"),
                                 test_images=pictures(TEST) / 255), 1),
-    "float64, far from 0": (images(lambda x: 1e6 + x / 255), 1e6 + 1),
+    "float64, far from 0": (images(lambda x: 1e3 + x / 255), 1e3 + 1),
     "float64, huge": (images(lambda x: x * 1e300), 255e300),
     "float64, tiny": (images(lambda x: x * 1e-300), 255e-300),
     "longdouble": (images(lambda x: (x / 255).astype(np.longdouble)), 1),
@@ -225,8 +225,9 @@ def test_pixels_that_are_equal_where_one_trains_are_refused():
             load(scaling, train_size=2)
 
 
-def test_pixels_that_single_precision_makes_equal_are_refused():
-    own_data.register_arrays("own", **images(lambda x: 1 + x * 1e-15))
+@pytest.mark.parametrize("unit", [1e-15, 1e-9])  # of which a pixel has 0 to 255, above 1: equal, or three levels
+def test_pixels_that_single_precision_cannot_tell_apart_are_refused(unit):
+    own_data.register_arrays("own", **images(lambda x: 1 + x * unit))
     assert load("standardize").train[0].std() > 0.9
     with pytest.raises(InputError, match="too close to each other for single precision"):
         load("unit")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 import warnings
 
 import numpy as np
 import pytest
 import torch
 from bnstudy.study import registry
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import DataWarning, InputError
 from bnstudy.study.registry import initializers
 from bnstudy.study.study import Study
 from bnstudy.training import assembly, streams
@@ -155,7 +156,17 @@ def test_an_initializer_that_draws_from_elsewhere_is_refused(draw, digits, regis
         assembly.check(study, digits)
 
 
+def test_an_initializer_that_gives_every_seed_the_same_is_told(digits, register):
+    register(registry.initializers, "seeded")(
+        lambda layer, value=None: layer.weight.normal_(generator=torch.Generator().manual_seed(0))
+    )
+    with pytest.warns(DataWarning, match="'seeded' gives every seed the same weights"):
+        assembly.check(Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "seeded"}), digits)
+
+
 @pytest.mark.parametrize("draw", [
+    lambda layer, value=None: layer.weight.fill_(0.1),
+    lambda layer, value=None: nn.init.eye_(layer.weight),
     lambda layer, value=None: layer.weight.normal_(generator=layer.generator),
     lambda layer, value=None: layer.weight.mul_(2),  # of what the network's own code drew
 ])  # fmt: skip
@@ -164,10 +175,18 @@ def test_an_initializer_that_draws_from_its_layer_is_not(draw, digits, register)
     study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "here", "seeds": 2})
     assembly.check(study, digits)
     drawn = assembly.build_replicas(study, tuple(study.runs()), digits, "cpu").parameters["output.weight"]
-    assert not torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[1]) == (len(drawn.unique()) <= 2)  # constants need no draws
 
 
-@pytest.mark.parametrize("wrong", [lambda layer, value=None: layer.weights, lambda layer, value=None: 1 / 0])
+@pytest.mark.parametrize("wrong", [
+    lambda layer, value=None: layer.weights,
+    lambda layer, value=None: 1 / 0,
+    lambda layer, value=None: sys.exit(7),
+    lambda layer, value=None: torch.zeros_like(layer.weight),
+    lambda layer, value=None: setattr(layer.weight, "data", torch.zeros(3)),
+    lambda layer, value=None: setattr(layer.weight, "data", layer.weight.double()),
+    lambda layer, value=None: layer.weight.requires_grad_(False),
+])  # fmt: skip
 def test_an_initializer_that_fails_is_told_with_its_layer(wrong, digits, register):
     register(registry.initializers, "wrong")(wrong)
     with pytest.raises(InputError, match="'wrong' fails on layer 'linear1' of shape \\(256, 64\\)"):

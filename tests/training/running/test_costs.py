@@ -7,7 +7,9 @@ from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
 from bnstudy.training.running.costs import costs, run_epoch_operations, time_ensemble
+from bnstudy.training.running.this_machine import measure_arms
 from torch import nn
 
 STUDY = Study.make({"dataset": "digits", "seeds": 3, "epochs": 7, "inits": "default,zero", "norms": "none"})
@@ -23,6 +25,24 @@ def test_a_network_that_fails_is_told(register):
     study = Study.make({"dataset": "digits", "models": "wrong", "norms": "none"})
     with pytest.raises(InputError, match="'wrong' with norm 'none' fails on a batch of 2 samples: RuntimeError"):
         run_epoch_operations(study, "wrong", "none")
+
+
+@pytest.mark.parametrize("error", [ValueError(7), SystemExit(7)])
+def test_a_network_that_cannot_be_built_or_measured_is_told(register, error):
+    class Late(nn.Linear):
+        def forward(self, inputs):
+            raise error
+
+    register(registry.models, "late")(lambda inputs, classes, blocks: nn.Sequential(nn.Flatten(), Late(64, 10)))
+
+    @register(registry.models, "never")
+    def never(inputs, classes, blocks):
+        raise error
+
+    for name, told in (("late", "fails in its first epoch"), ("never", "cannot be built")):
+        study = Study.make({"dataset": "digits", "models": name, "norms": "none"})
+        with pytest.raises(InputError, match=f"'{name}' with norm 'none' {told}: {type(error).__name__}: 7 .line "):
+            measure_arms(study, data.load(study), "cpu")
 
 
 def test_costs_add_up_over_parts():

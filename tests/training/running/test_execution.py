@@ -107,7 +107,10 @@ def test_a_locked_study_is_left_alone(tmp_path):
         run(study_of(), tmp_path / "s")
 
 
-def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "told"), [(ValueError("no\nway"), "ValueError: no"), (SystemExit(7), "SystemExit: 7")]
+)
+def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monkeypatch, error, told):
     from bnstudy.training import ensembles
 
     train, tries = ensembles.training, []
@@ -115,7 +118,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
     def sometimes(study, ensemble, *args, **options):
         if ensemble.index == 1:
             tries.append(ensemble.index)
-            raise ValueError("no\nway")
+            raise error
         return train(study, ensemble, *args, **options)
 
     monkeypatch.setattr(ensembles, "training", sometimes)
@@ -124,7 +127,8 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
         run(study_of(), tmp_path / "s", observer=recorder)
     assert caught.value.exit_code == 3
     assert tries == [1, 1]
-    assert recorder.failures == ["ValueError: no"]
+    (failure,) = recorder.failures
+    assert failure.endswith(told)
     assert recorder.trained == [0, 2, 3]
     assert Store.open(tmp_path / "s").counts()["failed"] == 4
     monkeypatch.setattr(ensembles, "training", train)

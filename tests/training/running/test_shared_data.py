@@ -25,7 +25,7 @@ def total(shared: shared_data.Shared, answer) -> None:
     answer.put([float(opened.train[0].double().sum()), int(opened.test[1].sum()), opened.validation is None])
 
 
-@pytest.mark.parametrize("validation", [0, 100])
+@pytest.mark.parametrize("validation", [pytest.param(0, marks=pytest.mark.slow), 100])
 def test_a_worker_sees_the_same_data(kind, validation):
     loaded = data.load(Study.make({"dataset": "digits", "validation_size": validation}))
     context = multiprocessing.get_context("spawn")

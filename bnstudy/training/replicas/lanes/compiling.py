@@ -6,6 +6,7 @@ overwritten would end the process that calls it, so none is loaded that is not, 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -92,7 +93,9 @@ def cache_folder() -> Path:
 @functools.cache
 def private_folder() -> tempfile.TemporaryDirectory[str]:
     """A folder for this process alone, for where none is kept."""
-    return tempfile.TemporaryDirectory(prefix="bnstudy-")
+    folder = tempfile.TemporaryDirectory(prefix="bnstudy-")
+    atexit.register(folder.cleanup)
+    return folder
 
 
 def is_sealed(path: Path) -> bool:
