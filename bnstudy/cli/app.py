@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -73,19 +73,26 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.TyperException as error:
         text = " ".join(error.format_message().split())
         _fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
-    except SystemExit as error:  # of a user's function that nothing else has told of
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer's own end
+            _reader_gone()
+        # Of a user's function that nothing else has told of.
         _fail(f"a plugin ended the command: {reason_of(error)}{raised_at(error)}", 2)
     except typer.Abort:
         _fail("stopped", 130)
     except KeyboardInterrupt:
         _fail("stopped", 130)
     except BrokenPipeError:
-        # The reader went away. Keep Python from complaining again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _reader_gone()
     except OSError as error:
         _fail(f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}", 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _reader_gone() -> NoReturn:
+    """End without a word, and keep Python from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _load_plugins(arguments: list[str]) -> list[str]:

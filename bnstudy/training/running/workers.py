@@ -165,9 +165,10 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Trainer:
     advance = streams.one_thread_at_a_time(next)
 
     def train(ensemble: Ensemble) -> Generator[Progress, None, Curves]:
-        trained = ensembles.training(study, ensemble, ready, device, compiled=setup.compiled)
+        trained = None
         while True:
             try:
+                trained = trained or ensembles.training(study, ensemble, ready, device, compiled=setup.compiled)
                 progress = advance(trained)
             except StopIteration as end:
                 curves: Curves = end.value

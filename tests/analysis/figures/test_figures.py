@@ -280,5 +280,5 @@ def wrongly_formatted() -> Figure:
 def test_a_figure_that_fails_is_told(register, tmp_path, applies, function, told):
     register(figures, "wrong", caption="", applies=applies)(function)
     with pytest.raises(InputError, match="figure 'wrong' cannot be drawn: ") as caught:
-        draw_all(make_dataset(), tmp_path, ["wrong"])
+        draw_all(Results(make_dataset()), tmp_path, ["wrong"])
     assert told in caught.value.problem
