@@ -65,7 +65,7 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
         open_results(folder).load()
     elif what == "table":
         from bnstudy.analysis.results import Results
-        from bnstudy.analysis.tables.study import report_table, sweep_table
+        from bnstudy.analysis.tables.summary import report_table, sweep_table
 
         results = Results.open(folder)
         report_table(results)

@@ -27,10 +27,10 @@ def analyze(
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims, theory
     from bnstudy.analysis.results import Results
-    from bnstudy.analysis.tables.claims import claims_table, plain
     from bnstudy.analysis.tables.formats import to_csv, to_latex
-    from bnstudy.analysis.tables.selection import selected_rows, selection_table
-    from bnstudy.analysis.tables.theory import growth_table
+    from bnstudy.analysis.tables.growth import growth_table
+    from bnstudy.analysis.tables.report_claims import claims_table, plain
+    from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
     from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
     from bnstudy.cli.terminal import print_table
     from bnstudy.storage.opening import has_diagnostics, open_diagnostics

@@ -43,7 +43,7 @@ def probe(
         study_file = "baseline"  # whoever names inits means these alone, without the sweep's scales
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
-    from bnstudy.analysis.tables.probe import mechanism_table, probe_table, prognoses
+    from bnstudy.analysis.tables.trainability import mechanism_table, probe_table, prognoses
     from bnstudy.cli.terminal import print_table
     from bnstudy.training.inspection.probes import probe as measure
 

@@ -52,7 +52,7 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
 def _print_results(dataset: xr.Dataset, folder: Path) -> None:
     from bnstudy.analysis.responses import observed
     from bnstudy.analysis.results import Results
-    from bnstudy.analysis.tables.study import report_table, sweep_table
+    from bnstudy.analysis.tables.summary import report_table, sweep_table
     from bnstudy.cli.terminal import print_table
 
     missing = int((~observed(dataset)).sum())

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from bnstudy.analysis.claims import FAILS, HOLDS, UNKNOWN, are_about, claims
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.tables.claims import claims_table
+from bnstudy.analysis.tables.report_claims import claims_table
 from bnstudy.study.errors import InputError
 
 from tests.synthetic import make_dataset

@@ -13,7 +13,7 @@ from bnstudy.analysis.figures.gallery import draw_all
 from bnstudy.analysis.normal_form import CURVE_DIMS, normal_form
 from bnstudy.analysis.report import write_report
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.tables.study import sweep_table
+from bnstudy.analysis.tables.summary import sweep_table
 from bnstudy.analysis.tables.verdicts import sentences
 from bnstudy.storage.extension import extend, extended
 from bnstudy.storage.opening import open_results

@@ -8,7 +8,7 @@ import xarray as xr
 from bnstudy.analysis.normal_form import CURVE_DIMS
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.selection import SELECTED, select_lr
-from bnstudy.analysis.tables.selection import selected_rows, selection_table
+from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
 from bnstudy.study.errors import InputError
 
 from tests.synthetic import make_dataset

@@ -9,7 +9,7 @@ import pytest
 from bnstudy.analysis import theory
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.depth import growth_figure
-from bnstudy.analysis.tables.theory import growth_table
+from bnstudy.analysis.tables.growth import growth_table
 from bnstudy.storage.opening import open_diagnostics
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data

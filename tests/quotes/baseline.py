@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from bnstudy.analysis import responses
 from bnstudy.analysis.claims import Claim, claims
-from bnstudy.analysis.tables.study import report_table
+from bnstudy.analysis.tables.summary import report_table
 
 from tests.quotes.common import MODELS, curves, finals, markdown, results, row
 

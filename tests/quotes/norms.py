@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from bnstudy.analysis import inference
-from bnstudy.analysis.tables.study import sweep_table
+from bnstudy.analysis.tables.summary import sweep_table
 
 from tests.quotes.common import (
     ACCURACY,

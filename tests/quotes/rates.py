@@ -12,7 +12,7 @@ from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.responses import Response
 from bnstudy.analysis.selection import select_lr
-from bnstudy.analysis.tables.study import sweep_table
+from bnstudy.analysis.tables.summary import sweep_table
 
 from tests.quotes.common import (
     ACCURACY,

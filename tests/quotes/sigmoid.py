@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bnstudy.analysis.tables.study import sweep_table
+from bnstudy.analysis.tables.summary import sweep_table
 
 from tests.quotes.common import ACCURACY, EPOCHS, curves, final, finals, gain, gained, judged, results, row
 

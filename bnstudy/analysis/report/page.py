@@ -21,8 +21,8 @@ from bnstudy.analysis.assessment import VERDICTS
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.tables.claims import claims_table
-from bnstudy.analysis.tables.selection import selection_table
+from bnstudy.analysis.tables.report_claims import claims_table
+from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import PHRASES, rows, sentences, verdict_table
 from bnstudy.study.errors import InputError

@@ -14,7 +14,7 @@ from bnstudy.analysis.report import write_report
 from bnstudy.analysis.report.page import render
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.tables.selection import selection_table
+from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.verdicts import rows, sentences
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures

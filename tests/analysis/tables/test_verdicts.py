@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bnstudy.analysis.assessment import VERDICTS, assess
 from bnstudy.analysis.tables.formats import to_csv, to_latex
-from bnstudy.analysis.tables.study import Table
+from bnstudy.analysis.tables.summary import Table
 from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
 
 from tests.analysis.test_assessment import CASES, study

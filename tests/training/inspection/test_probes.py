@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.layers_at_start import probe_figure
-from bnstudy.analysis.tables.probe import probe_table, prognoses
+from bnstudy.analysis.tables.trainability import probe_table, prognoses
 from bnstudy.cli import main
 from bnstudy.study.study import Study
 from bnstudy.training.inspection import probes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bnstudy.analysis import responses
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.tables.study import REPORTED, report_table, sweep_table
+from bnstudy.analysis.tables.summary import REPORTED, report_table, sweep_table
 
 from tests.synthetic import make_dataset
 
