@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo architecture test test-all test-faults calibration publish figures bench bench-clean format check clean
+.PHONY: install demo architecture test test-all test-faults calibration publish figures bench bench-clean format check coverage clean
 
 install: .venv/.installed
 
@@ -47,6 +47,10 @@ bench-clean:
 # All but injected faults.
 test-all: check
 	$(BIN)/python -m pytest -n 2 -m 'not faults'
+
+# What the tests run of the package, its subprocesses included; a line a file that is not covered whole.
+coverage: .venv/.dev
+	$(BIN)/python -m pytest -n 2 -m 'not faults' --cov --cov-report=term
 
 # Every fault in full, half an hour or more; each prints its figure. docs/reliability.md holds them as measured.
 test-faults: .venv/.dev
