@@ -45,7 +45,10 @@ def outside(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if not path.is_relative_to(folder / "inside")]
 
 
-@pytest.mark.parametrize("texts", [HOSTILE[i : i + 9] for i in range(0, len(HOSTILE), 9)])
+@pytest.mark.parametrize(
+    "texts",
+    [pytest.param(HOSTILE[i : i + 9], marks=[pytest.mark.slow] if i else []) for i in range(0, len(HOSTILE), 9)],
+)
 def test_hostile_text_in_results_is_shown_and_does_nothing(tmp_path, monkeypatch, capsys, texts):
     """Labels, title and names of a made-up file, through every command that reads one."""
     (tmp_path / "inside").mkdir()

@@ -129,7 +129,7 @@ def first_and_last(runs: tuple[Run, ...]) -> Ensemble:
     return Ensemble(0, runs[:: max(1, len(runs) - 1)])
 
 
-@pytest.mark.parametrize(("name", "model"), SLICES)
+@pytest.mark.parametrize(("name", "model"), AGAIN)
 def test_its_first_steps_are_those_of_plain_code(name, model, generator):
     """Every arm of every slice on made-up images, in double precision: rounding changes it on no machine.
 

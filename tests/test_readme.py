@@ -34,6 +34,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
+@pytest.mark.slow
 def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, capsys):
     assert len(BNSTUDY) >= 8
     monkeypatch.chdir(folder)

@@ -71,6 +71,7 @@ def deep(tmp_path_factory):
     return open_diagnostics(folder)
 
 
+@pytest.mark.slow
 def test_networks_grow_as_predicted(deep):
     """Within 5 %, at width 200: the predictions are for infinite width, and He's variance about it is 5/n a layer."""
     rows = theory.growths(deep)

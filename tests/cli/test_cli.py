@@ -286,6 +286,7 @@ def test_bad_input_is_refused_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_no_colour_and_no_bar_off_a_terminal(tmp_path):
     found = commands.bnstudy(tmp_path, "baseline", *TINY, "--out", "s", environment={**os.environ, "NO_COLOR": "1"})
     assert found.returncode == 0

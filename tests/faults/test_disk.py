@@ -175,7 +175,13 @@ echo "code $?"
 """
 
 
-@pytest.mark.parametrize("name", ["new", *(pytest.param(one, marks=pytest.mark.faults) for one in ("half", "whole"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("new", marks=pytest.mark.slow),
+        *(pytest.param(one, marks=pytest.mark.faults) for one in ("half", "whole")),
+    ],
+)
 def test_a_read_only_folder_is_one_line(begun, tmp_path, name):
     """Refused where something is to be written; what is there can still be looked at."""
     study, disk = tmp_path / "study.toml", tmp_path / "disk"
@@ -223,7 +229,7 @@ def in_a_shell(arguments: list[object], redirected: str) -> subprocess.Completed
 @pytest.mark.parametrize(
     "closed",
     [
-        "0<&- 1>&- 2>&-",
+        pytest.param("0<&- 1>&- 2>&-", marks=pytest.mark.slow),
         *(pytest.param(one, marks=pytest.mark.faults) for one in ("1>&-", "2>&-", "1>&- 2>&-", "0<&-")),
     ],
 )

@@ -170,8 +170,14 @@ def test_shards_that_were_extended_are_the_extended_study(copies, changes):
     assert Store.open(merged.folder).study == Store.open(folder / "1").study
 
 
-@pytest.mark.parametrize("order", ["12", "21"])
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("order", "at_once"),
+    [
+        ("12", True),
+        ("21", False),
+        *(pytest.param(*rest, marks=pytest.mark.slow) for rest in (("12", False), ("21", True))),
+    ],
+)
 def test_an_extended_source_and_a_fresh_one_merge_with_what_was_recorded(copies, order, at_once):
     folder, _ = copies
     larger = extended(STUDY, {"epochs": "3"})

@@ -50,6 +50,7 @@ def test_a_factor_is_an_option_a_dimension_a_row_of_the_plan_and_can_be_extended
 
 # A plugin would add the row before anything else is imported. Its levels change nothing.
 NEW_ROW = """
+import contextlib, io, json, sys
 from bnstudy.study import factors
 from bnstudy.study.fields import Names
 
@@ -58,35 +59,42 @@ factors.FACTORS += (
 )
 from bnstudy.cli import main
 
-main()
+printed = []
+for arguments in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            assert not ended.code, arguments
+    printed.append(out.getvalue())
+json.dump(printed, sys.stdout)
 """
+SMALL = ("--dataset", "digits", "--train-size", "100", "--models", "mlp", "--hidden", "8", "--inits", "default,zero",
+         "--epochs", "2", "--seeds", "2", "--jobs", "1", "--out", "s", "--rooms", "here,there")  # fmt: skip
 
 
 def test_a_new_factor_is_one_row(tmp_path):
-    (tmp_path / "with_rooms.py").write_text(NEW_ROW)
-
-    def bnstudy(*arguments: str) -> str:
-        command = [sys.executable, "-W", "error", "with_rooms.py", *arguments]
-        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (found.returncode, found.stderr) == (0, "")
-        return found.stdout
-
-    small = ("--dataset", "digits", "--train-size", "100", "--models", "mlp", "--hidden", "8", "--inits",
-             "default,zero", "--epochs", "2", "--seeds", "2", "--jobs", "1", "--out", "s")  # fmt: skip
     (tmp_path / "small.toml").write_text('name = "small"\n')
-    assert "--rooms" in bnstudy("run", "--help")
-    told = bnstudy("run", "small.toml", *small, "--rooms", "here,there", "--dry-run")
-    assert "rooms           here, there" in told
-    assert "16 (8 cells × 2 seeds)" in told
-    bnstudy("run", "small.toml", *small, "--rooms", "here,there", "--quiet")
+    commands = [
+        ["run", "--help"], ["run", "small.toml", *SMALL, "--dry-run"], ["run", "small.toml", *SMALL, "--quiet"],
+        ["analyze", "s", "--json"], ["analyze", "s"], ["export", "s", "--format", "csv"],
+        ["extend", "s", "--rooms", "attic", "--jobs", "1", "--quiet"], ["status", "s"],
+    ]  # fmt: skip
+    command = [sys.executable, "-W", "error", "-c", NEW_ROW]
+    found = subprocess.run(
+        command, cwd=tmp_path, input=json.dumps(commands), capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    told, plan, _, as_json, table, _, _, status = json.loads(found.stdout)
+    assert "--rooms" in told
+    assert "rooms           here, there" in plan
+    assert "16 (8 cells × 2 seeds)" in plan
+    assert [row["optimizer"] for row in json.loads(as_json)["verdicts"]] == ["sgd, room here", "sgd, room there"]
+    assert "sgd, room there" in table
+    assert "24 runs" in status
     with xr.open_dataset(tmp_path / "s" / "curves.nc") as dataset:
         assert dataset.test_accuracy.dims == ("model", "norm", "init", "room", "seed", "epoch")
+        assert dataset.room.values.tolist() == ["here", "there", "attic"]
         here, there = (dataset.train_loss.sel(room=room).values for room in ("here", "there"))
         assert (here == there).all()
-    judged = json.loads(bnstudy("analyze", "s", "--json"))["verdicts"]
-    assert [row["optimizer"] for row in judged] == ["sgd, room here", "sgd, room there"]
-    assert "sgd, room there" in bnstudy("analyze", "s")
-    bnstudy("export", "s", "--format", "csv")
     assert pd.read_csv(tmp_path / "small-runs.csv").room.value_counts().to_dict() == {"here": 8, "there": 8}
-    bnstudy("extend", "s", "--rooms", "attic", "--jobs", "1", "--quiet")
-    assert "24 runs" in bnstudy("status", "s")

@@ -52,7 +52,7 @@ def only_svg(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 2 else [])
+        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 4 else [])
         for i, (name, *parts) in enumerate(pairs(list(figures), *PARTS))
     ],
 )

@@ -167,6 +167,7 @@ def test_a_large_study_stays_below_three_megabytes():
     assert "And 20 more models" in page
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_figure")
 def test_where_it_is_written(tmp_path):
     make_dataset(seeds=2).to_netcdf(tmp_path / "made-up.nc")

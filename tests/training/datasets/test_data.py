@@ -300,6 +300,7 @@ def test_tensors_lie_row_by_row_whether_shared_or_not(settings):
                     assert tensor.stride() == strides(tensor.shape)
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_jobs_without_a_kernel(tmp_path):
     settings = {"dataset": "digits", "models": "cnn", "norms": "none,batch", "seeds": 2, "epochs": 1,
                 "channels": "8,16", "inits": "scaled-normal:3"}  # fmt: skip

@@ -76,6 +76,7 @@ def cluster(tmp_path):
     made.close()
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_numbers_and_survives_the_death_of_workers(cluster, tmp_path):
     """Two workers; one is killed as it works, and one joins. Then an ensemble that cannot be trained."""
     for _ in range(2):

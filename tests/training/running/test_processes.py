@@ -75,6 +75,7 @@ def test_a_script_without_a_main_guard_is_told(tmp_path):
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_a_script_registers_is_there_in_its_workers(tmp_path):
     assert printed(tmp_path, before=OWN, inits="ones") == "1\n"
 
@@ -96,6 +97,7 @@ def test_what_a_notebook_registered_is_refused_before_anything_is_written(tmp_pa
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow
 def test_workers_that_would_add_up_otherwise_are_refused(tmp_path):
     torch.set_flush_denormal(True)
     try:
@@ -113,7 +115,9 @@ def _leave(setup, pipe):
     os._exit(3)
 
 
-@pytest.mark.parametrize(("ending", "told"), [(_die, "killed by SIGKILL"), (_leave, "exit code 3")])
+@pytest.mark.parametrize(
+    ("ending", "told"), [pytest.param(_die, "killed by SIGKILL", marks=pytest.mark.slow), (_leave, "exit code 3")]
+)
 def test_workers_that_die_as_they_start_end_the_study(tmp_path, monkeypatch, ending, told):
     monkeypatch.setattr(processes, "_work", ending)
     with pytest.raises(InputError, match=rf"a worker process ended as it started \({told}\)"):
