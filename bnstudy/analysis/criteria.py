@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import InputError, first_line
 from bnstudy.study.study import digest_of
 
 
@@ -43,7 +43,7 @@ class Criteria:
 
 
 def criteria_of(dataset: xr.Dataset) -> Criteria:
-    """The criteria a dataset's study declared; of a dataset without a study those of its attributes, or the defaults.
+    """Each criterion as the dataset's study declared it; where that lacks it the dataset's attribute, else the default.
 
     The reference is the first init declared well where the dataset does not hold the one that was named.
 
@@ -94,11 +94,19 @@ def roles_of(dataset: xr.Dataset) -> dict[str, str]:
 
 
 def study_of(dataset: xr.Dataset) -> dict[str, Any]:
-    """The study's own settings, as the dataset holds them; empty where it does not, or they cannot be read."""
+    """The study's own settings, as the dataset holds them; empty where it does not.
+
+    Raises
+    ------
+    InputError
+        They cannot be read.
+    """
     try:
         return tomllib.loads(str(dataset.attrs.get("study", "")))
-    except (ValueError, RecursionError):
-        return {}
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"the dataset's study is not TOML ({first_line(error)[:80]}); judge the file as it was written"
+        ) from None
 
 
 def _number(said: Mapping[str, Any], key: str, most: float) -> float:

@@ -120,7 +120,7 @@ class Response:
     name, label : str
         In datasets and tables, and in words.
     unit : str
-        ``epochs``, or ``1`` for a share.
+        Of its values, such as ``epochs``; ``1`` for a share.
     of : function
         ``(dataset, criteria)`` gives it for every run, over the run dimensions; NaN where nothing was observed.
     margin : function

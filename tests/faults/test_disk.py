@@ -208,7 +208,10 @@ def bare(**changes: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "home",
-    [None, *(pytest.param(h, marks=pytest.mark.faults) for h in ("/nonexistent/home", "/dev/null", "/proc/none", ""))],
+    [
+        pytest.param(None, marks=pytest.mark.slow),
+        *(pytest.param(h, marks=pytest.mark.faults) for h in ("/nonexistent/home", "/dev/null", "/proc/none", "")),
+    ],
 )
 def test_no_home_is_no_obstacle(begun, tmp_path, home):
     study = tmp_path / "study.toml"

@@ -80,7 +80,10 @@ def status(folder: Path, environment: dict[str, str]) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     "kind",
-    ["killed", *(pytest.param(k, marks=pytest.mark.faults) for k in ("raises", "memory", "python memory", "exits"))],
+    [
+        pytest.param("killed", marks=pytest.mark.slow),
+        *(pytest.param(k, marks=pytest.mark.faults) for k in ("raises", "memory", "python memory", "exits")),
+    ],
 )
 def test_a_worker_that_fails_is_tried_twice_then_left_for_later(plugin, tmp_path, kind):
     environment, study, fault = plugin

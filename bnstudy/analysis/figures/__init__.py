@@ -1,4 +1,4 @@
-"""Figures: one function each, ``(dataset, ax=None)``, registered, drawn from the stored dataset alone."""
+"""Figures: one function each, ``(results, ax=None)``, registered, drawn from a study's results alone."""
 
 from __future__ import annotations
 

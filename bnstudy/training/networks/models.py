@@ -1,6 +1,6 @@
 """Models: plain ``nn.Module``s that know nothing about replicas, built by one function each.
 
-A model is one function ``(inputs, classes, settings) -> nn.Module``. Its layers have names that are the same in every
+A model is one function ``(inputs, classes, blocks) -> nn.Module``. Its layers have names that are the same in every
 arm, since a layer's name chooses the random stream of its weights.
 """
 

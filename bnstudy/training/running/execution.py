@@ -1,4 +1,4 @@
-"""Who runs the ensembles: this machine or a cluster, from a study to its stored dataset."""
+"""One run of a study: from what is asked to the stored dataset, wherever it trains."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Observer:
         """An ensemble failed twice and is given up for now."""
 
 
-class Trains(Protocol):
-    """What can train ensembles: this machine (:class:`~bnstudy.training.running.this_machine.Machine`) or a cluster."""
+class Place(Protocol):
+    """Where a study trains: this machine (:class:`~bnstudy.training.running.this_machine.Machine`) or a cluster."""
 
     device: str
 
@@ -165,7 +165,7 @@ def default_folder(study: Study, shard: Shard | None = None) -> Path:
 
 def _trainer(
     device: str, data_dir: str | Path | None, jobs: int, compiled: bool, quiet: bool, scheduler: str | None
-) -> Trains:
+) -> Place:
     if scheduler is None:
         return Machine(device, data_dir, jobs, compiled, quiet)
     from bnstudy.training.running.cluster import Cluster
@@ -173,7 +173,7 @@ def _trainer(
     return Cluster(scheduler, device, data_dir, compiled)
 
 
-def _extended(folder: Path, study: Study, trainer: Trains, allow_mixed: bool) -> Store:
+def _extended(folder: Path, study: Study, trainer: Place, allow_mixed: bool) -> Store:
     """The folder's study made the larger one, unless what would compute the rest is something else."""
     store = Store.open(folder)
     if not allow_mixed:
@@ -192,9 +192,7 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
             )
 
 
-def _train(
-    store: Store, shard: Shard | None, trainer: Trains, observer: Observer, flag: Flag, allow_mixed: bool
-) -> int:
+def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer, flag: Flag, allow_mixed: bool) -> int:
     """Train what is left; returns how many runs failed."""
     todo = _left(store, shard)
     here = trainer.attributes(store.study) if todo else {}

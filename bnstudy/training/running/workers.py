@@ -1,4 +1,5 @@
-"""What every worker needs, be it this process, one of several or a cluster's: the setup and the trainer."""
+"""What every worker needs, be it this process, one of several or a cluster's: the setup and the trainer; and this
+process as a source of events."""
 
 from __future__ import annotations
 

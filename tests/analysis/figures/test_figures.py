@@ -43,6 +43,10 @@ PARTS = (
 )  # fmt: skip
 
 
+# A third of them in every run.
+BY_TURNS = [pytest.param(name, marks=[pytest.mark.slow] if i % 3 else []) for i, name in enumerate(figures)]
+
+
 @pytest.fixture
 def only_svg(monkeypatch):
     """PNG takes most of the time, and shows what SVG does."""
@@ -67,7 +71,7 @@ def test_every_figure_of_every_shape(tmp_path, name, parts):
         assert all(path.stat().st_size > 2000 for path in one.paths)
 
 
-@pytest.mark.parametrize("name", list(figures))
+@pytest.mark.parametrize("name", BY_TURNS)
 @pytest.mark.usefixtures("only_svg")
 def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, name):
     for module, limits in (
@@ -83,7 +87,7 @@ def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, n
     assert drawn.paths[0].stat().st_size > 2000
 
 
-@pytest.mark.parametrize("name", list(figures))
+@pytest.mark.parametrize("name", BY_TURNS)
 def test_every_figure_takes_an_axes(name):
     """Drawn in the place of one of several axes, it leaves the others alone."""
     shapes = ({"seeds": 2}, DEPTHS, RATES)

@@ -18,6 +18,8 @@ if CHROMIUM is None and not os.environ.get("CI"):
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dataset():

@@ -15,7 +15,9 @@ from bnstudy.study.study import Study, unfit
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.networks.layers import RootMeanSquare
 from bnstudy.training.replicas import Folded, Lanes, Reference, Replicas, Trial, Vmapped, observe, replicate
+from bnstudy.training.replicas.folded import foldable
 from bnstudy.training.replicas.lanes import lanes
+from bnstudy.training.replicas.lanes.supported import is_known
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -133,7 +135,9 @@ def test_the_chosen_form_is_each_run_alone(form, model, norm, init):
     eps = 1.0 if (norm, init) in UNSTABLE else 1e-5
     nets, data = networks(model, norm, init, 3, norm_eps=eps), batches(1)
     replicas = chosen(copy.deepcopy(nets), data[0][0][0], compiled=form is Lanes)
-    assert type(replicas) is form
+    # A norm of a layer that a form does not know trains in a slower one.
+    takes_it = is_known(nets[0]) if form is Lanes else foldable(nets[0])
+    assert type(replicas) is form or not takes_it
     assert_same(train_together(replicas, data), train_alone(nets, data))
 
 

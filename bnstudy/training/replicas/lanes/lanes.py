@@ -2,7 +2,7 @@
 
 A tensor that is (batch, channels, height, width) in the plain network is (packs, batch, height, width, channels, lanes)
 here, so that one instruction works on one value of each replica of a pack, however few channels there are. Convolution,
-batch norm, ReLU and pooling are one call of the kernel (``cpp/lanes.cpp``); what works on single values runs unchanged.
+norm, ReLU and pooling are one call of the kernel (``cpp/lanes.cpp``); what works on single values runs unchanged.
 
 Parameters are stored as the kernel wants them, the replicas innermost; what autograd and optimizers see are views of
 that memory with the plain network's shapes.
@@ -169,11 +169,11 @@ def _is_right(dtype: torch.dtype, tolerance: float) -> bool:
 
 
 def _tiny(draw: torch.Generator) -> nn.Module:
-    """A convolution, batch norm, ReLU, pooling and a linear layer, with weights of its own."""
+    """Convolutions with a norm of the batch and one of each sample, pooling and a linear layer; weights of its own."""
     with torch.random.fork_rng(devices=[]):  # PyTorch's own first values, which are replaced
         network = nn.Sequential(
-            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
-            nn.Linear(12, 4),
+            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2),
+            nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4),
         )  # fmt: skip
     with torch.no_grad():
         for parameter in network.parameters():

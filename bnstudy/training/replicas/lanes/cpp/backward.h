@@ -22,7 +22,7 @@ template <class W> struct Backward {
     long outputs = work.outputs;
     std::vector<V> sum = std::vector<V>(outputs), sum_x = sum;  // of one sample
     std::vector<D> by_gamma = std::vector<D>(outputs), by_beta = by_gamma, bias = by_gamma;
-    // One sample's gradient behind the convolution, with a border of zeros.
+    // One sample's gradient at the convolution's output, with a border of zeros.
     long pad = padding(s), g_row = (s.width + 2 * pad) * outputs;
     std::vector<V> padded = std::vector<V>((s.height + 2 * pad) * g_row);
     V* dy = padded.data() + pad * g_row + pad * outputs;
@@ -61,8 +61,8 @@ template <class W> struct Backward {
             }
     }
 
-    // Sums over one sample of the gradient behind the norm, and of it times the deviation from the mean; added up for
-    // the gradients of shift and scale.
+    // Sums over one sample of the gradient at the norm's output, and of it times the deviation from the mean; added up
+    // for the gradients of shift and scale.
     template <class N, class X> void sum_sample(const N& norm, long n, const X* sample) {
         std::fill(this->sum.begin(), this->sum.end(), V{});
         std::fill(this->sum_x.begin(), this->sum_x.end(), V{});
@@ -83,7 +83,7 @@ template <class W> struct Backward {
         }
     }
 
-    // The gradient behind the convolution of one sample's rows, into dy; and its sums, into `sum`.
+    // The gradient at the convolution's output of one sample's rows, into dy; and its sums, into `sum`.
     template <class N> void differentiate(const N& norm, long n, const V* y, long first, long last) {
         V *dy = this->dy, *sum = this->sum.data();
         long g_row = this->g_row, outputs = this->outputs;
@@ -92,7 +92,7 @@ template <class W> struct Backward {
             if constexpr (N::NORM) a = norm.scale[o], m = norm.mean(o), mg = norm.mean_g[o], mgx = norm.mean_gx[o];
             V* at = dy + h * g_row + o;
             go([&](long q, int i, V v) {
-                if constexpr (N::NORM) v = N::behind(v, y[q * outputs] - m, a, mg, mgx);
+                if constexpr (N::NORM) v = N::input_gradient(v, y[q * outputs] - m, a, mg, mgx);
                 total[i] += v;
                 at[q * outputs] = v;
             });
@@ -123,7 +123,7 @@ template <class W> struct Backward {
     void run(BatchNorm<T>& norm) {
         norm.recall();
         for (long n = 0; n < s.samples; n++) sum_sample(norm, n, work.kept ? nullptr : work.input.sample(s, n));
-        norm.subtract(by_gamma, by_beta);
+        norm.average_gradients(by_gamma, by_beta);
         begin();
         for (long n = 0; n < s.samples; n++) sample(norm, n, work.input.sample(s, n));
         finish(true);
@@ -135,7 +135,7 @@ template <class W> struct Backward {
             const auto* from = work.input.sample(s, n);
             norm.measure(work.at_hand = work.convolved(n, from));
             sum_sample(norm, n, from);
-            norm.subtract(sum, sum_x);
+            norm.average_gradients(sum, sum_x);
             sample(norm, n, from);
         }
         finish(true);

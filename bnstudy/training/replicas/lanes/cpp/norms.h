@@ -1,7 +1,7 @@
 // The norms: their statistics, what they do forward, and what their backward subtracts.
 #pragma once
 
-#include "block.h"
+#include "work.h"
 
 // Mean and sum of squared deviations, sample by sample (Chan, Golub & LeVeque 1979), in double.
 template <class T> struct Statistics {
@@ -39,13 +39,16 @@ template <class T> struct Statistics {
     }
 };
 
+// A norm has NORM, mean, measure, average_gradients and input_gradient. A new one also gets a `run` in forward.h and in
+// backward.h, a case in `with_norm` (lanes.cpp), and what it is told in `Block` (types.h, kernel.py).
+
 // What a norm does once its statistics are known: y -> scale * y + shift.
 template <class T> struct Affine {
     using V = typename Types<T>::V;
     const Block& s;
     const Norm& norm;
     std::vector<V> scale, shift, inverse;
-    std::vector<V> mean_g, mean_gx;  // what backward subtracts
+    std::vector<V> mean_g, mean_gx;  // what backward subtracts; of a norm of each sample the scale is in it
 
     Affine(const Block& s, const Norm& norm)
         : s(s),
@@ -99,14 +102,14 @@ template <class T> struct BatchNorm : Affine<T> {
     }
 
     // From the sums of the batch, the gradients of scale and shift, and what is subtracted from the rest.
-    void subtract(const std::vector<D>& by_gamma, const std::vector<D>& by_beta) {
+    void average_gradients(const std::vector<D>& by_gamma, const std::vector<D>& by_beta) {
         double count = (double)this->s.samples * this->s.height * this->s.width;
         for (long o = 0; o < this->s.outputs; o++) {
             this->mean_g[o] = __builtin_convertvector(by_beta[o] / count, V);
             this->mean_gx[o] = __builtin_convertvector(by_gamma[o] / count, V) * this->inverse[o];
         }
     }
-    static V behind(V v, V deviation, V scale, V mean_g, V mean_gx) {
+    static V input_gradient(V v, V deviation, V scale, V mean_g, V mean_gx) {
         return scale * (v - mean_g - deviation * mean_gx);
     }
 };
@@ -142,7 +145,7 @@ template <class T> struct SampleNorm : Affine<T> {
     }
 
     // From the sums of the sample, what is subtracted from its gradient.
-    void subtract(const std::vector<V>& sum, const std::vector<V>& sum_x) {
+    void average_gradients(const std::vector<V>& sum, const std::vector<V>& sum_x) {
         const Block& s = this->s;
         long members = s.outputs / s.groups;
         double count = (double)members * s.height * s.width;
@@ -158,5 +161,7 @@ template <class T> struct SampleNorm : Affine<T> {
             }
         }
     }
-    static V behind(V v, V deviation, V scale, V mean_g, V mean_gx) { return scale * v - mean_g - deviation * mean_gx; }
+    static V input_gradient(V v, V deviation, V scale, V mean_g, V mean_gx) {
+        return scale * v - mean_g - deviation * mean_gx;
+    }
 };
