@@ -100,8 +100,10 @@ def patched(mirror, monkeypatch):
     return mirror
 
 
-@pytest.mark.parametrize("dataset", [pytest.param("mnist", marks=pytest.mark.slow), "fashion-mnist"])
-@pytest.mark.parametrize("count", [2, pytest.param(200, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize(
+    "count", [pytest.param(2, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.faults)]
+)
 def test_a_damaged_file_is_named_and_mended_by_fetching_it_again(patched, tmp_path, rng, dataset, count):
     folder = tmp_path / "cache"
     good = load(folder, dataset).digest

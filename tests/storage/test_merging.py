@@ -217,6 +217,7 @@ def test_merging_nothing_is_no_success(tmp_path, capsys):
     assert not (tmp_path / "merged").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_at_work_is_waited_for_when_asked(copies):
     folder, _ = copies
     merge([folder / "1"], folder / "merged")

@@ -68,6 +68,7 @@ def test_the_verdict_comes_first_then_the_rest():
     assert all(row["verdict"] in elements.text for row in rows(result))
 
 
+@pytest.mark.slow
 def test_every_picture_has_a_name_and_no_request_is_made():
     page = render(Results(make_dataset(seeds=2)))
     elements = Elements(page)

@@ -201,6 +201,7 @@ def test_what_is_not_what_was_built_is_built_again(cache, damage):
     assert len(library.read_bytes()) == len(content)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_damaged_library_ends_no_process(cache):
     assert elsewhere(cache) == "(8, True)"

@@ -116,7 +116,7 @@ def assert_same(found: list[dict[str, Tensor]], wanted: list[dict[str, Tensor]],
 KINDS = [(Folded, "mlp"), (Folded, "cnn"), (Lanes, "cnn")]
 # A third of the initializers each, so that every pair of a norm with one, and of a form with one, is tried.
 PAIRS = [
-    pytest.param(form, model, norm, init, marks=needs_kernel if form is Lanes else ())
+    pytest.param(form, model, norm, init, marks=[needs_kernel] * (form is Lanes) + [pytest.mark.slow] * (number % 2))
     for kind, (form, model) in enumerate(KINDS)
     for number, norm in enumerate(registry.norms)
     for init in INITS[(kind + number) % 3 :: 3]

@@ -42,6 +42,7 @@ class Recorder(Observer):
         self.failures.append(reason)
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_jobs(tmp_path):
     here = run(study_of(), tmp_path / "here")
     apart = run(study_of(), tmp_path / "apart", jobs=2)
