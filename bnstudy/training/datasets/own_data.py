@@ -6,6 +6,8 @@ place to call it. What is surely a mistake is refused, what may be one is told w
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,12 @@ def register_image_folder(
         raise InputError(f"{name}: size must be a height and a width, such as (32, 32), not {size!r}")
     root, shape = Path(folder).absolute(), (int(size[0]), int(size[1]))
     listed, kinds, others = _listed(root)
+    needed = 4.0 * channels * math.prod(shape) * sum(map(len, listed))
+    if needed > _memory():
+        raise InputError(
+            f"{name}: {sum(map(len, listed))} pictures of {shape[0]}×{shape[1]} take {needed / 2**30:,.0f} GiB as "
+            "numbers, and this machine has less memory; choose a smaller size"
+        )
 
     def read() -> Raw:
         listed, kinds, others = _listed(root)
@@ -113,6 +121,14 @@ def register_image_folder(
         name, label, read, note, train_size=len(listed[0]), test_size=len(listed[1]), shape=(channels, *shape),
         classes=len(kinds), label_names=tuple(kinds),
     )  # fmt: skip
+
+
+def _memory() -> float:
+    """Bytes of this machine's memory; infinite where it does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
 
 
 def _listed(root: Path) -> tuple[list[list[tuple[Path, str]]], list[str], list[Path]]:

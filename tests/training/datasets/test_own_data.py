@@ -435,3 +435,11 @@ def test_what_is_no_picture_or_less_than_it_seems_is_told(tmp_path):
 def test_wrong_folders_are_refused(tmp_path, settings, wanted):
     with pytest.raises(InputError, match=wanted):
         own_data.register_image_folder("own", tmp_path, **{"size": (8, 8), **settings})
+
+
+def test_pictures_that_memory_cannot_hold_are_refused(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part / "cat").mkdir(parents=True)
+        Image.fromarray(colours(9)).save(tmp_path / part / "cat" / "1.png")
+    with pytest.raises(InputError, match=r"2 pictures of 1000000×1000000 take .* GiB .* choose a smaller size"):
+        own_data.register_image_folder("own", tmp_path, size=(10**6, 10**6))
