@@ -13,6 +13,7 @@ from bnstudy.analysis.criteria import Criteria, criteria_of, study_of
 from bnstudy.analysis.normal_form import normal_form
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
+from bnstudy.study.errors import InputError
 
 
 class Results:
@@ -23,6 +24,11 @@ class Results:
     stored : Dataset
         In the layout of the schema.
 
+    Raises
+    ------
+    InputError
+        It is no dataset.
+
     Attributes
     ----------
     stored : Dataset
@@ -32,6 +38,10 @@ class Results:
     """
 
     def __init__(self, stored: xr.Dataset) -> None:
+        if not isinstance(stored, xr.Dataset):
+            raise InputError(
+                f"Results takes a dataset; of a study folder or file it is Results.open({str(stored)[:60]!r})"
+            )
         self.stored = stored
         self.dataset = normal_form(stored)
 
