@@ -84,7 +84,9 @@ def training(
         Whether to train one run after the other, whatever faster form there is.
     """
     started = time.perf_counter()
+    threads = torch.get_num_threads()
     replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference)
+    torch.set_num_threads(threads)  # which the user's code may have changed; sums depend on it
     step = optimizer_step(study, ensemble.runs, replicas, device)
     trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, ensemble.runs[0].batch_size, step)
     names = [variable.name for variable in schema.curves(data.validation is not None)]

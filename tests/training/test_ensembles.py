@@ -220,3 +220,16 @@ def test_depth_width_and_activation_are_levels_of_the_model():
     assert [type(layer).__name__ for layer in network][2] == "Tanh"
     with pytest.raises(InputError, match="halved 3 times"):
         study_of(models="cnn:2-2-2-2")
+
+
+def test_threads_are_as_many_as_before_whatever_an_initializer_sets(register):
+    @register(registry.initializers, "greedy")
+    def greedy(layer, value=None):
+        torch.set_num_threads(7)
+        layer.weight.fill_(0.1)
+
+    study = study_of(inits="greedy", norms="none", epochs=1)
+    (ensemble,) = make_plan(study)
+    before = torch.get_num_threads()
+    next(ensembles.training(study, ensemble, data.load(study)))
+    assert torch.get_num_threads() == before != 7
