@@ -190,7 +190,7 @@ def test_fact_07_the_effect_of_bn_is_exactly_zero(digits):
     study = Study.make({"dataset": "digits", "inits": "zero", "models": "mlp", "seeds": 1, "epochs": 2})
     from bnstudy.study.plan import make_plan
 
-    none, with_bn = (ensembles.train_ensemble(study, ensemble, digits) for ensemble in make_plan(study))
+    none, with_bn = (ensembles.end_of(ensembles.training(study, ensemble, digits)) for ensemble in make_plan(study))
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
         assert (none.values[name] == with_bn.values[name]).all()
 
@@ -203,7 +203,7 @@ def test_fact_07_on_mnist(mnist_folder):
     mnist = data.load(study, mnist_folder)
     shares = torch.bincount(mnist.train[1]).double() / 60_000
     assert -(shares * shares.log()).sum().item() == pytest.approx(2.301159, abs=5e-7)
-    curves = ensembles.train_ensemble(study, make_plan(study)[0], mnist)
+    curves = ensembles.end_of(ensembles.training(study, make_plan(study)[0], mnist))
     assert curves.values["test_accuracy"][0, -1] == pytest.approx(0.1135)
     assert curves.values["train_loss"][0, -1] == pytest.approx(2.301159, abs=2e-3)
 

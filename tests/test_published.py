@@ -19,7 +19,7 @@ from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Run, Study
 from bnstudy.training import epochs, streams
 from bnstudy.training.datasets import data
-from bnstudy.training.ensembles import train_ensemble
+from bnstudy.training.ensembles import end_of, training
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.running import this_machine
 from torch.nn import functional as F
@@ -114,7 +114,7 @@ def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     whole = of_model[0 if model == study.models[0] else -1]  # the first norm, and the last
     ensemble = first_and_last(whole.runs)
     assert torch.get_num_threads() == 1
-    found = train_ensemble(study, ensemble, data.load(study, mnist_folder), "cpu")
+    found = end_of(training(study, ensemble, data.load(study, mnist_folder), "cpu"))
     for i, run in enumerate(ensemble.runs):
         cell = {name: label for name, label in vars(run).items() if name in stored.dims} | {"epoch": 1}
         for curve in ("train_loss", "test_accuracy", "weight_norm") if same else ELSEWHERE:
@@ -142,7 +142,7 @@ def test_its_first_steps_are_those_of_plain_code(name, model, generator):
             next(one.runs for one in make_plan(study) if (one.runs[0].model, one.runs[0].norm) == (model, norm))
         )
         train, test = (made_up(count, generator) for count in (steps * ensemble.runs[0].batch_size, 200))
-        found = train_ensemble(study, ensemble, data.Data(train, None, test, 10, ""), "cpu", torch.float64)
+        found = end_of(training(study, ensemble, data.Data(train, None, test, 10, ""), "cpu", torch.float64))
         for i, run in enumerate(ensemble.runs):
             for curve, wanted in plain_curves(study, run, train, test).items():
                 assert found.values[curve][i, 0] == pytest.approx(wanted, rel=1e-6), (run, curve)

@@ -27,36 +27,6 @@ MEMORY_SHARE = 0.5  # of a GPU's free memory that an ensemble may be estimated t
 
 
 @streams.one_thread_at_a_time
-def train_ensemble(
-    study: Study,
-    ensemble: Ensemble,
-    data: Data,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    compiled: bool = True,
-    reference: bool = False,
-) -> Curves:
-    """Train every run of an ensemble for the study's epochs; :func:`training` to its end.
-
-    Returns
-    -------
-    Curves
-        A run whose training loss is not finite has diverged: its curves are NaN from that epoch on.
-    """
-    return end_of(training(study, ensemble, data, device, dtype, compiled, reference))
-
-
-def end_of(trained: Generator[Progress, None, Curves], heard: Callable[[Progress], None] = lambda _: None) -> Curves:
-    """The curves at the end of a training; `heard` is told how far it is."""
-    while True:
-        try:
-            progress = next(trained)
-        except StopIteration as end:
-            curves: Curves = end.value
-            return curves
-        heard(progress)
-
-
 def training(
     study: Study,
     ensemble: Ensemble,
@@ -66,7 +36,10 @@ def training(
     compiled: bool = True,
     reference: bool = False,
 ) -> Generator[Progress, None, Curves]:
-    """The same epoch by epoch: gives how far it is after each, and the curves as its result.
+    """Train every run of an ensemble for the study's epochs: gives how far it is after each, and the curves at its end.
+
+    A run whose training loss is not finite has diverged: its curves are NaN from that epoch on. :func:`end_of` gives
+    the curves alone.
 
     Parameters
     ----------
@@ -114,6 +87,17 @@ def training(
     status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)
     looked = recorder.result(study.epochs) if recorder else None
     return Curves(values, status, diverged, time.perf_counter() - started, replicas.described, looked)
+
+
+def end_of(trained: Generator[Progress, None, Curves], heard: Callable[[Progress], None] = lambda _: None) -> Curves:
+    """The curves at the end of a training; `heard` is told how far it is."""
+    while True:
+        try:
+            progress = next(trained)
+        except StopIteration as end:
+            curves: Curves = end.value
+            return curves
+        heard(progress)
 
 
 def optimizer_step(

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -26,14 +27,28 @@ _lock = threading.RLock()
 
 
 def one_thread_at_a_time(function: Called) -> Called:
-    """Decorator of what turns the global generators or hooks all modules: the threads of a process share both."""
+    """Decorator of what turns the global generators or hooks all modules: the threads of a process share both.
+
+    Of a generator it is each step that runs alone.
+    """
 
     @wraps(function)
     def alone(*arguments: Any, **options: Any) -> Any:
         with _lock:
             return function(*arguments, **options)
 
-    return cast(Called, alone)
+    @wraps(function)
+    def step_by_step(*arguments: Any, **options: Any) -> Any:
+        steps = function(*arguments, **options)
+        while True:
+            try:
+                with _lock:
+                    value = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield value
+
+    return cast(Called, step_by_step if isgeneratorfunction(function) else alone)
 
 
 def generator(*name: str | int) -> torch.Generator:

@@ -25,7 +25,7 @@ def study_of(**settings) -> Study:
 
 def train(study: Study, dtype=torch.float32) -> ensembles.Curves:
     (ensemble,) = make_plan(study, capacity=64)
-    return ensembles.train_ensemble(study, ensemble, data.load(study), dtype=dtype)
+    return ensembles.end_of(ensembles.training(study, ensemble, data.load(study), dtype=dtype))
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
@@ -155,9 +155,9 @@ def test_seeds_may_share_an_ensemble_unevenly(model):
     study = study_of(models=model, norms="batch", inits="default,xavier", seeds=2, epochs=1)
     runs = sorted(study.runs(), key=lambda run: run.seed)[1:]
     loaded = data.load(study)
-    together = ensembles.train_ensemble(study, Ensemble(0, tuple(runs)), loaded, dtype=torch.float64)
+    together = ensembles.end_of(ensembles.training(study, Ensemble(0, tuple(runs)), loaded, dtype=torch.float64))
     for r, run in enumerate(runs):
-        alone = ensembles.train_ensemble(study, Ensemble(0, (run,)), loaded, dtype=torch.float64)
+        alone = ensembles.end_of(ensembles.training(study, Ensemble(0, (run,)), loaded, dtype=torch.float64))
         for name, values in alone.values.items():
             assert together.values[name][r] == pytest.approx(values[0], rel=1e-6), name
 

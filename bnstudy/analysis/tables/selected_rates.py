@@ -5,15 +5,12 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from bnstudy.analysis.assessment import PLAIN
 from bnstudy.analysis.comparisons import Cell, cells
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.selection import SELECTED
 from bnstudy.analysis.tables.table import Table
-from bnstudy.analysis.tables.verdicts import quantity, rows
+from bnstudy.analysis.tables.verdicts import number, quantity, rows
 
 
 def selected_rows(results: Results) -> list[dict[str, Any]]:
@@ -22,13 +19,9 @@ def selected_rows(results: Results) -> list[dict[str, Any]]:
     rates = results.selected_rates
     for row in rows(results.at_selected_rates.assessment):
         here = rates.sel(model=row["model"], init=row["init"], optimizer=row["optimizer"])
-        chosen = {arm: _number(here.sel(norm=arm)) for arm in (PLAIN, row["norm"])}
+        chosen = {arm: number(float(here.sel(norm=arm))) for arm in (PLAIN, row["norm"])}
         found.append({**row, "selected_lr": chosen})
     return found
-
-
-def _number(rate: xr.DataArray) -> float | None:
-    return None if np.isnan(rate) else float(rate)
 
 
 def selection_table(results: Results) -> Table:

@@ -24,7 +24,7 @@ from bnstudy.study.provenance import differing
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training.datasets import data
-from bnstudy.training.ensembles import train_ensemble
+from bnstudy.training.ensembles import end_of, training
 from bnstudy.training.running.this_machine import resolve_device
 
 LOSSES = ("train_loss", "test_loss")  # compared relative to their size
@@ -127,7 +127,7 @@ def retrain(
 
 def _retrained(study: Study, run: Run, stored: xr.Dataset, loaded: data.Data, device: torch.device) -> Retrained:
     def curves(dtype: torch.dtype) -> dict[str, np.ndarray]:
-        trained = train_ensemble(study, Ensemble(0, (run,)), loaded, device, dtype, reference=True)
+        trained = end_of(training(study, Ensemble(0, (run,)), loaded, device, dtype, reference=True))
         return {name: trained.values[name][0].astype(float) for name in (*LOSSES, "test_accuracy")}
 
     before = {name: _cell(stored[name], run).values.astype(float) for name in (*LOSSES, "test_accuracy")}

@@ -157,25 +157,17 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Trainer:
     """Read the study, and its data unless they are `loaded`; the result trains one ensemble, epoch by epoch."""
     import torch
 
-    from bnstudy.training import ensembles, streams
+    from bnstudy.training import ensembles
 
     setup.refuse_other_switches()
     study = setup.study()
     device = torch.device(setup.device)
     ready = (loaded or load(setup)).to(device)
-    advance = streams.one_thread_at_a_time(next)
 
     def train(ensemble: Ensemble) -> Generator[Progress, None, Curves]:
-        trained = None
-        while True:
-            try:
-                trained = trained or ensembles.training(study, ensemble, ready, device, compiled=setup.compiled)
-                progress = advance(trained)
-            except StopIteration as end:
-                curves: Curves = end.value
-                return curves
-            except SystemExit as error:  # of a network, say: it would end the worker
-                raise RuntimeError(reason_of(error)) from error
-            yield progress
+        try:
+            return (yield from ensembles.training(study, ensemble, ready, device, compiled=setup.compiled))
+        except SystemExit as error:  # of a network, say: it would end the worker
+            raise RuntimeError(reason_of(error)) from error
 
     return train

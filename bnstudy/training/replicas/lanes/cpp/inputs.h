@@ -16,33 +16,22 @@ template <class X> struct Padded {
     }
 };
 
-template <class T> struct SharedInput {
-    using X = T;
-    const T* x;
-    Padded<T> padded;
-    SharedInput(const Block& s, const void* x) : x((const T*)x), padded(s) {}
-    const T* sample(const Block& s, long n) {
-        const T* from = x + n * s.height * s.width * s.inputs;
+// Values that lie as they are read: numbers that all lanes share, or registers.
+template <class X> struct DirectInput {
+    const X* x;
+    Padded<X> padded;
+    DirectInput(const Block& s, const void* x) : x((const X*)x), padded(s) {}
+    const X* sample(const Block& s, long n) {
+        const X* from = x + n * s.height * s.width * s.inputs;
         return padding(s) ? padded.fill(s, [=](long i) { return from[i]; }) : from;
     }
 };
-
-template <class T> struct OwnInput {
-    using V = typename Types<T>::V;
-    using X = V;
-    const V* x;
-    Padded<V> padded;
-    OwnInput(const Block& s, const void* x) : x((const V*)x), padded(s) {}
-    const V* sample(const Block& s, long n) {
-        const V* from = x + n * s.height * s.width * s.inputs;
-        return padding(s) ? padded.fill(s, [=](long i) { return from[i]; }) : from;
-    }
-};
+template <class T> using SharedInput = DirectInput<T>;
+template <class T> using OwnInput = DirectInput<typename Types<T>::V>;
 
 template <class T> struct GroupedInput {
     using V = typename Types<T>::V;
     using I = typename Types<T>::I;
-    using X = V;
     const T* x;
     Padded<V> padded;
     std::vector<long> groups;  // those that occur, and who belongs to each
