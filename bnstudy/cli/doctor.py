@@ -50,19 +50,19 @@ def _torch() -> Iterator[tuple[str, str]]:
 def _kernel() -> str:
     from bnstudy.training.replicas.lanes import compiling, lanes
 
-    found = lanes.attempt()
-    if isinstance(found, str):
-        return f"none: {one_line(found)}; convolutions take PyTorch's code, which is slower for small networks"
-    again = "" if found.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"
-    return f"lanes, built by {found.compiler}{again}"
+    built = lanes.attempt()
+    if isinstance(built, str):
+        return f"none: {one_line(built)}; convolutions take PyTorch's code, which is slower for small networks"
+    again = "" if built.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"
+    return f"lanes, built by {built.compiler}{again}"
 
 
 def _data(data_dir: str | None) -> Iterator[tuple[str, str]]:
     from bnstudy.training.datasets.data import data_folder
 
     folder = data_folder(data_dir)
-    found = sorted(path.parent.name for path in folder.glob("*/raw")) if folder.is_dir() else []
-    yield "data", f"{folder}: {', '.join(found) or 'no data sets yet; they are downloaded on first use'}"
+    names = sorted(path.parent.name for path in folder.glob("*/raw")) if folder.is_dir() else []
+    yield "data", f"{folder}: {', '.join(names) or 'no data sets yet; they are downloaded on first use'}"
 
 
 def _writable(folder: Path) -> str:

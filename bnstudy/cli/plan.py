@@ -90,8 +90,8 @@ def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: 
     if count > 1:
         parts, names = [*parts, list(ensembles)], [*names, "all"]
     rows = []
-    found = costs(study, parts, device)
-    for name, part, cost in zip(names, parts, found, strict=True):
+    parts_costs = costs(study, parts, device)
+    for name, part, cost in zip(names, parts, parts_costs, strict=True):
         row = [name, str(len(part)), f"{cost.runs:,}", f"{cost.run_epochs:,}", f"{cost.operations / 1e12:,.3g}"]
         rows.append((*row, *([] if cost.seconds is None else [f"{cost.seconds / 3600:,.3g}"])))
     header = ["shard", "ensembles", "runs", "run-epochs", "TFLOP"]
@@ -101,6 +101,6 @@ def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: 
         notes.append(f"hours: of one worker ({device}) as this machine is now, from a few steps on random data")
         notes += [
             f"{', '.join(arm)}: {timed.form}; {timed.before:.2g} s an ensemble before its first step"
-            for arm, timed in found[-1].timed.items()
+            for arm, timed in parts_costs[-1].timed.items()
         ]
     return Table("Cost", tuple(header), tuple(rows), tuple(notes))

@@ -47,35 +47,35 @@ def probe(
     from bnstudy.cli.terminal import print_table
     from bnstudy.training.inspection.probes import probe as measure
 
-    found = measure(study, data.load(study, data_dir), mechanism)
-    told = prognoses(found)
+    measured = measure(study, data.load(study, data_dir), mechanism)
+    told = prognoses(measured)
     if as_json:
         import json
 
         print(json.dumps([
             {"model": model, "norm": norm, "init": init, "verdict": text,
-             **_network(found.sel(model=model, norm=norm, init=init).isel(seed=0)),
-             "layers": _layers(found.sel(model=model, norm=norm, init=init).isel(seed=0))}
+             **_network(measured.sel(model=model, norm=norm, init=init).isel(seed=0)),
+             "layers": _layers(measured.sel(model=model, norm=norm, init=init).isel(seed=0))}
             for (model, norm, init), text in told.items()
         ], indent=1, allow_nan=False))  # fmt: skip
     else:
-        print_table(probe_table(found))
+        print_table(probe_table(measured))
         if mechanism:
-            print_table(mechanism_table(found))
+            print_table(mechanism_table(measured))
         print()
         for (model, norm, init), text in told.items():
             print(f"{model}, {norm}, {init}: {text}")
-        if found.attrs["not_initialized"]:
-            print(f"set by no initializer: {found.attrs['not_initialized']}")
+        if measured.attrs["not_initialized"]:
+            print(f"set by no initializer: {measured.attrs['not_initialized']}")
     if out:
         from bnstudy.storage import atomic
 
-        atomic.write_atomically(Path(out), found.to_netcdf)
+        atomic.write_atomically(Path(out), measured.to_netcdf)
     if figure:
         from bnstudy.analysis.figures import layers_at_start, style
 
         with style.house_style():
-            style.write_to(layers_at_start.probe_figure(found), Path(figure))
+            style.write_to(layers_at_start.probe_figure(measured), Path(figure))
 
 
 def _network(cell: xr.Dataset) -> dict[str, float | None]:
@@ -90,9 +90,9 @@ def _layers(cell: xr.Dataset) -> dict[str, dict[str, float | None]]:
     """A cell's measures by layer; None for what is not there."""
     import math
 
-    found = {}
+    layers = {}
     for i, layer in enumerate(cell.layer.values.tolist()):
         values = {str(name): float(v[i]) for name, v in cell.data_vars.items() if "layer" in v.dims}
         if not all(map(math.isnan, values.values())):
-            found[layer] = {name: value if math.isfinite(value) else None for name, value in values.items()}
-    return found
+            layers[layer] = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return layers

@@ -20,8 +20,13 @@ def status(
     if as_json:
         import json
 
-        about = {"study": store.study.name, "hash": store.study.digest, "runs": store.study.n_runs, "locked": locked}
-        print(json.dumps({**about, **counts, "amendments": store.amendments}))
+        described = {
+            "study": store.study.name,
+            "hash": store.study.digest,
+            "runs": store.study.n_runs,
+            "locked": locked,
+        }
+        print(json.dumps({**described, **counts, "amendments": store.amendments}))
         return
     state = "a process is at work on it" if locked else "no process is at work on it"
     print(f"{store.study.name} ({store.study.digest[:12]}): {store.study.n_runs} runs; {state}")

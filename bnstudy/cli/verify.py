@@ -40,15 +40,15 @@ def verify(
         raise InputError(f"must be 1 or more, not {count}", "retrain")
     from bnstudy.storage.verification import verify as find
 
-    found = find(folder)
-    files = [{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in found]
-    if as_json and (found or count is None):
+    findings = find(folder)
+    files = [{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in findings]
+    if as_json and (findings or count is None):
         print(json.dumps(files if count is None else {"files": files, "retrained": []}))
     elif not as_json:
-        for finding in found:
+        for finding in findings:
             print(f"{finding.path}: {finding.kind}; {finding.advice}")
-    if found:
-        raise InputError(f"{folder}: {len(found)} of its files are not as they should be")
+    if findings:
+        raise InputError(f"{folder}: {len(findings)} of its files are not as they should be")
     if not as_json:
         print(f"{folder}: every file is as it was written")
     if count is not None:
@@ -60,17 +60,17 @@ def _retrain(folder: str, count: int, data_dir: str | None, as_json: bool) -> No
 
     from bnstudy.training.running.retraining import retrain
 
-    def report(one: Retrained) -> None:
+    def report(run: Retrained) -> None:
         if not as_json:
-            _print(one)
+            _print(run)
 
     if not as_json:
         print("\ntrained again, each alone; the larger relative distance of the two losses, epoch by epoch:")
-    found = retrain(folder, count, np.random.default_rng(), data_dir, report=report)
+    retrained = retrain(folder, count, np.random.default_rng(), data_dir, report=report)
     if as_json:
-        print(json.dumps({"files": [], "retrained": [_plain(one) for one in found]}))
-    if wrong := sum(one.verdict == "wrong" for one in found):
-        raise InputError(f"{folder}: {wrong} of the {len(found)} runs trained again are not what is stored")
+        print(json.dumps({"files": [], "retrained": [_plain(run) for run in retrained]}))
+    if wrong := sum(run.verdict == "wrong" for run in retrained):
+        raise InputError(f"{folder}: {wrong} of the {len(retrained)} runs trained again are not what is stored")
 
 
 def _print(one: Retrained) -> None:

@@ -119,8 +119,8 @@ def optimizer_step(
 
 def capacity(study: Study, device: torch.device | str) -> int:
     """Replicas that fit the free memory of a CUDA device with room to spare, from 1 to 512."""
-    about = registry.datasets[study.dataset].about
-    shape, classes = about["shape"], about["classes"]
+    facts = registry.datasets[study.dataset].about
+    shape, classes = facts["shape"], facts["classes"]
     needed = max(replica_bytes(study, model, norm, shape, classes) for model in study.models for norm in study.norms)
     free, _ = torch.cuda.mem_get_info(device)
     return max(1, min(512, int(free * MEMORY_SHARE / needed)))

@@ -246,22 +246,22 @@ def _pieces(images: np.ndarray, largest: float) -> Iterator[np.ndarray]:
 
 def _check(entry: Entry, raw: Raw, folder: Path) -> None:
     """Compare what was read with what the data set is known to be."""
-    about = entry.about
+    facts = entry.about
     for part, images, labels in (
         ("train", raw.train_images, raw.train_labels),
         ("test", raw.test_images, raw.test_labels),
     ):
-        expected = (about[f"{part}_size"], *about["shape"])
+        expected = (facts[f"{part}_size"], *facts["shape"])
         if images.shape != expected or labels.shape != expected[:1]:
-            found = f"shape {images.shape} and {len(labels)} labels, expected {expected}"
-        elif labels.min() < 0 or labels.max() >= about["classes"]:
-            found = f"labels {labels.min()} to {labels.max()}, expected 0 to {about['classes'] - 1}"
+            actual = f"shape {images.shape} and {len(labels)} labels, expected {expected}"
+        elif labels.min() < 0 or labels.max() >= facts["classes"]:
+            actual = f"labels {labels.min()} to {labels.max()}, expected 0 to {facts['classes'] - 1}"
         else:
             continue
         if entry.origin:
-            raise InputError(f"the {part} part of {entry.name} is not what its registration says ({found})", "dataset")
+            raise InputError(f"the {part} part of {entry.name} is not what its registration says ({actual})", "dataset")
         raise InputError(
-            f"{folder}: the {part} part of {entry.name} is damaged ({found}); delete its files, so that they are "
+            f"{folder}: the {part} part of {entry.name} is damaged ({actual}); delete its files, so that they are "
             "fetched again",
             "data_dir",
         )

@@ -51,8 +51,8 @@ class Idx:
 
     def decode(self, content: bytes) -> np.ndarray:
         """The array, in this machine's order of bytes."""
-        found = np.frombuffer(content, TYPES[self.type], offset=len(self.header)).reshape(self.shape)
-        return found.astype(TYPES[self.type].newbyteorder("="))
+        values = np.frombuffer(content, TYPES[self.type], offset=len(self.header)).reshape(self.shape)
+        return values.astype(TYPES[self.type].newbyteorder("="))
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Source:
 
     def read(self, root: Path, quiet: bool) -> list[np.ndarray]:
         """The arrays of all files, downloaded if some are not there."""
-        found = {file: file.decode(content) for file, content in self._contents(root)}
-        if len(found) < len(self.files):
+        arrays = {file: file.decode(content) for file, content in self._contents(root)}
+        if len(arrays) < len(self.files):
             _download(self, root, quiet)
-            found = {file: file.decode(content) for file, content in self._contents(root)}
-        if missing := [file.name for file in self.files if file not in found]:
+            arrays = {file: file.decode(content) for file, content in self._contents(root)}
+        if missing := [file.name for file in self.files if file not in arrays]:
             raise InputError(f"{root}: {self.name} lacks {missing[0]} after it was downloaded", "data_dir")
-        return [found[file] for file in self.files]
+        return [arrays[file] for file in self.files]
 
     def _contents(self, root: Path) -> Iterator[tuple[Idx, bytes]]:
         """The files that are there, each as read once and found to be right."""
@@ -162,8 +162,8 @@ def _noted_checksums(folder: Path) -> dict[str, str] | None:
 
 def _note_checksums(folder: Path) -> None:
     """Write beside a data set what its files add up to, now that torchvision has checked the archives they are from."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in ARCHIVES)
-    lines = [f"{atomic.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in found]
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in ARCHIVES)
+    lines = [f"{atomic.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / CHECKSUMS).write_text("".join(lines))
 
 

@@ -141,9 +141,9 @@ def _listed(root: Path) -> tuple[list[list[tuple[Path, str]]], list[str], list[P
     listed: list[list[tuple[Path, str]]] = []
     others: list[Path] = []
     for part, names in kinds.items():
-        found = [(pictures.listed(root / part / kind), kind) for kind in names]
-        listed.append([(path, kind) for (paths, _), kind in found for path in paths])
-        others += [path for (_, rest), _ in found for path in rest]
+        by_class = [(pictures.listed(root / part / kind), kind) for kind in names]
+        listed.append([(path, kind) for (paths, _), kind in by_class for path in paths])
+        others += [path for (_, rest), _ in by_class for path in rest]
     return listed, kinds["train"], others
 
 

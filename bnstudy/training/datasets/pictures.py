@@ -23,18 +23,18 @@ EIGHT, SIXTEEN = "8 bits", "16 bits"
 
 def classes(folder: Path) -> list[str]:
     """The names of a part's class folders; InputError if there is none, or one holds no picture."""
-    found = sorted(path.name for path in _visible(folder) if path.is_dir()) if folder.is_dir() else []
-    empty = [name for name in found if not listed(folder / name)[0]]
-    if not found or empty:
+    names = sorted(path.name for path in _visible(folder) if path.is_dir()) if folder.is_dir() else []
+    empty = [name for name in names if not listed(folder / name)[0]]
+    if not names or empty:
         raise InputError(f"{folder / empty[0] if empty else folder}: no folder of images for each class")
-    return found
+    return names
 
 
 def listed(folder: Path) -> tuple[list[Path], list[Path]]:
     """The pictures in a folder, by the endings of their names, and what else is there; hidden files do not count."""
-    found = _visible(folder)
-    pictures = [path for path in found if path.suffix.lower() in _endings() and path.is_file()]
-    return pictures, [path for path in found if path not in set(pictures)]
+    files = _visible(folder)
+    pictures = [path for path in files if path.suffix.lower() in _endings() and path.is_file()]
+    return pictures, [path for path in files if path not in set(pictures)]
 
 
 def read(paths: Sequence[Path], size: tuple[int, int], channels: int) -> tuple[NDArray[np.generic], list[str]]:
@@ -45,18 +45,18 @@ def read(paths: Sequence[Path], size: tuple[int, int], channels: int) -> tuple[N
     InputError
         One cannot be read, or has another depth than the first.
     """
-    found, depths = [], []
+    images, depths = [], []
     told: dict[str, list[Path]] = {}
     for path in paths:
         values, depth, remarks = _read(path, size, channels)
-        found.append(values)
+        images.append(values)
         depths.append(depth)
         if depth != depths[0]:
             raise InputError(f"{path}: {depth}, where {paths[0]} has {depths[0]}; a data set has one depth")
         for remark in remarks:
             told.setdefault(remark, []).append(path)
     notes = [f"pictures {remark}: {len(where)} (such as {where[0]})" for remark, where in told.items()]
-    return np.stack(found), notes
+    return np.stack(images), notes
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -78,8 +78,8 @@ class Recorder:
     def result(self, epochs: int) -> Diagnostics:
         """Everything measured, at `epochs` + 1 moments; NaN at those that were not reached."""
         layers = tuple(self.found[0][0][0])
-        about = {**WHOLE, **(sharpness.MEASURES if self.mechanism else {})}
-        of_whole = {name: np.full((len(self.runs), epochs + 1), np.nan, np.float32) for name in about}
+        measures = {**WHOLE, **(sharpness.MEASURES if self.mechanism else {})}
+        of_whole = {name: np.full((len(self.runs), epochs + 1), np.nan, np.float32) for name in measures}
         shape = (len(self.runs), epochs + 1, len(layers))
         by_layer = {name: np.full(shape, np.nan, np.float32) for name in signals.MEASURES}
         with np.errstate(over="ignore"):
@@ -91,4 +91,4 @@ class Recorder:
                         values[i, moment] = whole[name]
                     for name, stacked in by_layer.items():
                         stacked[i, moment] = [of_layers[layer].get(name, np.nan) for layer in layers]
-        return Diagnostics(layers, by_layer, of_whole, {**about, **signals.MEASURES})
+        return Diagnostics(layers, by_layer, of_whole, {**measures, **signals.MEASURES})

@@ -43,17 +43,17 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
     check(study, data)
     seeds = study.seeds[:1]
     labels = list(product(study.models, study.norms, study.inits, seeds))
-    found = [_probe_one(study, *cell, data, mechanism) for cell in labels]
-    layers = [*dict.fromkeys(layer for measured, _ in found for layer in measured if layer != OUTPUT), OUTPUT]
+    measured_cells = [_probe_one(study, *cell, data, mechanism) for cell in labels]
+    layers = [*dict.fromkeys(layer for measured, _ in measured_cells for layer in measured if layer != OUTPUT), OUTPUT]
     sizes = (len(study.models), len(study.norms), len(study.inits), len(seeds))
     variables: dict[str, Any] = {}
     for name, (long_name, units) in signals.MEASURES.items():
-        values = [[measured.get(layer, {}).get(name, np.nan) for layer in layers] for measured, _ in found]
+        values = [[measured.get(layer, {}).get(name, np.nan) for layer in layers] for measured, _ in measured_cells]
         about = {"long_name": long_name, "units": units}
         variables[name] = ((*CELL, "layer"), np.array(values).reshape(*sizes, -1), about)
     whole = {"initial_loss": ("cross-entropy of the batch", "nat"), **(sharpness.MEASURES if mechanism else {})}
     for name, (long_name, units) in whole.items():
-        of_networks = np.array([measured[name] for _, measured in found]).reshape(sizes)
+        of_networks = np.array([measured[name] for _, measured in measured_cells]).reshape(sizes)
         variables[name] = (CELL, of_networks, {"long_name": long_name, "units": units})
     coords = {"model": list(study.models), "norm": list(study.norms), "init": list(study.inits), "seed": list(seeds),
               "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip

@@ -39,7 +39,7 @@ def landscape(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> 
     loss, gradient = _gradient(network, parameters, images, labels)
     if not (np.isfinite(loss) and torch.isfinite(gradient).all()):
         return dict.fromkeys(MEASURES, np.nan)
-    found = {"sharpness": sharpness(network, images, labels)}
+    measures = {"sharpness": sharpness(network, images, labels)}
     begin = [p.detach().clone() for p in parameters]
     size = float(gradient.norm())
     losses, changes, slopes = [], [], []
@@ -52,8 +52,8 @@ def landscape(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> 
         changes.append(change)
         slopes.append(change / (step * lr * size) if size else 0.0)
     _set(parameters, begin)
-    found |= {"loss_change": max(losses), "gradient_change": max(changes), "smoothness": max(slopes)}
-    return found
+    measures |= {"loss_change": max(losses), "gradient_change": max(changes), "smoothness": max(slopes)}
+    return measures
 
 
 def sharpness(network: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -44,18 +44,18 @@ def signals(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> tu
         loss = F.cross_entropy(network(images.clone()), labels)
     loss.backward()
     last = next(reversed(seen), None)
-    found = {}
+    by_layer = {}
     for name, layer in layers.items():
         weights = _weights(layer)
         gradient = _norm([p.grad for p in weights if p.grad is not None])
         size = _norm(weights)
-        about = _described(seen.get(name, {})) | {
+        measures = _described(seen.get(name, {})) | {
             "gradient_norm": gradient,
             "update_ratio": lr * gradient / size if size else np.nan,
             "effective_lr": lr / size**2 if size else np.nan,
         }
-        found[OUTPUT if name == last else f"{name}_" if name == OUTPUT else name] = about
-    return found, float(loss.detach())
+        by_layer[OUTPUT if name == last else f"{name}_" if name == OUTPUT else name] = measures
+    return by_layer, float(loss.detach())
 
 
 def _weights(layer: nn.Module) -> list[nn.Parameter]:
@@ -102,7 +102,7 @@ def _described(seen: dict[str, Any]) -> dict[str, float]:
         return {}
     before = seen["layer"].double()
     after = seen.get("activation", before).double()
-    found = {
+    measures = {
         "preactivation_spread": float(before.std(correction=0)),
         "activation_mean": float(after.mean()),
         "activation_spread": float(after.std(correction=0)),
@@ -113,8 +113,8 @@ def _described(seen: dict[str, Any]) -> dict[str, float]:
     }
     if seen.get("is_relu"):
         units = after.movedim(1, 0).flatten(1)
-        found["dead"] = float((units == 0).all(1).double().mean())
-    return found
+        measures["dead"] = float((units == 0).all(1).double().mean())
+    return measures
 
 
 def _alike(x: Tensor) -> float:

@@ -96,16 +96,16 @@ def slots(module: nn.Module) -> Iterator[Slot]:
 
     for name, child in module.named_modules():
         own = child._parameters
-        found: list[Slot] = []
+        weights: list[Slot] = []
         if isinstance(child, _kinds()):
             layer: Any = child
-            found = [Slot(name, child, layer.weight, layer.bias)]
+            weights = [Slot(name, child, layer.weight, layer.bias)]
         elif isinstance(child, nn.RNNBase | nn.RNNCellBase | nn.MultiheadAttention):
             keys = [key for key, weight in own.items() if weight is not None and RECURRENT.fullmatch(key)]
-            found = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
+            weights = [Slot(f"{name}.{key}", child, own[key], own.get(key.replace("weight", "bias")), True)
                      for key in keys]  # fmt: skip
         # A frozen weight is one that its author has chosen.
-        yield from (slot for slot in found if any(p.requires_grad for p in slot.made_of()))
+        yield from (slot for slot in weights if any(p.requires_grad for p in slot.made_of()))
 
 
 def untouched(module: nn.Module) -> tuple[str, ...]:

@@ -90,14 +90,14 @@ class Blocks:
             raise InputError(f"{self.norm!r} ends branches; say which batch norms do (swap_norms(…, ends=))", "norms")
         if place not in ("before", "branch"):
             raise InputError(f"{self.norm!r} cannot take the place of a batch norm in a network of its own", "norms")
-        found = [(name, child) for name, child in network.named_modules(remove_duplicate=False)
+        batch_norms = [(name, child) for name, child in network.named_modules(remove_duplicate=False)
                  if isinstance(child, nn.modules.batchnorm._BatchNorm)]  # fmt: skip
-        if not found:
+        if not batch_norms:
             raise InputError("the network has no batch norm whose place another norm could take", "models")
-        if found[0][0] == "":
+        if batch_norms[0][0] == "":
             raise InputError("the network is nothing but a batch norm; there is no place for another norm", "models")
         made: dict[int, nn.Module] = {}  # one that stands under two names is replaced by one
-        for name, child in found:
+        for name, child in batch_norms:
             parent, _, last = name.rpartition(".")
             if id(child) not in made:
                 is_left_out = place == "branch" and last not in ends

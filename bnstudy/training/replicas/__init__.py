@@ -7,15 +7,10 @@ any network and defines what is right; another form is taken only where it was s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import nn
-
-from bnstudy.study.errors import InputError
 from bnstudy.training.replicas.base import Part, Replicas
-from bnstudy.training.replicas.equality import Form, Trial, shown_equal
-from bnstudy.training.replicas.folded import Folded, foldable
+from bnstudy.training.replicas.choice import refuse_unlike, replicate, structure
+from bnstudy.training.replicas.equality import Trial
+from bnstudy.training.replicas.folded import Folded
 from bnstudy.training.replicas.lanes.lanes import Lanes
 from bnstudy.training.replicas.reference import Reference
 from bnstudy.training.replicas.traits import Traits, check_outputs, observe
@@ -25,76 +20,3 @@ __all__ = [
     "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "check_outputs", "observe",
     "refuse_unlike", "replicate", "structure",
 ]  # fmt: skip
-
-
-def replicate(
-    networks: Sequence[nn.Module],
-    traits: Traits,
-    trial: Trial,
-    seeds: Sequence[int] = (),
-    compiled: bool = True,
-    dtype: torch.dtype | None = None,
-) -> Replicas:
-    """Join networks of one structure, in the fastest form that is shown to be right for them.
-
-    Parameters
-    ----------
-    networks : sequence of nn.Module
-        R plain networks that differ in the values of their parameters and buffers alone.
-    traits : Traits
-        What was seen of another one of them.
-    trial : Trial
-        On which a form is compared with the reference.
-    seeds : sequence of int, length R
-        Of each replica, for what draws random numbers.
-    compiled : bool
-        Whether code of our own may be built and used.
-    dtype : torch.dtype, optional
-        Of the inputs, if not that of the parameters.
-
-    Raises
-    ------
-    InputError
-        Two networks share a layer, or differ in structure.
-    """
-    refuse_unlike(networks)
-    form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
-    if form:
-        return form(networks)
-    replicas = Reference(networks, seeds, traits.draws, dtype)
-    replicas.reason = traits.obstacle or "no faster form gives the same"
-    return replicas
-
-
-def _forms(network: nn.Module, traits: Traits, compiled: bool) -> list[Form]:
-    """What may be tried for a network, the fastest first."""
-    forms: list[Form] = []
-    if compiled and Lanes.suits(network, next(network.parameters()).device):
-        forms.append(Lanes)
-    if traits.channelwise and foldable(network):
-        forms.append(Folded)
-    return [*forms, Vmapped]
-
-
-def refuse_unlike(networks: Sequence[nn.Module]) -> None:
-    """InputError where networks cannot be replicas: two share a tensor, or they differ in structure."""
-    first = structure(networks[0])
-    seen: set[int] = set()
-    for network in networks:
-        own = {id(tensor) for tensor in (*network.parameters(), *network.buffers())}
-        if own & seen:
-            raise InputError(
-                "the model gives two runs the same parameter or buffer; make each anew in every call", "models"
-            )
-        seen |= own
-        if structure(network) != first:
-            raise InputError(
-                "the model gives runs of different seeds networks of different layers; give all the same", "models"
-            )
-
-
-def structure(network: nn.Module) -> list[tuple[object, ...]]:
-    """A network's layers, parameters and buffers by name, with their classes and shapes."""
-    layers = [(name, type(module).__qualname__) for name, module in network.named_modules()]
-    named = [*network.named_parameters(), *network.named_buffers()]
-    return [*layers, *((name, tuple(tensor.shape), tensor.requires_grad) for name, tensor in named)]

@@ -132,8 +132,8 @@ class Replicas(ABC):
     def state(self, replica: int) -> dict[str, Tensor]:
         """One replica's state, as the plain network's ``load_state_dict`` takes it."""
         both = {**self.parameters, **self.buffers}
-        found = {name: tensor[replica].detach().clone() for name, tensor in both.items()}
-        return found | {name: found[first] for name, first in self.aliases.items()}
+        tensors = {name: tensor[replica].detach().clone() for name, tensor in both.items()}
+        return tensors | {name: tensors[first] for name, first in self.aliases.items()}
 
 
 def aliases_of(network: nn.Module) -> dict[str, str]:

@@ -102,8 +102,8 @@ def _overflows_alike(form: Form, networks: Sequence[nn.Module], trial: Trial) ->
     few = Trial(trial.steps[:1], trial.evaluation)
     pairs = zip(*(_steps(make(copy.deepcopy(networks)), few) for make in (form, Reference)), strict=True)
     return all(
-        torch.equal(found[name].isfinite(), value.isfinite())
-        for found, wanted in pairs
+        torch.equal(given[name].isfinite(), value.isfinite())
+        for given, wanted in pairs
         for name, value in wanted.items()
     )
 
@@ -113,8 +113,8 @@ def _apart(form: Form, networks: Sequence[nn.Module], trial: Trial) -> float:
     reference = Reference(copy.deepcopy(networks))
     largest = 0.0
     try:
-        for found, wanted in zip(_steps(form(copy.deepcopy(networks)), trial), _steps(reference, trial), strict=True):
-            largest = max(largest, distance(found, wanted))
+        for given, wanted in zip(_steps(form(copy.deepcopy(networks)), trial), _steps(reference, trial), strict=True):
+            largest = max(largest, distance(given, wanted))
             if largest > MOST:
                 break
     except RAISED:  # whatever it raises, this form is not for these networks
@@ -151,12 +151,12 @@ def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
     dtype = next(iter(replicas.parameters.values())).dtype
     for inputs, labels, seen in trial.steps:
         losses, _ = replicas.learn(inputs.to(dtype, copy=True), labels, seen)
-        found = {"loss": losses}
+        values = {"loss": losses}
         parts = [part.leaves for part in replicas.parts]
         each = [[leaf.grad for leaf in leaves if leaf.grad is not None] for leaves in zip(*parts, strict=True)]
         for j, gradients in enumerate(filter(None, each)):  # if not of all replicas, its shape will tell
-            found[f"{GRADIENT}{j}"] = torch.cat(gradients)
-        yield found | {name: b.double().view(replicas.size, -1) for name, b in replicas.buffers.items()}
+            values[f"{GRADIENT}{j}"] = torch.cat(gradients)
+        yield values | {name: b.double().view(replicas.size, -1) for name, b in replicas.buffers.items()}
     replicas.train(False)
     with torch.no_grad():
         output = replicas(trial.evaluation[None].to(dtype, copy=True))

@@ -105,8 +105,8 @@ class Reference(Replicas):
     def state(self, replica: int) -> dict[str, Tensor]:
         network = self.networks[replica]
         both = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-        found = {name: tensor.detach().clone() for name, tensor in both.items()}
-        return found | {name: found[first] for name, first in self.aliases.items()}
+        tensors = {name: tensor.detach().clone() for name, tensor in both.items()}
+        return tensors | {name: tensors[first] for name, first in self.aliases.items()}
 
     def _learn(self, replica: int, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         for p in self.networks[replica].parameters():

@@ -15,7 +15,8 @@ from torch.nn.modules import module as module_hooks
 from torch.overrides import TorchFunctionMode
 
 from bnstudy.training import streams
-from bnstudy.training.replicas.attributes import (
+from bnstudy.training.replicas.folded import is_leaf
+from bnstudy.training.replicas.hidden_state import (
     HOOKS,
     attributes,
     held_by_functions,
@@ -23,7 +24,6 @@ from bnstudy.training.replicas.attributes import (
     refuse_changed,
     shared_numbers,
 )
-from bnstudy.training.replicas.folded import is_leaf
 from bnstudy.training.replicas.reference import BY_LAYER, BY_STEP
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -14,10 +14,10 @@ CAPABILITIES = {"avx512f": "AVX512", "avx2": "AVX2"}
 
 def switches(device: str) -> str:
     """What in this process makes the sums on `device` other ones than usual, as ``NAME=value`` separated by spaces."""
-    found = provenance.switches()
-    found.pop("ATEN_CPU_CAPABILITY", None)  # torch read it when it was loaded; what it made of it counts
-    found |= {name: str(value) for name, usual, value in _settings(device) if value not in (usual, SAME.get(usual))}
-    return provenance.as_text(found)
+    settings = provenance.switches()
+    settings.pop("ATEN_CPU_CAPABILITY", None)  # torch read it when it was loaded; what it made of it counts
+    settings |= {name: str(value) for name, usual, value in _settings(device) if value not in (usual, SAME.get(usual))}
+    return provenance.as_text(settings)
 
 
 def _settings(device: str) -> Iterator[tuple[str, Any, Any]]:

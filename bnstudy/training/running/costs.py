@@ -62,7 +62,7 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
     """
     counted = {arm: run_epoch_operations(study, *arm) for arm in study.arms()}
     timed: dict[tuple[Arm, int, int], Timed] = {}
-    found = []
+    parts_costs = []
     for part in parts:
         operations, seconds = 0.0, 0.0
         first: dict[Arm, Timed] = {}
@@ -77,23 +77,23 @@ def costs(study: Study, parts: Sequence[Sequence[Ensemble]], device: str | None 
                 seconds += timed[key].before + timed[key].run_epoch * size
                 first.setdefault(arm, timed[key])
         runs = sum(len(ensemble.runs) for ensemble in part)
-        found.append(Cost(runs, runs * study.epochs, operations, seconds if device else None, first))
-    return found
+        parts_costs.append(Cost(runs, runs * study.epochs, operations, seconds if device else None, first))
+    return parts_costs
 
 
 def run_epoch_operations(study: Study, model: str, norm: str) -> float:
     """Floating-point operations of one epoch of one run: products and sums of its layers, evaluation included."""
-    about = registry.datasets[study.dataset].about
-    network = models.build(model, norm, study, about["shape"], about["classes"])
+    facts = registry.datasets[study.dataset].about
+    network = models.build(model, norm, study, facts["shape"], facts["classes"])
     with told(model, norm, 2), FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(2, *about["shape"]))  # two samples, for batch norm
+        network(torch.zeros(2, *facts["shape"]))  # two samples, for batch norm
     forward = counter.get_total_flops() / 2
-    return forward * ((1 + BACKWARD) * study.n_train + about["test_size"] + study.validation_size)
+    return forward * ((1 + BACKWARD) * study.n_train + facts["test_size"] + study.validation_size)
 
 
 def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
     """How long an ensemble takes, from a few steps on random data on one thread of this machine."""
-    about = registry.datasets[study.dataset].about
+    facts = registry.datasets[study.dataset].about
     batch = ensemble.runs[0].batch_size
     n = min(study.n_train, STEPS * batch)
     share = n / study.n_train
@@ -101,10 +101,10 @@ def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
 
     def samples(count: float) -> tuple[torch.Tensor, torch.Tensor]:
         size = max(2, round(count * share))
-        images = torch.randn(size, *about["shape"], generator=draws)
-        return images.to(device), torch.randint(about["classes"], (size,), generator=draws).to(device)
+        images = torch.randn(size, *facts["shape"], generator=draws)
+        return images.to(device), torch.randint(facts["classes"], (size,), generator=draws).to(device)
 
-    data = Data(samples(study.n_train), None, samples(about["test_size"] + study.validation_size), about["classes"], "")
+    data = Data(samples(study.n_train), None, samples(facts["test_size"] + study.validation_size), facts["classes"], "")
     few = {"epochs": 2, "validation_size": 0, "train_size": n, "batch_size": batch}
     short = Study.make({**study.model_dump(), **few})
     times: list[float] = []
@@ -124,6 +124,6 @@ def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
 
 def not_initialized(study: Study) -> str:
     """The parameters that no initializer sets, by model, in one line; empty where there are none."""
-    about = registry.datasets[study.dataset].about
-    built = {arm: models.build(*arm, study, about["shape"], about["classes"]) for arm in study.arms()}
+    facts = registry.datasets[study.dataset].about
+    built = {arm: models.build(*arm, study, facts["shape"], facts["classes"]) for arm in study.arms()}
     return schema.told_by_model({arm: initialization.untouched(network) for arm, network in built.items()})

@@ -115,14 +115,14 @@ def retrain(
     chosen = sorted(rng.choice(len(finished), min(count, len(finished)), replace=False))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    found = []
+    retrained = []
     try:
         for i in chosen:
-            found.append(_retrained(study, finished[i], stored, loaded.to(place), place))
-            report(found[-1])
+            retrained.append(_retrained(study, finished[i], stored, loaded.to(place), place))
+            report(retrained[-1])
     finally:
         torch.set_num_threads(threads)
-    return found
+    return retrained
 
 
 def _retrained(study: Study, run: Run, stored: xr.Dataset, loaded: data.Data, device: torch.device) -> Retrained:
@@ -148,13 +148,13 @@ def _cell(values: xr.DataArray, run: Run) -> xr.DataArray:
 
 def _apart(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> np.ndarray:
     """The larger relative distance of the losses, by epoch: infinite where one alone is a number."""
-    found = []
+    distances = []
     for name in LOSSES:
         a, b = one[name], other[name]
         with np.errstate(invalid="ignore", divide="ignore"):
             distance = np.where(a == b, 0.0, np.abs(a - b) / np.maximum(np.abs(b), 1e-12))
-        found.append(np.where(np.isfinite(a) == np.isfinite(b), distance, np.inf))
-    return np.fmax(*found)
+        distances.append(np.where(np.isfinite(a) == np.isfinite(b), distance, np.inf))
+    return np.fmax(*distances)
 
 
 def _refuse_others(store: Store, loaded: data.Data) -> None:

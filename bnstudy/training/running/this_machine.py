@@ -104,11 +104,11 @@ def describe(device: str, compiled: bool) -> dict[str, str]:
     """What computes on a device of this machine; compiled code is built now, so that no worker has to."""
     from bnstudy.training.replicas.lanes import kernel, lanes
 
-    found = lanes.load() if compiled and device == "cpu" else None
+    built = lanes.load() if compiled and device == "cpu" else None
     return {
         **provenance.attributes(device),
         "switches": arithmetic.switches(device),
-        "kernel": f"lanes {kernel.source_digest()}, {found.compiler}" if found else "none",
+        "kernel": f"lanes {kernel.source_digest()}, {built.compiler}" if built else "none",
     }
 
 
@@ -145,15 +145,15 @@ def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict
 
     with _one_thread():
         loaded = loaded.to(torch.device(device))
-        found = {}
+        facts = {}
         for (model, norm), names in assembly.untouched(study, loaded).items():
             with told_as(f"{model!r} with norm {norm!r} fails in its first epoch", "models"):
-                found[model, norm] = {
+                facts[model, norm] = {
                     "n_parameters": ensembles.count_parameters(study, model, norm, loaded.shape, loaded.classes),
                     "epoch_seconds_alone": ensembles.seconds_alone(study, model, norm, loaded),
                     "not_initialized": names,
                 }
-        return found
+        return facts
 
 
 @contextmanager

@@ -49,10 +49,10 @@ def find_compiler() -> tuple[str, ...]:
         raise NoKernelError("it is not built on Windows")
     asked = os.environ.get("CXX", "").strip()
     if not asked:
-        found = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), None)
-        if found is None:
+        compiler = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), None)
+        if compiler is None:
             raise NoKernelError("no C++ compiler found")
-        return (found,)
+        return (compiler,)
     if path := shutil.which(asked):  # its folder may have spaces in its name
         return (path,)
     try:

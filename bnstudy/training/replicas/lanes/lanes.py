@@ -36,14 +36,14 @@ class Lanes(Replicas):
     evaluation_batch = 250
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
-        found = kernel.attempt()
-        assert isinstance(found, Kernel), "ask Lanes.suits first"
-        self.library = found.library
+        built = kernel.attempt()
+        assert isinstance(built, Kernel), "ask Lanes.suits first"
+        self.library = built.library
         self.size = len(networks)
         self.module = fold(networks)
         self.parameters = dict(self.module.named_parameters())
         self.buffers = dict(self.module.named_buffers())
-        self.lanes = found.lanes(next(iter(self.parameters.values())).dtype)
+        self.lanes = built.lanes(next(iter(self.parameters.values())).dtype)
         self.packs = -(-self.size // self.lanes)
         pairs = list(zip(layers_of(networks[0]), layers_of(self.module), strict=True))
         self.runs = list(runs_of(pairs, self.packs * self.lanes))
@@ -54,8 +54,8 @@ class Lanes(Replicas):
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
             return False
-        found = load()
-        return found is not None and found.lanes(dtypes.pop()) > 0
+        usable = load()
+        return usable is not None and usable.lanes(dtypes.pop()) > 0
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         signal = Signal(inputs, self._group(len(inputs), groups))
@@ -129,26 +129,26 @@ def _pooled(x: Tensor) -> Tensor:
 
 def load() -> Kernel | None:
     """The kernel; None where it cannot be had, or is not right."""
-    found = attempt()
-    return found if isinstance(found, Kernel) else None
+    kernel_or_reason = attempt()
+    return kernel_or_reason if isinstance(kernel_or_reason, Kernel) else None
 
 
 @functools.cache
 def attempt() -> Kernel | str:
     """The kernel, or why it is not used; what it computes on this machine is compared with PyTorch once a process."""
-    found = kernel.attempt()
-    if not isinstance(found, Kernel):
-        return found
+    built = kernel.attempt()
+    if not isinstance(built, Kernel):
+        return built
     for dtype, tolerance in ((torch.float32, 1e-4), (torch.float64, 1e-10)):
         try:
-            if wrong := kernel.different_structures(found.library):
-                return f"what {found.compiler} built lays out {wrong} otherwise than Python does"
-            right = not found.lanes(dtype) or _is_right(dtype, tolerance)
+            if wrong := kernel.different_structures(built.library):
+                return f"what {built.compiler} built lays out {wrong} otherwise than Python does"
+            right = not built.lanes(dtype) or _is_right(dtype, tolerance)
         except AttributeError as error:
-            return f"what {found.compiler} built is something else ({first_line(error)})"
+            return f"what {built.compiler} built is something else ({first_line(error)})"
         if not right:
-            return f"what {found.compiler} built computes something else than PyTorch ({str(dtype)[6:]})"
-    return found
+            return f"what {built.compiler} built computes something else than PyTorch ({str(dtype)[6:]})"
+    return built
 
 
 def _is_right(dtype: torch.dtype, tolerance: float) -> bool:

@@ -29,15 +29,15 @@ def attributes(network: nn.Module) -> list[Any]:
 
     A buffer counts as the object it is: one that is changed in place is the same, one that is assigned anew is not.
     """
-    found: list[Any] = []
+    snapshot: list[Any] = []
     for module in network.modules():
         own = {name: value for name, value in vars(module).items() if name not in PLUMBING}
         kind = type(module)
         ofclass = {} if kind.__module__.startswith("torch.") else dict(vars(kind))
-        found.append([_token(own), _token(ofclass), [_Same(buffer) for buffer in module._buffers.values()],
+        snapshot.append([_token(own), _token(ofclass), [_Same(buffer) for buffer in module._buffers.values()],
                       [p.requires_grad for p in module.parameters(recurse=False)],
                       [_token(value) for value in held_by_functions(module)]])  # fmt: skip
-    return found
+    return snapshot
 
 
 class _Same:
@@ -92,13 +92,13 @@ def is_constant(value: Any, depth: int = 4) -> bool:
 
 def shared_numbers(network: nn.Module) -> dict[str, Any]:
     """Numbers and tensors that all networks of a kind have in common: in its class, and in globals that it names."""
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for kind in {kind for module in network.modules() for kind in _own_kinds(module)}:
-        found |= _numbers({f"{kind.__name__}.{name}": value for name, value in vars(kind).items()})
+        numbers |= _numbers({f"{kind.__name__}.{name}": value for name, value in vars(kind).items()})
     for function in {function for module in network.modules() for function in _functions(module)}:
         there = function.__globals__
-        found |= _numbers({name: there[name] for name in _names(function.__code__) if name in there})
-    return found
+        numbers |= _numbers({name: there[name] for name in _names(function.__code__) if name in there})
+    return numbers
 
 
 def refuse_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -154,12 +154,12 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those values that are numbers or tensors, also within a list or dict of them."""
-    found = {}
+    tokens = {}
     for name, value in values.items():
         inside: Mapping[Any, Any] = value if isinstance(value, dict) else {}
         if isinstance(value, list):
             inside = dict(enumerate(value))
         for key, one in {name: value, **{f"{name}[{key!r}]": one for key, one in inside.items()}}.items():
             if isinstance(one, (int, float, Tensor)):
-                found[key] = _token(one)
-    return found
+                tokens[key] = _token(one)
+    return tokens
