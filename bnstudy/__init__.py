@@ -9,8 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnstudy.analysis.assessment import assess
-    from bnstudy.analysis.results import Results
+    from bnstudy.analysis.results import Results, assess
     from bnstudy.storage.opening import open_results
     from bnstudy.study.errors import InputError
     from bnstudy.study.plan import make_plan
@@ -21,7 +20,7 @@ _HOMES = {
     "InputError": "bnstudy.study.errors",
     "Results": "bnstudy.analysis.results",
     "Study": "bnstudy.study.study",
-    "assess": "bnstudy.analysis.assessment",
+    "assess": "bnstudy.analysis.results",
     "make_plan": "bnstudy.study.plan",
     "open_results": "bnstudy.storage.opening",
     "run": "bnstudy.training.running.execution",

@@ -7,7 +7,6 @@ other side of 0, or wholly outside the margin. Else the data cannot tell.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -15,17 +14,20 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import ENOUGH, PLAIN
+from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.criteria import Criteria
 from bnstudy.analysis.labels import arm_label
-from bnstudy.analysis.responses import RESPONSES
+from bnstudy.analysis.normal_form import FIRST
 from bnstudy.analysis.results import Results
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 SECONDS_MARGIN = float(np.log(1.1))  # 10 % of run time
-MLP, CNN, BN = "mlp", "cnn", "batch"
+MLP, CNN, PLAIN, BN = "mlp", "cnn", "none", "batch"
+ENOUGH = 0.9  # of the well runs have to reach the target before a difference in epochs can be called small
+# What a verdict says of the claim that BN helps more there.
+MORE = {"mainly": HOLDS, "more": HOLDS, "unclear": UNKNOWN, **dict.fromkeys(("harms", "less", "alike", "none"), FAILS)}
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def claims(results: Results) -> list[Claim]:
         raise InputError(f"the report's claims are about mlp and cnn with none and batch; there is no {missing[0]}")
     if not criteria.reference:
         raise InputError("no init is declared well, and the report's claims are about one")
-    well = dataset.sel(init=criteria.reference).isel(optimizer=0, lr=0)
-    grid = dataset.isel(optimizer=0, lr=0)
+    well = dataset.sel(init=criteria.reference).isel(FIRST)
+    grid = dataset.isel(FIRST)
     return [
         *_times(well, criteria),
         *_shares(grid, criteria),
@@ -83,12 +85,22 @@ def claims(results: Results) -> list[Claim]:
 def are_about(results: Results) -> bool:
     """Whether results have what the claims speak of: both models, with and without BN, and an init that is well."""
     dataset = results.dataset
+    asked = (results.criteria.treatment, results.criteria.control, results.criteria.condition) == (
+        "norm",
+        PLAIN,
+        "init",
+    )
     there = all(name in dataset.model.values for name in (MLP, CNN))
-    return there and all(name in dataset.norm.values for name in (PLAIN, BN)) and bool(results.criteria.reference)
+    return (
+        asked
+        and there
+        and all(name in dataset.norm.values for name in (PLAIN, BN))
+        and bool(results.criteria.reference)
+    )
 
 
 def _times(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
-    crossing = responses.epochs_to_target(well, criteria.target)
+    crossing = responses.epochs_to_target(well, criteria.target_accuracy)
     for norm in (PLAIN, BN):
         found = _values(crossing.epochs, CNN, norm) - _values(crossing.epochs, MLP, norm)
         sooner = _more("convergence", f"the MLP gets there sooner than the CNN ({arm_label(norm)})", found, "epochs")
@@ -169,31 +181,22 @@ def _overfitting(well: xr.Dataset, criteria: Criteria) -> Iterator[Claim]:
 def _robustness(results: Results) -> Iterator[Claim]:
     """BN at the reference, and at each poor init by its verdict."""
     dataset, criteria = results.dataset, results.criteria
-    result = results.assessment.isel(optimizer=0, lr=0).sel(norm=BN)
-    epochs = responses.epochs_to_target(dataset, criteria.target).epochs.isel(optimizer=0, lr=0)
-    well = epochs.sel(init=criteria.reference)
+    well = dataset.sel(init=criteria.reference).isel(FIRST)
+    epochs = responses.epochs_to_target(well, criteria.target_accuracy).epochs
+    never = responses.is_censored(well, criteria.target_accuracy).where(responses.observed(well)).mean("seed")
+    judged = cells(results.assessment.isel(setting=[0]).sel(arm=[BN]), poor=True)
     for model in (MLP, CNN):
-        found = _values(well, model, PLAIN) - _values(well, model, BN)
-        little = _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", found,
+        saved = _values(epochs, model, PLAIN) - _values(epochs, model, BN)
+        little = _same("effects of BN", f"little difference at the well init {criteria.reference} ({model})", saved,
                        "epochs", criteria)  # fmt: skip
-        censored = float(result.censored.sel(model=model, init=criteria.reference, arm=[PLAIN, BN]).max())
         # Runs that never get there are all alike: that is no sign of a norm that changes nothing.
-        unseen = little.answer == HOLDS and censored > 1 - ENOUGH + 1e-9
+        unseen = little.answer == HOLDS and float(never.sel(model=model, norm=[PLAIN, BN]).max()) > 1 - ENOUGH + 1e-9
         yield replace(little, answer=UNKNOWN) if unseen else little
-        for init in result.init.values[result.init_role.values == "poor"].tolist():
-            cell = result.sel(model=model, init=init)
-            verdict, decider = str(cell.overall.values), str(cell.decided_by.values)
-            one = cell.sel(response=decider)
-            mean, low, high = (float(one[name]) for name in ("did", "did_low", "did_high"))
-            if verdict == "both-fail":  # a difference would tell of the reference alone
-                mean = low = high = math.nan
-            response = next((one for one in RESPONSES if one.name == decider), RESPONSES[0])
-            text = f"BN helps more at {init} than at {criteria.reference} ({model})"
-            not_more = verdict in ("contradicted", "no-effect") or (
-                verdict == "helps-everywhere" and high < response.margin(criteria)
-            )
-            answer = HOLDS if verdict in ("supported", "helps-more-when-poor") else FAILS if not_more else UNKNOWN
-            yield Claim("effects of BN", text, mean, low, high, response.unit, int(one.n), answer)
+        for cell in judged:
+            if cell["model"] == model:
+                text = f"BN helps more at {cell['condition']} than at {criteria.reference} ({model})"
+                ends = (cell["difference"], cell["difference_low"], cell["difference_high"])
+                yield Claim("effects of BN", text, *ends, "halvings", cell["n"], MORE[cell["word"]])
 
 
 def _values(response: xr.DataArray, model: str, norm: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tests and intervals for paired differences, one comparison a row.
+"""Means of paired differences with their t intervals and tests, one comparison a row; and Holm's adjustment.
 
 Everything takes differences as an array (..., n), one a seed, NaN where a pair is missing, and works on all rows at
 once. A row's missing pairs are left out of that row alone.
@@ -14,45 +14,7 @@ from scipy import special
 
 Array = NDArray[np.float64]
 
-EXACT = 16  # pairs up to which every assignment of signs is tried
-FLIPS = 20_000  # assignments drawn beyond that
-SEED = 20150211  # of those draws: the same data give the same p
 ROUNDING = 1e-10  # relative to the sum of absolute differences: sums that close are equal
-BLOCK = 2**24  # numbers held at once
-
-
-def sign_flip(differences: Array) -> Array:
-    """One-sided sign-flip test of mean difference > 0 (Fisher 1935, The Design of Experiments, section 21).
-
-    The p-value is the share of all 2^n assignments of signs whose sum is at least the observed one: exact where the
-    differences are symmetric about zero under the null hypothesis. Beyond 16 pairs, 20,000 assignments are drawn and
-    the observed one is counted among them, which keeps the test valid.
-
-    Parameters
-    ----------
-    differences : array (..., n)
-
-    Returns
-    -------
-    array (...)
-        Between 2^-n and 1; NaN for a row without pairs.
-    """
-    return _by_row(_sign_flip, differences, least=1)
-
-
-def _sign_flip(rows: Array) -> Array:
-    n = rows.shape[1]
-    if n <= EXACT:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    else:
-        signs = np.random.default_rng(SEED).choice([-1.0, 1.0], (FLIPS, n))
-    found = np.empty(len(rows))
-    step = max(1, BLOCK // len(signs))
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
-        least = block.sum(1) - ROUNDING * np.abs(block).sum(1)
-        found[start : start + step] = (block @ signs.T >= least[:, None]).sum(1)
-    return found / len(signs) if n <= EXACT else (found + 1) / (FLIPS + 1)
 
 
 def equivalence(differences: Array, margin: float) -> Array:

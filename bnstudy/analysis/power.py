@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from bnstudy.analysis.criteria import Criteria
+
+MOST_SEEDS = 200  # beyond which no design is told of
 
 
-def smallest_p(seeds: int, poor_levels: int) -> float:
-    """The smallest p a one-sided sign-flip test can give after Holm: 2^-seeds times the number of poor levels."""
-    return min(1.0, 2.0**-seeds * max(poor_levels, 1))
-
-
-def seeds_needed(poor_levels: int, alpha: float) -> int:
-    """Seeds from which on a design can reach significance at `alpha`."""
-    seeds = 1
-    while smallest_p(seeds, poor_levels) >= alpha:
-        seeds += 1
-    return seeds
-
-
-def warnings(roles: Mapping[str, str], norms: int, seeds: int, alpha: float) -> list[str]:
-    """What is amiss with a design, one sentence each.
+def least_p(pairs: NDArray[np.int_] | int, poor: int, paired: bool = True) -> NDArray[np.float64]:
+    """The smallest adjusted p that a test can give: of all pairs on one side, times the number of poor conditions.
 
     Parameters
     ----------
-    roles : mapping of str to str
-        Each init's role, ``well`` or ``poor``.
-    norms, seeds : int
-        Levels of the norm, and seeds.
-    alpha : float
-        The study's level of significance.
+    pairs : array of int
+        Pairs; where nothing is paired, runs of each arm.
+    poor : int
+        Conditions that Holm's adjustment runs over.
+    paired : bool
+        Sign tests, or else rank sums.
     """
-    poor = sum(role == "poor" for role in roles.values())
-    if norms < 2 or poor == 0:
-        return []  # nothing is compared across initializations
-    found = []
-    if poor == len(roles):
-        found.append("no init is declared well, so there is nothing to compare the poor ones with")
-    needed = seeds_needed(poor, alpha)
+    pairs = np.asarray(pairs)
+    p = 0.5**pairs if paired else 1 / special.comb(2 * pairs, pairs)
+    return np.minimum(p * max(poor, 1), 1.0)
+
+
+def seeds_needed(poor: int, alpha: float, paired: bool = True) -> int:
+    """Seeds from which on a word of difference is in reach at `alpha`."""
+    enough = least_p(np.arange(1, MOST_SEEDS), poor, paired) <= alpha / 2
+    return int(np.argmax(enough)) + 1
+
+
+def warnings(criteria: Criteria, seeds: int) -> list[str]:
+    """What is amiss with a design, one sentence each: too few seeds first.
+
+    Parameters
+    ----------
+    criteria : Criteria
+        With the roles of the condition's levels.
+    seeds : int
+        Of each arm.
+    """
+    poor, told = len(criteria.poor), []
+    if poor == 0:
+        return []  # nothing is compared across conditions
+    share = criteria.alpha / max(len(criteria.looks), 1)
+    needed = seeds_needed(poor, share, criteria.paired)
     if seeds < needed:
-        found.append(
-            f"with {seeds} seeds and {poor} poor inits the smallest adjusted p is {smallest_p(seeds, poor):.2g}: "
-            f"significance at {alpha:g} is out of reach; it takes {needed} seeds"
+        least = float(least_p(seeds, poor, criteria.paired))
+        told.append(
+            f"too few seeds to tell: with {seeds} and {poor} poor level{'s' * (poor > 1)} of {criteria.condition} the "
+            f"least adjusted p is {least:.2g}, and a word of difference takes {share / 2:g}; it takes {needed} seeds"
         )
-    return found
+    if not criteria.reference:
+        told.append(f"no {criteria.condition} is declared well, so there is nothing to compare the poor ones with")
+    return told

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bnstudy.analysis.criteria import Criteria, criteria_of
+from bnstudy.analysis.criteria import Criteria
 from bnstudy.study.schema import Status
 
 
@@ -36,7 +36,7 @@ def diverged(dataset: xr.Dataset) -> xr.DataArray:
     return dataset.status == Status.DIVERGED
 
 
-def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dataset:
+def epochs_to_target(dataset: xr.Dataset, target: float) -> xr.Dataset:
     """Epochs until test accuracy first exceeds the target.
 
     Returns
@@ -45,7 +45,6 @@ def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dat
         ``epochs`` (the last epoch where the target is not reached; NaN where nothing was observed) and ``reached``
         (bool), over the run dimensions.
     """
-    target = criteria_of(dataset).target if target is None else target
     over = dataset.test_accuracy > target
     reached = over.any("epoch")
     first = dataset.epoch.values[over.argmax("epoch").values]
@@ -53,9 +52,8 @@ def epochs_to_target(dataset: xr.Dataset, target: float | None = None) -> xr.Dat
     return xr.Dataset({"epochs": epochs.where(observed(dataset)), "reached": reached})
 
 
-def epochs_to_stay(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
+def epochs_to_stay(dataset: xr.Dataset, target: float) -> xr.DataArray:
     """Epochs until test accuracy exceeds the target for good; the last epoch where it does not; NaN as above."""
-    target = criteria_of(dataset).target if target is None else target
     over = dataset.test_accuracy > target
     stays = over.isel(epoch=slice(None, None, -1)).cumprod("epoch").sum("epoch")  # epochs over it at the end
     first = dataset.epoch.values[np.minimum(dataset.sizes["epoch"] - stays.values, dataset.sizes["epoch"] - 1)]
@@ -103,12 +101,12 @@ def gap_at_best(dataset: xr.Dataset) -> xr.DataArray:
     return gap.where(observed(dataset)).drop_vars("epoch", errors="ignore")
 
 
-def is_censored(dataset: xr.Dataset, target: float | None = None) -> xr.DataArray:
+def is_censored(dataset: xr.Dataset, target: float) -> xr.DataArray:
     """Observed runs that never exceeded the target; bool over the run dimensions."""
     return np.logical_and(observed(dataset), ~epochs_to_target(dataset, target).reached)
 
 
-# ------------------------------------------------------------------ those by which a study is judged
+# ------------------------------------------------------------------ those to look at
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def _of_accuracy(name: str, label: str, noun: str, of: Callable[[xr.Dataset, Cri
 RESPONSES = (
     _of_epochs(
         "epochs_to_target", "epochs until the target is exceeded",
-        lambda dataset, criteria: epochs_to_target(dataset, criteria.target).epochs,
+        lambda dataset, criteria: epochs_to_target(dataset, criteria.target_accuracy).epochs,
     ),
     _of_accuracy(
         "final_accuracy", "test accuracy at the last epoch", "final accuracy",
@@ -170,7 +168,7 @@ RESPONSES = (
     ),
     _of_epochs(
         "epochs_to_stay", "epochs until the target is exceeded for good",
-        lambda dataset, criteria: epochs_to_stay(dataset, criteria.target),
+        lambda dataset, criteria: epochs_to_stay(dataset, criteria.target_accuracy),
     ),
     _of_accuracy(
         "mean_accuracy", "mean test accuracy over the epochs", "mean accuracy",

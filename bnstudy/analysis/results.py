@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from bnstudy.analysis.assessment import assess
+from bnstudy.analysis import assessment, responses, scores
+from bnstudy.analysis.assessment import Scores
 from bnstudy.analysis.criteria import Criteria, criteria_of, study_of
-from bnstudy.analysis.normal_form import normal_form
+from bnstudy.analysis.normal_form import FIRST, arm_form, factor_form
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
+
+# Treatments that change what is drawn, not only what is done with it.
+REDRAWN = ("model", "init")
+DECLARED = ("mainly_times", "margin", "alpha")  # by which a word is given
 
 
 class Results:
@@ -23,6 +29,8 @@ class Results:
     ----------
     stored : Dataset
         In the layout of the schema.
+    criteria : Criteria, optional
+        By which it is judged, to see what others would have said; by default those that the study declared.
 
     Raises
     ------
@@ -34,16 +42,17 @@ class Results:
     stored : Dataset
         The same.
     dataset : Dataset
-        In normal form: over model, norm, init, optimizer, lr, seed and epoch.
+        With every factor as a dimension, then seed and epoch.
     """
 
-    def __init__(self, stored: xr.Dataset) -> None:
+    def __init__(self, stored: xr.Dataset, criteria: Criteria | None = None) -> None:
         if not isinstance(stored, xr.Dataset):
             raise InputError(
                 f"Results takes a dataset; of a study folder or file it is Results.open({str(stored)[:60]!r})"
             )
         self.stored = stored
-        self.dataset = normal_form(stored)
+        self.dataset = factor_form(stored)
+        self._given = criteria
 
     @classmethod
     def open(cls, source: str | Path) -> Results:
@@ -58,35 +67,128 @@ class Results:
     @cached_property
     def criteria(self) -> Criteria:
         """By what they are judged; InputError where that is not what the study declared."""
-        return criteria_of(self.dataset)
+        return self._given or criteria_of(self.dataset)
+
+    @cached_property
+    def runs(self) -> xr.Dataset:
+        """The dataset over model, setting, condition, arm, seed and epoch."""
+        return arm_form(self.dataset, self.criteria)
+
+    @property
+    def at_reference(self) -> xr.Dataset:
+        """The dataset at the reference (or the first) init and the first level of all else, but for model and norm."""
+        inits = self.dataset.init.values.tolist()
+        reference = self.criteria.reference if self.criteria.condition == "init" else ""
+        return self.dataset.sel(init=reference if reference in inits else inits[0]).isel(FIRST)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The score of every run and which failed; InputError where accuracies do not tell an error."""
+        return Scores(scores.score(self.runs), scores.failed(self.runs), tuple(self._notes()))
 
     @cached_property
     def assessment(self) -> xr.Dataset:
-        """What :func:`~bnstudy.analysis.assessment.assess` finds; its InputErrors."""
-        return assess(self.dataset, self.criteria)
+        """What :func:`~bnstudy.analysis.assessment.judge` finds; its InputErrors."""
+        return assessment.judge(self.scores, self.criteria)
+
+    def _notes(self) -> list[str]:
+        """What a reader of the verdicts should know of these runs, one sentence each."""
+        told = self._undeclared()
+        seen = responses.observed(self.runs)
+        if missing := int((~seen).sum()):
+            told.append(f"{missing} of {seen.size} runs are not there; their pairs are left out")
+        died = int(responses.diverged(self.runs).sum())
+        if died and "status" not in self.runs:
+            told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")
+        if self.criteria.treatment in REDRAWN:
+            told.append(
+                f"the {self.criteria.treatment} decides what a run draws, so the runs of a seed share batches, and not "
+                "first weights"
+            )
+        return told + self._looked()
+
+    def _undeclared(self) -> list[str]:
+        """What the verdicts are judged by though the study did not declare it, or declared otherwise."""
+        if not self.declared:
+            return []
+        values = {key: getattr(self.criteria, key) for key in DECLARED}
+        others = [f"{key} {value:g} (declared: {self.declared[key]:g})" for key, value in values.items()
+                  if self.declared.get(key, value) != value]  # fmt: skip
+        missing = [f"{key} {value:g}" for key, value in values.items() if key not in self.declared]
+        told = []
+        if missing:
+            told.append(f"the verdicts are post hoc: the study was declared before there were {' and '.join(missing)}")
+        if others:
+            told.append(f"the verdicts are post hoc: judged by {' and '.join(others)}")
+        return told
+
+    def _looked(self) -> list[str]:
+        """What looks, declared or not, do to the p-values."""
+        looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
+        if looks:
+            if seeds in looks:
+                return [f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
+            return [f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold"]
+        changes = [
+            amendment.get("changes", {}) for amendment in json.loads(self.dataset.attrs.get("amendments") or "[]")
+        ]
+        added = [change["seeds"] for change in changes if "seeds" in change]
+        if not added:
+            return []
+        counts = " to ".join(str(len(seeds)) for seeds in [added[0][0], *(one[1] for one in added)])
+        return [f"seeds were added after the study had run (from {counts}) and no looks were declared: the p-values do "
+                "not hold, and a word may be due to stopping at the right time"]  # fmt: skip
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether there is something treated to compare with the control, and roles to compare it under."""
+        arms = self.runs.arm.values.tolist()
+        told = bool(self.criteria.roles) and "test_size" in self.dataset.attrs
+        return told and self.criteria.control in arms and len(arms) > 1
 
     @property
     def can_select(self) -> bool:
-        """Whether validation can select each cell's learning rate."""
-        return can_select(self.dataset)
+        """Whether validation can select each run's learning rate."""
+        return can_select(self.dataset) and "lr" not in (self.criteria.treatment, self.criteria.condition)
 
     @cached_property
     def _selection(self) -> tuple[Results, xr.DataArray]:
+        if "lr" in (self.criteria.treatment, self.criteria.condition):
+            raise InputError("the learning rate is what the study asks about, so validation cannot select it")
         dataset, rates = select_lr(self.dataset)
-        return Results(dataset), rates
+        with_rates = dataset.assign(selected_lr=rates.expand_dims(lr=dataset.lr.values))
+        return Results(with_rates, self.criteria), rates
 
     @property
     def at_selected_rates(self) -> Results:
-        """The same with each cell at its selected learning rate; InputError where none can be selected."""
+        """The same with each run at its selected learning rate; InputError where none can be selected."""
         return self._selection[0]
 
     @property
     def selected_rates(self) -> xr.DataArray:
-        """These rates, over model, norm, init and optimizer."""
+        """These rates, over the factors but lr, and the seed."""
         return self._selection[1]
 
-    @property
-    def reference_cell(self) -> dict[str, Any]:
-        """The init (reference, else the first), optimizer and lr (the first) that stand for the study."""
-        init = self.criteria.reference or str(self.dataset.init.values[0])
-        return {"init": init, "optimizer": self.dataset.optimizer.values[0], "lr": self.dataset.lr.values[0]}
+
+def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
+    """Gains, tests and verdicts of every comparison in a study's dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least ``test_accuracy`` over model, norm, init, seed and epoch, the attributes ``test_size`` and ``classes``,
+        and the role of each init, ``well`` or ``poor``, as ``init_role``.
+    criteria : Criteria, optional
+        By which it is judged; by default those that the study declared.
+
+    Returns
+    -------
+    Dataset
+        As :func:`~bnstudy.analysis.assessment.judge` says.
+
+    Raises
+    ------
+    InputError
+        There are no roles, no control or nothing treated, or accuracies do not tell an error.
+    """
+    return Results(dataset, criteria).assessment

@@ -53,37 +53,40 @@ def _share(count: xr.DataArray, n: xr.DataArray) -> xr.Dataset:
 def times_the_fastest(dataset: xr.Dataset, target: float) -> xr.DataArray:
     """Epochs to the target over those of the faster arm, run by run; infinite where the target is not reached.
 
-    An arm is compared with the others at the same model, init, optimizer, lr and seed (Dolan & Moré 2002,
+    An arm is compared with the others at the same model, setting, condition and seed (Dolan & Moré 2002,
     Math. Program. 91:201). NaN where an arm was not observed.
     """
     crossing = responses.epochs_to_target(dataset, target)
     epochs = crossing.epochs.where(crossing.reached, np.inf)
-    best = epochs.min("norm", skipna=False)
+    best = epochs.min("arm", skipna=False)
     ratio = (epochs / best).where(np.isfinite(epochs), np.inf)
-    return ratio.where(responses.observed(dataset).all("norm"))
+    return ratio.where(responses.observed(dataset).all("arm"))
 
 
 def profile(ratio: xr.DataArray, within: np.ndarray) -> xr.DataArray:
-    """Share of a seed's inits in which an arm is within a factor of the faster one: dims of `ratio`, ``within``.
+    """Share of a seed's conditions in which an arm is within a factor of the faster one: dims of `ratio`, ``within``.
 
     Parameters
     ----------
     ratio : DataArray
-        Of :func:`times_the_fastest`; averaged over ``init``.
+        Of :func:`times_the_fastest`; averaged over ``condition``.
     within : array (n,)
         The factors.
     """
     factors = xr.DataArray(within, dims="within", coords={"within": within})
-    return (ratio <= factors).where(ratio.notnull()).mean("init")
+    return (ratio <= factors).where(ratio.notnull()).mean("condition")
 
 
-def scaled_levels(dataset: xr.Dataset) -> dict[str, float]:
-    """The levels of scaled-normal and their scales, by rising scale; empty if the dataset does not say."""
-    if "init_family" not in dataset.coords or "init_value" not in dataset.coords:
+def scaled_levels(dataset: xr.Dataset, dim: str = "init") -> dict[str, float]:
+    """The levels of scaled-normal and their scales, by rising scale; empty if the dataset does not say.
+
+    `dim` is what the dimension of inits is called; there are none if inits lie elsewhere.
+    """
+    if any(name not in dataset.coords or dataset[name].dims != (dim,) for name in ("init_family", "init_value")):
         return {}
-    levels = zip(dataset.init.values.tolist(), dataset.init_family.values, dataset.init_value.values, strict=True)
-    found = {label: float(value) for label, family, value in levels if family == SCALED and value > 0}
-    return dict(sorted(found.items(), key=lambda level: level[1]))
+    levels = zip(dataset[dim].values.tolist(), dataset.init_family.values, dataset.init_value.values, strict=True)
+    scales = {label: float(value) for label, family, value in levels if family == SCALED and value > 0}
+    return dict(sorted(scales.items(), key=lambda level: level[1]))
 
 
 def robust_width(dataset: xr.Dataset, target: float, often: float = OFTEN) -> xr.Dataset:
@@ -96,13 +99,13 @@ def robust_width(dataset: xr.Dataset, target: float, often: float = OFTEN) -> xr
     -------
     Dataset
         ``width`` in decades, 0 for a single scale, NaN where no scale does or nothing was observed; ``lowest`` and
-        ``highest`` scale; over model, norm, optimizer and lr.
+        ``highest`` scale; over the other dimensions of a cell.
     """
-    levels = scaled_levels(dataset)
-    share = reach(dataset, target).share.sel(init=list(levels)).transpose(..., "init")
+    levels = scaled_levels(dataset, "condition")
+    share = reach(dataset, target).share.sel(condition=list(levels)).transpose(..., "condition")
     scales = np.array(list(levels.values()))
     ends = np.apply_along_axis(_widest, -1, share.values >= often - 1e-9, scales)
-    over = share.isel(init=0, drop=True)
+    over = share.isel(condition=0, drop=True)
     lowest, highest = over.copy(data=ends[..., 0]), over.copy(data=ends[..., 1])
     return xr.Dataset({"width": np.log10(highest / lowest), "lowest": lowest, "highest": highest})
 

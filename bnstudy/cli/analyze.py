@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bnstudy.study.errors import InputError
+
+if TYPE_CHECKING:
+    from bnstudy.analysis.results import Results
 
 
 def analyze(
@@ -31,7 +34,8 @@ def analyze(
     from bnstudy.analysis.tables.growth import growth_table
     from bnstudy.analysis.tables.report_claims import claims_table, plain
     from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
-    from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
+    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.verdicts import rows, verdict_table
     from bnstudy.cli.terminal import print_table
     from bnstudy.storage.opening import has_diagnostics, open_diagnostics
 
@@ -59,15 +63,12 @@ def analyze(
     elif as_latex:
         print(to_latex(selection_table(results) if select else verdict_table(result)), end="")
     else:
-        if (told := verdict_table(result)).rows:  # no poor init, no verdict
-            print_table(told)
-        for text in sentences(result).values():
-            print(f"\n{text}")
+        print_answer(results)
         if at_choice is not None:
             print()
             print_table(selection_table(results))
-            for text in sentences(at_choice).values():
-                print(f"\nat the selected rates, {text}")
+            for model, text in sentences(at_choice).items():
+                print(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
         if answered:
             print()
             print_table(claims_table(answered, results))
@@ -76,3 +77,19 @@ def analyze(
             print_table(growth_table(grown))
         for text in result.attrs["warnings"]:
             print(f"\nwarning: {text}")
+
+
+def print_answer(results: Results) -> None:
+    """The answer: what a reader should know first, a sentence a model, and the table of verdicts."""
+    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.verdicts import verdict_table
+    from bnstudy.cli.terminal import print_table, print_text
+
+    result = results.assessment
+    if not (table := verdict_table(result)).rows:
+        print(f"No {results.criteria.condition} is declared poor, so there is nothing to judge.")
+        return
+    for model, text in sentences(result).items():
+        print_text(f"{model}: {text}" if model else text)
+    print()
+    print_table(table)

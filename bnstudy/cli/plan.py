@@ -11,7 +11,7 @@ import typer
 from bnstudy.cli.options import Device, Out, Shard, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
-from bnstudy.study.factors import FACTORS
+from bnstudy.study.factors import BY_NAME, FACTORS
 
 if TYPE_CHECKING:
     from bnstudy.analysis.tables.table import Table
@@ -33,6 +33,7 @@ def plan(
 
 
 def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
+    from bnstudy.analysis.criteria import Criteria
     from bnstudy.analysis.power import warnings
     from bnstudy.cli.terminal import print_table
     from bnstudy.study.plan import Shard as Part
@@ -48,7 +49,9 @@ def print_plan(study: Study, out: str | None, device: str, shard: str | None, me
     print_table(cost_table(study, ensembles, part.count if part else 1, chosen if measure else None))
     if text := not_initialized(study):
         print(f"set by no initializer: {text}")
-    for text in warnings(study.roles, len(study.norms), len(study.seeds), study.alpha):
+    criteria = Criteria.of(study)
+    arms = getattr(study, BY_NAME[study.treatment].key)
+    for text in warnings(criteria, len(study.seeds)) if len(arms) > 1 else ():
         print(f"warning: {text}")
 
 
@@ -64,7 +67,7 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     for factor in FACTORS:
         if factor.always or factor.name in study.further:
             texts = [level if factor.dtype == "str" else f"{level:g}" for level in getattr(study, factor.key)]
-            if factor.name == "init":
+            if factor.name == study.condition:
                 texts = [f"{label} ({study.roles[label]})" for label in texts]
             yield factor.plural, ", ".join(texts)
     yield "seeds", _shorten(study.seeds)

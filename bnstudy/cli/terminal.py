@@ -24,3 +24,11 @@ def print_table(table: Table) -> None:
     console.print(drawn)
     for note in table.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_text(text: str) -> None:
+    """A paragraph, wrapped to the terminal; a file has no width."""
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(text, soft_wrap=not console.is_terminal)

@@ -64,6 +64,10 @@ class Factor:
     low: float = 0.0
     high: float = 1e38
 
+    def text(self, level: Any) -> str:
+        """A level as it is told; a number as ``%g`` writes it."""
+        return str(level) if self.dtype == "str" else f"{level:g}"
+
 
 FACTORS = (
     Factor(
@@ -95,4 +99,5 @@ FACTORS = (
         "Weight decay; a list makes it a factor.", dtype="float64", always=False,
     ),
 )  # fmt: skip
+BY_NAME = {factor.name: factor for factor in FACTORS}
 REGISTRIES = {factor.key: factor.registry for factor in FACTORS if factor.registry is not None}

@@ -13,13 +13,11 @@ from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     create_model,
@@ -44,18 +42,15 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
+from bnstudy.study.question import Question
 
-Role = Literal["well", "poor"]
 MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Asked(Question):
     name: str = UNNAMED
     title: str = ""
-    question: str = ""
     predictions: tuple[str, ...] = ()
 
 
@@ -126,13 +121,6 @@ class Study(_Varied):
 
     diagnostics: Flag = False
     mechanism: Flag = False
-
-    target_accuracy: Annotated[Number, Field(gt=0, lt=1), AfterValidator(below_one)] = 0.98
-    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
-    equivalence_epochs: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 2.0
-    equivalence_accuracy: Annotated[Number, Field(gt=0, lt=1)] = 0.002
-    reference: str = ""
-    roles: dict[str, Role] = Field(default_factory=dict)
 
     # ------------------------------------------------------------------ in
 
@@ -234,16 +222,7 @@ class Study(_Varied):
             for norm in self.norms:
                 if reason := unfit(model, norm):
                     raise InputError(reason, "norms")
-        # Spelled out in full, so that the stored study says what was declared before anything ran.
-        roles = {_level_of(label, "roles"): role for label, role in self.roles.items()}
-        if stray := [label for label in roles if label not in self.inits]:
-            raise InputError(f"{stray[0]!r} is not a level of inits", "roles")
-        object.__setattr__(self, "roles", {label: roles.get(label) or default_role(label) for label in self.inits})
-        reference = _level_of(self.reference, "reference") if self.reference else ""
-        if reference and reference not in self.inits:
-            raise InputError(f"{reference!r} is not a level of inits", "reference")
-        well = [label for label in self.inits if self.roles[label] == "well"]
-        object.__setattr__(self, "reference", reference or (well[0] if well else ""))
+        self.declare({factor.name: getattr(self, factor.key) for factor in FACTORS})
         return self
 
     # ----------------------------------------------------------------- out
@@ -330,16 +309,6 @@ def _level_of(label: str, key: str) -> str:
         return registry.initializers.level(label).label
     except InputError as error:
         raise InputError(error.problem, key) from None
-
-
-def default_role(label: str) -> Role:
-    """The role of an initializer level where a study declares none: what its entry says, poor where that is silent."""
-    level = registry.initializers.level(label)
-    role = registry.initializers[level.family].about.get("role", "poor")
-    found = role(registry.initializers.value(level)) if callable(role) else role
-    if found not in get_args(Role):
-        raise InputError(f"{label!r} is registered with the role {str(found)[:60]!r}, not well or poor", "inits")
-    return found
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

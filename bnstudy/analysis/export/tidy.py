@@ -11,6 +11,7 @@ import xarray as xr
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.export.identity import HASH
+from bnstudy.analysis.normal_form import factor_form
 from bnstudy.analysis.tables.formats import harmless
 from bnstudy.study.factors import FACTORS
 from bnstudy.study.schema import Status
@@ -28,7 +29,7 @@ def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
 
 def run_table(dataset: xr.Dataset) -> pd.DataFrame:
     """A row a run: the factors, the init's role, status, what was measured once, its responses, and of which study."""
-    target = criteria_of(dataset).target
+    target = criteria_of(factor_form(dataset)).target_accuracy
     crossing = responses.epochs_to_target(dataset, target)
     runs = dataset.assign(
         epochs_to_target=crossing.epochs,

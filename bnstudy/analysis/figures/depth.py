@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnstudy.analysis import responses, theory
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.normal_form import FIRST
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
@@ -31,13 +32,13 @@ def _has_plane(dataset: xr.Dataset) -> bool:
     "theory predicts: without a norm signals keep within a factor e^6 below the line (six times the depth scale "
     "1/|ln S²|, edge of chaos at S = 1); with Batch Normalization the scale has no part in it, and gradients grow by "
     "1.48 a layer (squared, 100 samples a batch), which about 50 layers end.",
-    applies=_has_plane,
+    applies=lambda results: _has_plane(results.dataset),
 )
 def phase_diagram(results: Results, ax: Axes | None = None) -> Figure:
     """A panel a norm; a cell is the mean of its seeds. The lines are theory's alone, nothing is fitted."""
-    chosen = results.dataset.isel(optimizer=0, lr=0)
+    chosen = results.dataset.isel(FIRST)
     depths, scales = theory.depths(chosen), scaled_levels(chosen)
-    norms = panels.labels(chosen, "norm")[: panels.MOST["norm"]]
+    norms = panels.labels(chosen, "norm")[: panels.MOST["arm"]]
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))["mean"]
     accuracy = accuracy.sel(model=list(depths), init=list(scales)).transpose("norm", "model", "init")
     figure, axes = style.grid(1, len(norms), ax, width=4.2, height=3.6, sharex=True, sharey=True)
@@ -64,7 +65,7 @@ def phase_diagram(results: Results, ax: Axes | None = None) -> Figure:
     right, cells = theory.agreement(chosen, theory.PLAIN) if theory.PLAIN in norms else (0, 0)
     told = f"; without BN {right} of {cells} cells end above or below half-way as their side of the line says"
     note = f"{panels.seeds(chosen)}; lines: theory, not fitted{told if cells else ''}"
-    return style.finish(figure, ax, style.source(results.dataset), note)
+    return style.finish(figure, ax, style.source(results.stored), note)
 
 
 def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> None:
@@ -92,17 +93,17 @@ def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> Non
     caption="Final test accuracy of MLPs of equal widths against the number of hidden layers; mean of the seeds with a "
     "95 % t interval, the seeds beside it. With Batch Normalization gradients grow towards the input by 1.48 a layer "
     "(squared, 100 samples a batch), which about 50 layers end (Yang et al. 2019).",
-    applies=lambda dataset: len(theory.depths(dataset)) > 2,
+    applies=lambda results: len(theory.depths(results.dataset)) > 2,
 )
 def accuracy_by_depth(results: Results, ax: Axes | None = None) -> Figure:
     """One panel, a line a norm; at the reference init."""
-    chosen = results.dataset.sel(results.reference_cell)
+    chosen = results.at_reference
     depths = theory.depths(chosen)
     accuracy = (100 * responses.final(chosen, "test_accuracy")).sel(model=list(depths))
     around = mean_interval(accuracy)
     figure, axes = style.grid(1, 1, ax, width=5.6, height=3.4)
     panel = axes[0, 0]
-    norms = panels.labels(chosen, "norm")[: panels.MOST["norm"]]
+    norms = panels.labels(chosen, "norm")[: panels.MOST["arm"]]
     places = np.array(list(depths.values()), dtype=float)
     for position, norm in enumerate(norms):
         arm, look = around.sel(norm=norm), style.arm_style(position)
@@ -121,7 +122,7 @@ def accuracy_by_depth(results: Results, ax: Axes | None = None) -> Figure:
     panel.set_ylabel("final test accuracy (%)")
     panel.legend(fontsize=8, loc="lower left")
     init = style.shorten(str(chosen.init.values), 30)
-    return style.finish(figure, ax, style.source(results.dataset), f"{panels.seeds(chosen)}; {init}")
+    return style.finish(figure, ax, style.source(results.stored), f"{panels.seeds(chosen)}; {init}")
 
 
 def growth_figure(rows: list[Growth], source: str) -> Figure:

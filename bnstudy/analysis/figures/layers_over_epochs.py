@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.figures.layers_at_start import MOST_ARMS, MOST_INITS
-from bnstudy.analysis.normal_form import normal_form
+from bnstudy.analysis.normal_form import FIRST, factor_form
 
 # measure: what stands at the axis, and whether that is logarithmic
 ROWS = {
@@ -31,7 +31,7 @@ def diagnostics_figure(found: xr.Dataset) -> Figure:
     found : Dataset
         Of :func:`bnstudy.storage.opening.open_diagnostics`; its first optimizer and learning rate are drawn.
     """
-    first = normal_form(found).isel(optimizer=0, lr=0)
+    first = factor_form(found).isel(FIRST)
     rows = {name: about for name, about in ROWS.items() if name in first}
     arms = list(product(panels.labels(first, "model"), panels.labels(first, "norm")))[:MOST_ARMS]
     inits = panels.labels(first, "init")[:MOST_INITS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -59,26 +58,28 @@ def _ticks(panel: Axes, dataset: xr.Dataset) -> None:
     label="The report's eight panels",
     caption="Loss and accuracy over the epochs, training and test, for each model with and without BN: "
     "the eight panels of the report.",
-    applies=lambda dataset: True,
+    applies=lambda results: True,
 )
 def report_panels(results: Results, ax: Axes | None = None) -> Figure:
     """Loss (log scale) above accuracy, training and test, a column a (model, norm), at the reference init."""
-    init = results.reference_cell["init"]
-    chosen, note = panels.choose(results, init=init)
-    chosen = chosen.isel(init=0)
-    norms = panels.labels(chosen, "norm")
+    chosen, note = panels.choose(results)
+    conditions = panels.labels(chosen, "condition")
+    reference = results.criteria.reference
+    condition = reference if reference in conditions else conditions[0]
+    chosen = chosen.sel(condition=condition)
+    norms = panels.labels(chosen, "arm")
     if len(norms) > len(REPORTED):
         norms = [norm for norm in REPORTED if norm in norms] or norms[: len(REPORTED)]
-        note += f"; of {chosen.sizes['norm']} norms {' and '.join(style.shorten(norm) for norm in norms)}"
+        note += f"; of {chosen.sizes['arm']} norms {' and '.join(style.shorten(norm) for norm in norms)}"
     arms = list(product(panels.labels(chosen, "model"), norms))[:MOST_ARMS]
     losses = any(name in chosen for name in ("train_loss", "test_loss"))
     measured = ["loss", "accuracy"] if losses else ["accuracy"]
     figure, axes = style.grid(len(measured), len(arms), ax, sharex="col", sharey="row")
-    target = results.criteria.target
+    target = results.criteria.target_accuracy
     for column, (model, norm) in enumerate(arms):
         for panel, name in zip(axes[:, column], measured, strict=True):
-            _both_parts(panel, chosen.sel(model=model, norm=norm), name)
-        axes[0, column].set_title(panels.title(model, style.arm_label(norm)))
+            _both_parts(panel, chosen.sel(model=model, arm=norm), name)
+        axes[0, column].set_title(panels.title(model, style.arm_label(norm, results)))
         axes[-1, column].set_xlabel("epoch")
         axes[-1, column].axhline(100 * target, color="#666666", linewidth=0.8, linestyle=":")
     if losses:
@@ -88,7 +89,9 @@ def report_panels(results: Results, ax: Axes | None = None) -> Figure:
     axes[-1, 0].set_ylim(*_accuracy_range(chosen))
     axes[0, 0].legend(loc="best")
     note = f"{_note(chosen)}; dotted: target {100 * target:g} %{note}"
-    return style.finish(figure, ax, f"{style.source(results.dataset)}, init {style.shorten(str(init))}", note)
+    return style.finish(
+        figure, ax, f"{style.source(results.stored)}, {results.criteria.condition} {style.shorten(condition)}", note
+    )
 
 
 def _both_parts(panel: Axes, arm: xr.Dataset, name: str) -> None:
@@ -117,35 +120,33 @@ def _accuracy_range(chosen: xr.Dataset) -> tuple[float, float]:
 
 @figures.register(
     "accuracy-curves",
-    label="Test accuracy by initialization",
-    caption="Test accuracy over the epochs for each initialization (a column) and model (a row), an arm a line.",
-    applies=lambda dataset: dataset.sizes["init"] > 1,
+    label="Test accuracy by condition",
+    caption="Test accuracy over the epochs for each condition (a column) and model (a row), an arm a line.",
+    applies=lambda results: results.runs.sizes["condition"] > 1,
 )
 def accuracy_curves(results: Results, ax: Axes | None = None) -> Figure:
-    """A panel a (model, init); the arms as lines; diverged runs count at chance and are named."""
-    chosen, note = panels.choose(results, by_init=True)
-    figure, first, every = panels.by_model_and_init(chosen, ax, "test accuracy (%)", "epoch")
-    for panel, model, init in every:
-        _init_panel(panel, chosen.sel(model=model, init=init), panels.labels(chosen, "norm"))
+    """A panel a (model, condition); the arms as lines; diverged runs count at chance and are named."""
+    chosen, note = panels.choose(results, by_condition=True)
+    figure, first, every = panels.by_model_and_condition(results, chosen, ax, "test accuracy (%)", "epoch")
+    for panel, model, condition in every:
+        _condition_panel(panel, results, chosen.sel(model=model, condition=condition))
     first.set_ylim(0, 103)
     style.legend(figure, ax, first)
     return style.finish(
-        figure, ax, style.source(results.dataset), f"{_note(chosen)}; a diverged run counts at chance{note}"
+        figure, ax, style.source(results.stored), f"{_note(chosen)}; a diverged run counts at chance{note}"
     )
 
 
-def _init_panel(panel: Axes, cell: xr.Dataset, norms: Sequence[str]) -> None:
+def _condition_panel(panel: Axes, results: Results, cell: xr.Dataset) -> None:
     lines = []
-    for position, norm in enumerate(norms):
-        arm = cell.sel(norm=norm)
-        draw_curve(
-            panel, 100 * responses.counted(arm, "test_accuracy"), style.arm_label(norm), **style.arm_style(position)
-        )
+    for position, label in enumerate(panels.labels(cell, "arm")):
+        arm, name = cell.sel(arm=label), style.arm_label(label, results)
+        draw_curve(panel, 100 * responses.counted(arm, "test_accuracy"), name, **style.arm_style(position))
         seen, dead = int(responses.observed(arm).sum()), int(responses.diverged(arm).sum())
         if dead:
-            lines.append(f"{style.arm_label(norm)}: {dead}/{seen} diverged")
+            lines.append(f"{name}: {dead}/{seen} diverged")
         if not seen:
-            lines.append(f"{style.arm_label(norm)}: no runs yet")
+            lines.append(f"{name}: no runs yet")
     if lines:
         white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
         panel.text(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -13,43 +14,60 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
+from bnstudy.analysis.labels import condition_label, is_number
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import scaled_levels
 
-MOST = {"model": 8, "norm": 8, "init": 24}  # levels in one figure
-MOST_PANELS = 36  # of a figure with a panel a model and init
+MOST = {"model": 8, "arm": 8, "condition": 24}  # levels in one figure
+MOST_PANELS = 36  # of a figure with a panel a model and condition
 MOST_SEEDS = 100  # drawn one by one
 COLUMNS = 6
 
 
-def choose(
-    results: Results, by_init: bool = False, rates: bool = False, init: str | None = None
-) -> tuple[xr.Dataset, str]:
-    """What can be shown: the first optimizer and lr, and so many levels of the rest; and a note of what was left out.
+def choose(results: Results, by_condition: bool = False, rates: bool = False) -> tuple[xr.Dataset, str]:
+    """What can be shown: the first setting, and so many levels of the rest; and a note of what was left out.
 
-    With `by_init` there is a panel for each init of each model, so fewer models fit; with `rates` every lr stays, from
-    the smallest up; with `init` that one alone. The note is empty, or begins with ``; ``.
+    With `by_condition` there is a panel for each condition of each model, so fewer models fit; with `rates` every
+    learning rate of the first setting's others stays, as dimension ``lr``, from the smallest up. The note is empty, or
+    begins with ``; ``.
     """
-    dataset, cell = results.dataset, results.reference_cell
-    dataset = dataset if init is None else dataset.sel(init=[init])
-    notes = []
-    if rates and dataset.sizes["optimizer"] > 1:
-        notes.append(str(cell["optimizer"]))
-    elif not rates and (dataset.sizes["optimizer"] > 1 or dataset.sizes["lr"] > 1):
-        notes.append(f"{cell['optimizer']}, lr {cell['lr']:g}")
-    inits = min(dataset.sizes["init"], MOST["init"])
-    fitting = {**MOST, "model": min(MOST["model"], max(1, MOST_PANELS // inits))} if by_init else MOST
+    runs, notes = results.runs, []
+    first = str(runs.setting.values[0])
+    if rates:
+        places = rates_of(runs)
+        label = ", ".join(part for part in first.split(", ") if not part.startswith("lr "))
+        chosen = runs.isel(setting=places).swap_dims(setting="lr").drop_vars("setting")
+    else:
+        label, chosen = first, runs.isel(setting=0)
+    if label and runs.sizes["setting"] > 1:
+        notes.append(label)
+    conditions = min(runs.sizes["condition"], MOST["condition"])
+    fitting = {**MOST, "model": min(MOST["model"], max(1, MOST_PANELS // conditions))} if by_condition else MOST
     for name, most in fitting.items():
-        if dataset.sizes[name] > most:
-            notes.append(f"the first {most} of {dataset.sizes[name]} {name}s")
-            dataset = dataset.isel({name: slice(most)})
-    chosen = dataset.sel(optimizer=cell["optimizer"])
-    chosen = chosen.sortby("lr") if rates else chosen.sel(lr=cell["lr"])
+        if chosen.sizes[name] > most:
+            notes.append(f"the first {most} of {chosen.sizes[name]} {name}s")
+            chosen = chosen.isel({name: slice(most)})
     return chosen, "".join(f"; {note}" for note in notes)
 
 
+def rates_of(runs: xr.Dataset) -> list[int]:
+    """The settings that differ from the first in the learning rate alone, by rising rate; none if it is no setting."""
+    if "lr" not in runs.coords or runs.lr.dims != ("setting",) or runs.lr.dtype.kind != "f":
+        return []
+    others = [
+        name for name, values in runs.coords.items() if values.dims == ("setting",) and name not in ("setting", "lr")
+    ]
+    alike = [i for i in range(runs.sizes["setting"])
+             if all(_equal(runs[name].values[i], runs[name].values[0]) for name in others)]  # fmt: skip
+    return sorted(alike, key=lambda i: float(runs.lr.values[i]))
+
+
+def _equal(one: object, other: object) -> bool:
+    return one == other or (one != one and other != other)  # two that are not told
+
+
 def labels(dataset: xr.Dataset, name: str) -> list[str]:
-    """The levels of a factor, as text."""
+    """The levels of a dimension, as text."""
     return [str(label) for label in dataset[name].values]
 
 
@@ -66,7 +84,7 @@ def some_seeds(count: int) -> str:
 
 def title(model: str, *rest: str) -> str:
     """A panel's title: the model, and what else it shows."""
-    return " ".join([style.shorten(model_name(model), 24), *rest])
+    return " ".join([style.shorten(model_name(model), 24), *rest]).strip()
 
 
 def model_name(model: str) -> str:
@@ -75,81 +93,107 @@ def model_name(model: str) -> str:
     return family.upper() + colon + rest
 
 
-def roles(dataset: xr.Dataset) -> dict[str, str]:
-    """Each init's declared role; empty texts where there are none."""
-    known = dataset.init_role.values if "init_role" in dataset.coords else [""] * dataset.sizes["init"]
-    return dict(zip(labels(dataset, "init"), map(str, known), strict=True))
+def conditions_told(results: Results, conditions: Iterable[str], most: int = 24) -> list[str]:
+    """Levels of the condition as they are told, cut to fit, with their declared roles."""
+    role, factor = roles(results), results.criteria.condition
+    named = ((style.shorten(condition_label(label, factor), most), role.get(label, "")) for label in conditions)
+    return [f"{name} ({role})" if role else name for name, role in named]
 
 
-def by_model_and_init(
-    dataset: xr.Dataset, ax: Axes | None, ylabel: str, xlabel: str
+def roles(results: Results) -> dict[str, str]:
+    """The declared role of each level of the condition; empty texts where there are none."""
+    known = results.criteria.roles
+    return {label: known.get(label, "") for label in labels(results.runs, "condition")}
+
+
+def by_model_and_condition(
+    results: Results, dataset: xr.Dataset, ax: Axes | None, ylabel: str, xlabel: str
 ) -> tuple[Figure, Axes, Iterator[tuple[Axes, str, str]]]:
-    """Panels in rows of models and columns of inits: the figure, its first panel, and each with its model and init."""
-    inits, models = labels(dataset, "init"), labels(dataset, "model")
-    columns = min(len(inits), COLUMNS)
-    rows = math.ceil(len(inits) / columns)
+    """Panels in rows of models and columns of conditions: the figure, its first panel, and each with its labels."""
+    conditions, models = labels(dataset, "condition"), labels(dataset, "model")
+    columns = min(len(conditions), COLUMNS)
+    rows = math.ceil(len(conditions) / columns)
     figure, axes = style.grid(rows * len(models), columns, ax, width=2.2, height=2.0, sharex=True, sharey=True)
+    role, factor = roles(results), results.criteria.condition
 
     def panels() -> Iterator[tuple[Axes, str, str]]:
         for m, model in enumerate(models):
-            for i, init in enumerate(inits):
+            for i, condition in enumerate(conditions):
                 row = m * rows + i // columns
                 panel = axes[row, i % columns]
-                yield panel, model, init
-                role = roles(dataset)[init]
-                panel.set_title(f"{style.shorten(model_name(model), 18)}: {style.shorten(init, 20)}"
-                                + (f" ({role})" if role else ""))  # fmt: skip
+                yield panel, model, condition
+                named = style.shorten(condition_label(condition, factor), 20)
+                of = f"{style.shorten(model_name(model), 18)}: " if model else ""
+                panel.set_title(f"{of}{named}" + (f" ({role[condition]})" if role[condition] else ""))
                 panel.set_ylabel(ylabel if i % columns == 0 else "")
-                last = row + 1 == rows * len(models) or (i + columns >= len(inits) and m == len(models) - 1)
+                last = row + 1 == rows * len(models) or (i + columns >= len(conditions) and m == len(models) - 1)
                 panel.set_xlabel(xlabel if last else "")
                 panel.tick_params(labelbottom=last)
-            for empty in range(len(inits), rows * columns):
+            for empty in range(len(conditions), rows * columns):
                 axes[m * rows + empty // columns, empty % columns].set_axis_off()
 
     return figure, axes[0, 0], panels()
 
 
-def scale_axis(panel: Axes, dataset: xr.Dataset, told: bool = True) -> tuple[np.ndarray, np.ndarray, float]:
-    """An x axis of scales, with the other inits at its right; those declared well are shaded.
+@dataclass(frozen=True)
+class ConditionAxis:
+    """Where the levels of the condition stand on an x axis.
 
-    With `told` the declared role of each stands above it.
-
-    Returns
-    -------
-    logs, beside : arrays
-        Places of the scaled levels (log10 of scale, rising) and of the others, in their order.
+    Attributes
+    ----------
+    joined, beside : dict of str to float
+        The place of each level: of those on a scale of numbers, rising, which lines may join, and of the others.
     step : float
         How far apart the others are.
     """
-    scaled = scaled_levels(dataset)
-    others = other_inits(dataset)
-    logs = np.log10(np.array(list(scaled.values())))
-    step = max(0.6, (logs[-1] - logs[0]) / 6)
-    beside = logs[-1] + step * (1.2 + np.arange(len(others)))
-    half = min([0.3, *(np.diff(logs) / 2.2)])
-    role = roles(dataset)
-    for init, place in zip([*scaled, *others], [*logs, *beside], strict=True):
-        if role[init] == "well":
+
+    joined: dict[str, float]
+    beside: dict[str, float]
+    step: float
+
+
+def condition_axis(panel: Axes, results: Results, dataset: xr.Dataset, told: bool = True) -> ConditionAxis:
+    """An x axis of conditions: numbers on a log scale, other levels at its right; those declared well are shaded.
+
+    With `told` the declared role of each stands above it.
+    """
+    values, name = numbers(dataset, results.criteria.condition)
+    others = [label for label in labels(dataset, "condition") if label not in values]
+    logs = np.log10(np.array(list(values.values())))
+    step = max(0.6, (logs[-1] - logs[0]) / 6) if len(logs) else 1.0
+    start = logs[-1] + step * 1.2 if len(logs) else 0.0
+    beside = start + step * np.arange(len(others))
+    half = min([0.3, *(np.diff(logs) / 2.2)]) if len(logs) else 0.4
+    role = roles(results)
+    for label, place in zip([*values, *others], [*logs, *beside], strict=True):
+        if role[label] == "well":
             panel.axvspan(place - half, place + half, color="#e9e9e9", zorder=-1, linewidth=0)
-    if others:
+    if others and len(logs):
         panel.axvline(logs[-1] + step * 0.6, color="#888888", linewidth=0.8)
-    panel.set_xticks([*logs, *beside], [f"{s:g}" for s in scaled.values()] + [style.shorten(i, 16) for i in others])
-    for label in panel.get_xticklabels()[len(scaled) :]:
-        label.set(rotation=30, ha="right", rotation_mode="anchor")
+    panel.set_xticks([*logs, *beside], [f"{s:g}" for s in values.values()] + [style.shorten(i, 16) for i in others])
+    for tick in panel.get_xticklabels()[len(values) :]:
+        tick.set(rotation=30, ha="right", rotation_mode="anchor")
     if told and any(role.values()):
         top = panel.secondary_xaxis("top")
-        top.set_xticks([*logs, *beside], [role[init] for init in [*scaled, *others]], fontsize=7, color="#444444")
+        top.set_xticks([*logs, *beside], [role[label] for label in [*values, *others]], fontsize=7, color="#444444")
         top.tick_params(length=0, pad=1)
         top.spines["top"].set_visible(False)
-    panel.set_xlabel("scale S of the initial weights, N(0, S²·2/fan_in)" + ("  |  other inits" if others else ""))
+    panel.set_xlabel(name + (f"  |  other {results.criteria.condition}s" if others and len(logs) else ""))
     panel.grid(False, axis="x")
-    return logs, beside, step
+    return ConditionAxis(dict(zip(values, logs.tolist(), strict=True)), dict(zip(others, beside.tolist(), strict=True)),
+                         step)  # fmt: skip
 
 
-def other_inits(dataset: xr.Dataset) -> list[str]:
-    """The levels of init that are no scale of scaled-normal."""
-    scaled = scaled_levels(dataset)
-    return [init for init in labels(dataset, "init") if init not in scaled]
+def numbers(dataset: xr.Dataset, condition: str) -> tuple[dict[str, float], str]:
+    """The levels of the condition that lie on a scale of numbers, rising, and what the scale is called."""
+    if is_number(condition):
+        values = {label: float(label) for label in labels(dataset, "condition")}
+        if len(values) > 1 and min(values.values()) > 0:
+            return dict(sorted(values.items(), key=lambda level: level[1])), condition.replace("_", " ")
+    scaled = scaled_levels(dataset, "condition") if condition == "init" else {}
+    if len(scaled) > 1:
+        return scaled, "scale S of the initial weights, N(0, S²·2/fan_in)"
+    return {}, condition.replace("_", " ")
 
 
 def log_or_percent(panel: Axes, is_log: bool) -> None:

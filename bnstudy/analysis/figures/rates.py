@@ -1,4 +1,4 @@
-"""Is it the learning rate: final accuracy and what a norm gains, against it."""
+"""Is it the learning rate: final accuracy and what a treatment gains, against it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.assessment import PLAIN
-from bnstudy.analysis.figures import effects, panels, style
-from bnstudy.analysis.responses import Response
+from bnstudy.analysis.figures import gains, panels, style
+from bnstudy.analysis.labels import condition_label
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
 
-MOST_COLUMNS = 6  # of models and norms
-MOST_INITS = 8  # lines
+MOST_COLUMNS = 6  # of models and treated arms
+MOST_LINES = 8  # conditions
 
 
-def _has_rates(dataset: xr.Dataset) -> bool:
-    return dataset.sizes["lr"] > 1 and bool((dataset.lr > 0).all())
+def _has_rates(results: Results) -> bool:
+    return len(panels.rates_of(results.runs)) > 1
 
 
-def _rate_axis(panel: Axes, dataset: xr.Dataset) -> tuple[np.ndarray, float]:
+def _rate_axis(panel: Axes, rates: np.ndarray) -> tuple[np.ndarray, float]:
     """An x axis of learning rates, log10; where each stands, and the least distance between two."""
-    places = np.log10(dataset.lr.values)
-    panel.set_xticks(places, [f"{lr:g}" for lr in dataset.lr.values])
+    places = np.log10(rates)
+    panel.set_xticks(places, [f"{lr:g}" for lr in rates])
     panel.grid(False, axis="x")
     return places, float(np.diff(places).min())
 
@@ -36,93 +35,98 @@ def _rate_axis(panel: Axes, dataset: xr.Dataset) -> tuple[np.ndarray, float]:
 @figures.register(
     "accuracy-by-rate",
     label="Final accuracy against learning rate",
-    caption="Final test accuracy against the learning rate, for each initialization (a column) and model (a row), an "
-    "arm a line; ringed, the rate that validation accuracy selects for the arm there.",
+    caption="Final test accuracy against the learning rate, for each condition (a column) and model (a row), an "
+    "arm a line; ringed, the rate that validation selects for most seeds of the arm there.",
     applies=_has_rates,
 )
 def accuracy_by_rate(results: Results, ax: Axes | None = None) -> Figure:
-    """A panel a (model, init): mean and 95 % t interval against learning rate, a line an arm."""
-    chosen, note = panels.choose(results, by_init=True, rates=True)
+    """A panel a (model, condition): mean and 95 % t interval against learning rate, a line an arm."""
+    chosen, note = panels.choose(results, by_condition=True, rates=True)
     accuracy = mean_interval(100 * responses.final(chosen, "test_accuracy"))
-    best = results.selected_rates if results.can_select else None
-    figure, first, every = panels.by_model_and_init(chosen, ax, "final test accuracy (%)", "learning rate")
-    norms = panels.labels(chosen, "norm")
-    for panel, model, init in every:
-        places, step = _rate_axis(panel, chosen)
-        shifts = panels.offsets(len(norms), 0.3 * step / len(norms))
-        for position, (norm, shift) in enumerate(zip(norms, shifts, strict=True)):
-            arm = accuracy.sel(model=model, init=init, norm=norm).transpose("lr")
-            half = (arm["upper"] - arm["mean"]).fillna(0.0).values
+    best = _usual_rates(results, chosen) if results.can_select else None
+    figure, first, every = panels.by_model_and_condition(
+        results, chosen, ax, "final test accuracy (%)", "learning rate"
+    )
+    arms = panels.labels(chosen, "arm")
+    for panel, model, condition in every:
+        places, step = _rate_axis(panel, chosen.lr.values)
+        shifts = panels.offsets(len(arms), 0.3 * step / len(arms))
+        for position, (arm, shift) in enumerate(zip(arms, shifts, strict=True)):
+            of = accuracy.sel(model=model, condition=condition, arm=arm).transpose("lr")
+            half = (of["upper"] - of["mean"]).fillna(0.0).values
             look = style.arm_style(position)
-            label = style.arm_label(norm)
-            panel.errorbar(places + shift, arm["mean"], yerr=half, label=label, capsize=2.5, markersize=5, **look)
+            label = style.arm_label(arm, results)
+            panel.errorbar(places + shift, of["mean"], yerr=half, label=label, capsize=2.5, markersize=5, **look)
             if best is not None:
-                lr = best.sel(model=model, init=init, norm=norm, optimizer=chosen.optimizer)
-                there = chosen.lr.values == lr.item()
-                panel.plot((places + shift)[there], arm["mean"].values[there], "o", color=look["color"],
+                there = chosen.lr.values == best.sel(model=model, condition=condition, arm=arm).item()
+                panel.plot((places + shift)[there], of["mean"].values[there], "o", color=look["color"],
                            markerfacecolor="none", markersize=11)  # fmt: skip
     first.set_ylim(0, 104)
     style.legend(figure, ax, first)
-    ring = "" if best is None else "; ringed: the rate validation selects"
+    ring = "" if best is None else "; ringed: the rate validation selects for most seeds"
     note = f"{panels.seeds(chosen)}; bars: 95 % t interval; a diverged run counts at chance{ring}{note}"
-    return style.finish(figure, ax, style.source(results.dataset), note)
+    return style.finish(figure, ax, style.source(results.stored), note)
+
+
+def _usual_rates(results: Results, chosen: xr.Dataset) -> xr.DataArray:
+    """The rate that validation selects for most seeds, the smallest of those that tie; over model, condition, arm."""
+    selected = results.at_selected_rates.runs.selected_lr.isel(setting=0)
+    counts = xr.concat([(selected == lr).sum("seed") for lr in chosen.lr.values], "lr").assign_coords(
+        lr=chosen.lr.values
+    )
+    return counts.idxmax("lr")
 
 
 @figures.register(
-    "effect-by-rate",
-    label="What the norm gains against learning rate",
-    caption="Epochs saved and final accuracy gained over the same network without a norm, against the learning rate, a "
-    "line an initialization; at the right, each arm at the rate its validation accuracy selects. Bars are 95 % t "
-    "intervals over paired seeds; the hatched band is the margin that counts as none.",
-    applies=lambda dataset: _has_rates(dataset) and effects.is_comparison(dataset),
+    "gain-by-rate",
+    label="What the treatment gains against learning rate",
+    caption="Median gain in halvings of the error against the learning rate, a line a condition; at the right, each "
+    "run at the rate that validation selects by the other seeds. Bars are exact 95 % intervals over paired seeds; the "
+    "hatched band counts as none.",
+    applies=lambda results: _has_rates(results) and gains.is_comparison(results),
 )
-def effect_by_rate(results: Results, ax: Axes | None = None) -> Figure:
-    """Epochs saved above accuracy gained, a column a model and norm, a line an init; mean and 95 % interval."""
+def gain_by_rate(results: Results, ax: Axes | None = None) -> Figure:
+    """A panel a (model, treated arm): median gain and interval against learning rate, a line a condition."""
     chosen, note = panels.choose(results, rates=True)
-    inits = panels.labels(chosen, "init")
-    if len(inits) > MOST_INITS:
-        note += f"; the first {MOST_INITS} of {len(inits)} inits"
-        inits = inits[:MOST_INITS]
-    arms = list(product(panels.labels(chosen, "model"), [n for n in panels.labels(chosen, "norm") if n != PLAIN]))
-    if len(arms) > MOST_COLUMNS:
-        note += f"; the first {MOST_COLUMNS} of {len(arms)} models and norms"
-        arms = arms[:MOST_COLUMNS]
-    at = {"optimizer": chosen.optimizer.item()}
-    fixed = results.assessment.sel(at).sortby("lr")
-    selected = results.at_selected_rates.assessment.sel(at) if results.can_select else None
-    figure, axes = style.grid(2, len(arms), ax, width=3.6, height=2.6, sharex=True, sharey="row")
-    for row, response in enumerate(effects.SHOWN):
-        for panel, (model, norm) in zip(axes[row], arms, strict=True):
-            cell = {"model": model, "norm": norm, "init": inits, "response": response.name}
-            effects.effect_axis(panel, results.criteria, response)
-            _rate_panel(panel, chosen, fixed.sel(cell), None if selected is None else selected.sel(cell), response)
-            panel.tick_params(labelbottom=row == 1)
-    for column, (model, norm) in enumerate(arms):
-        axes[0, column].set_title(panels.title(model, style.arm_label(norm)))
-        axes[1, column].set_xlabel("learning rate")
-    axes[0, 0].set_ylabel("epochs saved")
-    axes[1, 0].set_ylabel("points of final accuracy\ngained (log beyond 1)")
+    conditions = panels.labels(chosen, "condition")
+    if len(conditions) > MOST_LINES:
+        note += f"; the first {MOST_LINES} of {len(conditions)} conditions"
+        conditions = conditions[:MOST_LINES]
+    treated = [arm for arm in panels.labels(chosen, "arm") if arm != results.criteria.control]
+    columns = list(product(panels.labels(chosen, "model"), treated))
+    if len(columns) > MOST_COLUMNS:
+        note += f"; the first {MOST_COLUMNS} of {len(columns)} models and arms"
+        columns = columns[:MOST_COLUMNS]
+    fixed = results.assessment.isel(setting=panels.rates_of(results.runs))
+    selected = results.at_selected_rates.assessment.isel(setting=[0]) if results.can_select else None
+    figure, axes = style.grid(1, len(columns), ax, width=3.8, height=3.2, sharex=True, sharey=True)
+    for panel, (model, arm) in zip(axes[0], columns, strict=True):
+        gains.gain_axis(panel, results.criteria.margin)
+        cell = {"model": model, "arm": arm, "condition": conditions}
+        _rate_panel(panel, results, chosen.lr.values, fixed.sel(cell), None if selected is None else selected.sel(cell))
+        panel.set_title(panels.title(model, style.arm_label(arm, results)))
+        panel.set_xlabel("learning rate")
+    axes[0, 0].set_ylabel(f"gain ({gains.UNIT})")
     style.legend(figure, ax, axes[0, 0])
-    goal = f"{100 * results.criteria.target:g} %"
-    note = (f"{panels.seeds(chosen)}, paired; bars: 95 % t interval; hatched: counts as no effect; "
-            f"{effects.marked(goal)}{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(results.dataset), note)
+    note = f"{panels.seeds(chosen)}, paired; median, bars: 95 % interval; hatched: counts as none{note}"
+    return style.finish(figure, ax, style.source(results.stored), note)
 
 
 def _rate_panel(
-    panel: Axes, dataset: xr.Dataset, fixed: xr.Dataset, selected: xr.Dataset | None, response: Response
+    panel: Axes, results: Results, rates: np.ndarray, fixed: xr.Dataset, selected: xr.Dataset | None
 ) -> None:
-    """Effects of one model and norm over init and lr: a line an init, and the selected rates at the right."""
-    places, step = _rate_axis(panel, dataset)
+    """Gains of one model and arm over setting and condition: a line a condition, the selected rates at the right."""
+    places, step = _rate_axis(panel, rates)
     aside = places[-1:] + 1.2 * step
     if selected is not None:
-        panel.set_xticks([*places, *aside], [*(f"{lr:g}" for lr in dataset.lr.values), "selected"])
+        panel.set_xticks([*places, *aside], [*(f"{lr:g}" for lr in rates), "selected"])
         panel.axvline(float(aside[0]) - 0.6 * step, color="#888888", linewidth=0.8)
-    roles, inits = panels.roles(dataset), panels.labels(fixed, "init")
-    shifts = panels.offsets(len(inits), 0.5 * step / len(inits))
-    for position, (init, shift) in enumerate(zip(inits, shifts, strict=True)):
+    roles, conditions = panels.roles(results), panels.labels(fixed, "condition")
+    shifts = panels.offsets(len(conditions), 0.5 * step / len(conditions))
+    for position, (condition, shift) in enumerate(zip(conditions, shifts, strict=True)):
         look = style.arm_style(position)
-        label = style.shorten(init, 24) + (f" ({roles[init]})" if roles[init] else "")
-        effects.draw_effects(panel, places + shift, fixed.sel(init=init), response, look, label, joined=True)
+        named = style.shorten(condition_label(condition, results.criteria.condition), 24)
+        label = named + (f" ({roles[condition]})" if roles[condition] else "")
+        gains.draw_gains(panel, places + shift, fixed.sel(condition=condition), look, label, joined=True)
         if selected is not None:
-            effects.draw_effects(panel, aside + shift, selected.sel(init=init), response, look, None, joined=False)
+            gains.draw_gains(panel, aside + shift, selected.sel(condition=condition), look, None, joined=False)

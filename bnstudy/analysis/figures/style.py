@@ -73,9 +73,9 @@ def marks(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, 6))})
 
 
-def arm_label(norm: str) -> str:
-    """The name of an arm, cut to fit a panel."""
-    return shorten(labels.arm_label(norm))
+def arm_label(arm: str, results: Results | None = None) -> str:
+    """The name of an arm, cut to fit a panel; of a norm where there are no results that say what the treatment is."""
+    return shorten(labels.arm_label(arm, results.criteria.treatment if results else "norm"))
 
 
 def shorten(text: str, most: int = 28) -> str:
@@ -133,7 +133,7 @@ def drawn(name: str, results: Results) -> Figure | None:
     """The figure registered as `name`; None where it does not apply. InputError if its function fails."""
     entry = figures[name]
     with told_as(f"figure {name!r} cannot be drawn"):
-        if not entry.about["applies"](results.dataset):
+        if not entry.about["applies"](results):
             return None
         found = entry.function(results)
         if not isinstance(found, Figure):

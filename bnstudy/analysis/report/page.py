@@ -17,19 +17,20 @@ from markupsafe import Markup
 from PIL import Image
 
 from bnstudy.analysis import claims
-from bnstudy.analysis.assessment import VERDICTS
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.report_claims import claims_table
 from bnstudy.analysis.tables.selected_rates import selection_table
+from bnstudy.analysis.tables.sentences import sentences
 from bnstudy.analysis.tables.table import Table
-from bnstudy.analysis.tables.verdicts import PHRASES, rows, sentences, verdict_table
+from bnstudy.analysis.tables.verdicts import MEANINGS, meaning, rows, verdict_table
+from bnstudy.analysis.verdict import WORDS
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
 # Beside the answer, the first that applies on top.
-FIRST = ("effect-by-rate", "effect-by-scale", "paired-seeds", "forest")
+FIRST = ("gain-by-rate", "gain-by-condition", "forest")
 MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
 COLOURS = 128  # of an embedded picture
@@ -52,7 +53,7 @@ class Picture:
 
 def render(results: Results) -> str:
     """The page of a study's results, as text."""
-    dataset, target = results.dataset, f"{100 * results.criteria.target:g} %"
+    runs = results.runs
     result: xr.Dataset | None
     try:
         result, why = results.assessment, ""
@@ -61,20 +62,20 @@ def render(results: Results) -> str:
     table = cell_rows(results, result)
     pictures = _pictures(results)
     answered = claims.claims(results) if result is not None and claims.are_about(results) else []
-    told = list(sentences(result).values()) if result is not None else []
+    told = list(sentences(result).items()) if result is not None and results.criteria.poor else []
     judged = rows(result) if result is not None else []
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(
-        title=str(dataset.attrs.get("title") or dataset.attrs.get("study_name") or "A study"),
+        title=str(runs.attrs.get("title") or runs.attrs.get("study_name") or "A study"),
         question=str(results.declared.get("question", "")),
         predictions=[str(text) for text in results.declared.get("predictions", [])],
-        n=panels.seeds(dataset),
+        n=panels.seeds(runs),
         criteria=results.criteria,
         sentences=told[:MOST_SENTENCES],
         untold=len(told[MOST_SENTENCES:]),
         why=why,
-        counts=[(verdict, sum(row["verdict"] == verdict for row in judged)) for verdict in VERDICTS],
-        meanings={verdict: PHRASES[verdict].format(inits="the poor init", target=target) for verdict in VERDICTS},
+        counts=[(word, sum(row["verdict"] == word for row in judged)) for word in WORDS],
+        meanings={word: meaning(word, result.attrs) for word in MEANINGS} if result is not None else {},
         verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
         selected=_cut(selection_table(results)) if judged and results.can_select else None,
         claims=claims_table(answered, results) if answered else None,
@@ -82,12 +83,14 @@ def render(results: Results) -> str:
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
         pictures=pictures,
         cells=table,
-        several={name: dataset.sizes[name] > 1 for name in ("optimizer", "lr")},
-        n_cells=table and dataset.isel(seed=0, epoch=0).test_accuracy.size,
+        treatment=results.criteria.treatment,
+        condition=results.criteria.condition,
+        several=[name for name in ("model", "setting") if runs.sizes[name] > 1 or runs[name].values[0]],
+        n_cells=table and runs.isel(seed=0, epoch=0).test_accuracy.size,
         most_cells=MOST_CELLS,
         data=_json(curves(results, table)),
-        settings=str(dataset.attrs.get("study", "")).strip(),
-        facts=[(name.replace("_", " "), str(dataset.attrs[name])) for name in FACTS if dataset.attrs.get(name)],
+        settings=str(runs.attrs.get("study", "")).strip(),
+        facts=[(name.replace("_", " "), str(runs.attrs[name])) for name in FACTS if runs.attrs.get(name)],
         version=importlib.metadata.version("bnstudy"),
         style=Markup(style_sheet),
         script=Markup(script),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from bnstudy.analysis.claims import Claim
+from bnstudy.analysis.normal_form import FIRST
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import number
@@ -21,7 +22,7 @@ def claims_table(found: list[Claim], results: Results) -> Table:
         "estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
         "n: pairs; cannot tell: the interval lies on neither side, or there is none",
     ]
-    first = results.dataset.isel(optimizer=[0], lr=[0])
+    first = results.dataset.isel({name: [place] for name, place in FIRST.items()})
     if results.dataset.test_accuracy.size > first.test_accuracy.size:
         notes.append(f"measured at the study's first setting alone: {first.optimizer.item()}, lr {first.lr.item():g}")
     header = ("about", "claim", "estimate", "n", "answer")
@@ -31,6 +32,7 @@ def claims_table(found: list[Claim], results: Results) -> Table:
 def _quantity(one: Claim) -> str:
     scale, digits, unit = {
         "epochs": (1, 1, " epochs"), "times": (1, 2, " times"), "parameters": (1, 0, " parameters"),
+        "halvings": (1, 2, " halvings"),
     }.get(one.unit, (100, 2, " points"))  # fmt: skip
     sign = "" if one.unit == "times" else "+"
     if math.isnan(one.estimate):

@@ -2,54 +2,72 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
-from bnstudy.analysis.assessment import PLAIN
-from bnstudy.analysis.comparisons import Cell, cells
+import numpy as np
+
+from bnstudy.analysis.assessment import cells
+from bnstudy.analysis.normal_form import CELL_DIMS
 from bnstudy.analysis.results import Results
-from bnstudy.analysis.selection import SELECTED
 from bnstudy.analysis.tables.table import Table
-from bnstudy.analysis.tables.verdicts import number, quantity, rows
+from bnstudy.analysis.tables.verdicts import interval, rows, word
 
 
 def selected_rows(results: Results) -> list[dict[str, Any]]:
-    """The rows of :func:`~bnstudy.analysis.tables.verdicts.rows` at the selected rates, and these."""
-    found = []
-    rates = results.selected_rates
-    for row in rows(results.at_selected_rates.assessment):
-        here = rates.sel(model=row["model"], init=row["init"], optimizer=row["optimizer"])
-        chosen = {arm: number(float(here.sel(norm=arm))) for arm in (PLAIN, row["norm"])}
-        found.append({**row, "selected_lr": chosen})
-    return found
+    """The rows of :func:`~bnstudy.analysis.tables.verdicts.rows` at the selected rates, with the seeds of each."""
+    at_choice = results.at_selected_rates
+    listed = cells(at_choice.assessment, poor=True)
+    return [{**row, "selected_lr": _chosen(at_choice, cell)}
+            for row, cell in zip(rows(at_choice.assessment), listed, strict=True)]  # fmt: skip
+
+
+def _chosen(at_choice: Results, cell: Any) -> dict[str, dict[str, int]]:
+    """How many seeds of the control and of the treated arm were given which rate."""
+    here = at_choice.runs.selected_lr.sel(model=cell["model"], condition=cell["condition"]).isel(
+        setting=cell["setting_index"]
+    )
+    counts = {}
+    for name, arm in (("control", at_choice.criteria.control), ("treated", cell["arm"])):
+        rates, times = np.unique(here.sel(arm=arm).values, return_counts=True)
+        counts[name] = {f"{rate:g}": int(n) for rate, n in zip(rates, times, strict=True) if np.isfinite(rate)}
+    return counts
 
 
 def selection_table(results: Results) -> Table:
-    """A row a (model, norm, optimizer, poor init): the verdict at every rate, and at the selected ones."""
-    fixed, rates = results.assessment, results.selected_rates
-    at_rate, at_choice = cells(fixed), cells(results.at_selected_rates.assessment)
-    lrs = fixed.lr.values.tolist()
+    """A row a (model, treated arm, poor condition): the word at every rate, and at the selected ones."""
+    fixed, at_choice = results.assessment, results.at_selected_rates
+    of_settings = {name: fixed[name].values.tolist() for name in CELL_DIMS if name in fixed.coords and
+                   fixed[name].dims == ("setting",)}  # fmt: skip
+    others = [name for name in of_settings if name != "lr"]
+    rates = sorted(set(of_settings["lr"]))
+    at_rate = {(_key(cell, of_settings, others), of_settings["lr"][cell["setting_index"]]): cell["word"]
+               for cell in cells(fixed, poor=True)}  # fmt: skip
+    chosen = at_choice.assessment
+    settings = {name: chosen[name].values.tolist() for name in others}
+    attributes = chosen.attrs
+    several = {name: chosen.sizes[name] > 1 or (name == "model" and bool(chosen.model.values[0]))
+               for name in ("model", "arm", "setting")}  # fmt: skip
     listed = []
-    names = ("model", "norm", "optimizer", "init")
-    for model, norm, optimizer, init in product(*(fixed[name].values.tolist() for name in names)):
-        cell = at_choice[(model, norm, optimizer, SELECTED, init)]
-        if cell.role != "poor":
-            continue
-        here = rates.sel(model=model, init=init, optimizer=optimizer)
-        both = "/".join(f"{float(here.sel(norm=arm)):g}" for arm in (PLAIN, norm))
+    for cell in cells(chosen, poor=True):
+        told = _chosen(at_choice, cell)
+        both = " / ".join(", ".join(f"{rate} ×{n}" for rate, n in told[arm].items()) for arm in ("control", "treated"))
+        words = (at_rate.get((_key(cell, settings, others), lr), "") for lr in rates)
         listed.append((
-            model, norm, *([optimizer] if fixed.sizes["optimizer"] > 1 else []), init,
-            *(at_rate[(model, norm, optimizer, lr, init)].verdict for lr in lrs), cell.verdict, _difference(cell), both,
+            *(cell[name] for name, shown in several.items() if shown), cell["condition"], *words, word(cell),
+            interval(cell, "gain"), f"{cell['reference_gain']:.2f}", both,
         ))  # fmt: skip
-    header = ("model", "norm", *(["optimizer"] if fixed.sizes["optimizer"] > 1 else []), "poor init",
-              *(f"lr {lr:g}" for lr in lrs), "lr selected", "difference there", "lr none/norm")  # fmt: skip
+    labels = [attributes["treatment"] if name == "arm" else name for name, shown in several.items() if shown]
+    header = (*labels, f"poor {attributes['condition']}", *(f"lr {lr:g}" for lr in rates), "lr selected",
+              "gain there [95 %]", f"at {attributes['reference'] or 'reference'}",
+              "rates × seeds, control / treated")  # fmt: skip
     notes = (
-        "lr selected: each cell at the rate of its highest validation accuracy, mean over seeds; none/norm: which",
-        "difference: what the norm gains at the poor init minus at the reference, each at its selected rates",
+        "lr selected: each run at the rate at which the other seeds of its cell have the lowest validation score",
+        "gain there: in halvings of the error, each run at its selected rate; median over seeds",
     )
-    return Table("Verdicts by learning rate", header, tuple(listed), notes, labels=len(header) - 2)
+    return Table("Verdicts by learning rate", header, tuple(listed), notes, labels=len(header) - 4 - len(rates))
 
 
-def _difference(cell: Cell) -> str:
-    one, response = cell.deciding
-    return "–" if cell.verdict == "both-fail" else quantity(one.did, one.did_low, one.did_high, response)
+def _key(cell: Any, of_settings: dict[str, list[Any]], others: list[str]) -> tuple[Any, ...]:
+    """What a cell is but for its learning rate; what is not told (NaN) is equal."""
+    levels = (of_settings[name][cell["setting_index"]] for name in others)
+    return (cell["model"], cell["arm"], cell["condition"], *(None if level != level else level for level in levels))

@@ -8,7 +8,6 @@ from itertools import product
 import xarray as xr
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.criteria import roles_of
 from bnstudy.analysis.labels import arm_label
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import mean_interval
@@ -45,8 +44,8 @@ def report_table(results: Results) -> Table:
 
     Means are over the seeds that were observed, with 95 % Student t intervals where there are two or more.
     """
-    dataset, target = results.dataset, results.criteria.target
-    cell = dataset.sel(results.reference_cell)
+    dataset, target = results.dataset, results.criteria.target_accuracy
+    cell = results.at_reference
     arms = [(model, norm) for model in ("cnn", "mlp") for norm in ("batch", "none")]
     arms = [arm for arm in arms if arm[0] in dataset.model and arm[1] in dataset.norm]
     arms += [(str(m), str(n)) for m in dataset.model.values for n in dataset.norm.values if (m, n) not in REPORTED]
@@ -126,33 +125,37 @@ def _crossing(arm: xr.Dataset, crossing: xr.Dataset, seconds: float | None = Non
 def sweep_table(results: Results) -> Table:
     """Final test accuracy and epochs to the target of every cell.
 
-    A row a (model, init, optimizer, lr) and a column pair a norm; with more than three norms a row a cell.
+    A row a (model, condition, setting) and a column pair an arm; with more than three arms a row a cell.
     """
-    dataset, target = results.dataset, results.criteria.target
-    several = [name for name in ("optimizer", "lr") if dataset.sizes[name] > 1]
-    norms = [str(norm) for norm in dataset.norm.values]
-    long = len(norms) > WIDEST
+    runs, criteria = results.runs, results.criteria
+    target, treatment = criteria.target_accuracy, criteria.treatment
+    arms = [str(arm) for arm in runs.arm.values]
+    named = [name for name in ("model", "setting") if runs.sizes[name] > 1 or runs[name].values[0]]
+    long = len(arms) > WIDEST
     measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
-    columns = list(measures) if long else [f"{arm_label(n)}: {measure}" for measure in measures for n in norms]
-    roles = roles_of(dataset)
+    columns = list(measures) if long else [
+        f"{arm_label(arm, treatment)}: {measure}" for measure in measures for arm in arms
+    ]  # fmt: skip
     rows = []
-    settings = product(*(dataset[name].values.tolist() for name in ("model", "init", "optimizer", "lr")))
-    for model, init, optimizer, lr in settings:
-        cell = dataset.sel(model=model, init=init, optimizer=optimizer, lr=lr)
-        extra = {"optimizer": str(optimizer), "lr": f"{lr:g}"}
-        labels = (str(model), str(init), roles[init], *(extra[name] for name in several))
+    for model, condition, setting in product(
+        *(runs[name].values.tolist() for name in ("model", "condition", "setting"))
+    ):
+        cell = runs.sel(model=model, condition=condition, setting=setting)
+        known = {"model": model, "setting": setting}
+        labels = (*(known[name] for name in named if name == "model"), condition, criteria.roles.get(condition, ""),
+                  *(known[name] for name in named if name == "setting"))  # fmt: skip
         if long:
-            rows += [(*labels, norm, _accuracy(arm), _epochs(arm, target)) for norm in norms
-                     for arm in [cell.sel(norm=norm)]]  # fmt: skip
+            rows += [(*labels, arm, _accuracy(of), _epochs(of, target)) for arm in arms for of in [cell.sel(arm=arm)]]
         else:
-            arms = [cell.sel(norm=norm) for norm in norms]
-            rows.append((*labels, *map(_accuracy, arms), *(_epochs(arm, target) for arm in arms)))
-    header = ("model", "init", "role", *several, *(["norm"] if long else []), *columns)
-    n = int(responses.observed(dataset).sum("seed").max())
+            of_arms = [cell.sel(arm=arm) for arm in arms]
+            rows.append((*labels, *map(_accuracy, of_arms), *(_epochs(of, target) for of in of_arms)))
+    header = (*(name for name in named if name == "model"), criteria.condition, "role",
+              *(name for name in named if name == "setting"), *([treatment] if long else []), *columns)  # fmt: skip
+    n = int(responses.observed(runs).sum("seed").max())
     notes = (
         f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target.",
     )
-    title = str(dataset.attrs.get("title", "study"))
+    title = str(runs.attrs.get("title", "study"))
     return Table(title, header, tuple(rows), notes, len(header) - len(columns))
 
 

@@ -2,7 +2,8 @@
 
 An initializer is one function of one layer, registered here. It is handed a :class:`Layer` whose bias is zero and
 fills the weight in place; it may fill the bias too. Draws come from `layer.generator` alone, which belongs to the
-layer's name and the run's seed: two arms, and two scales, draw the same numbers.
+layer's name and the run's seed: two arms, and two scales, draw the same numbers. What is `amiss` with networks that
+start so its entry may say as a clause, or as a function of the level's value that gives one.
 
 ``torch`` is imported where it is used, so that names can be checked without it.
 """
@@ -27,6 +28,7 @@ MARTENS = "Martens 2010, Deep learning via Hessian-free optimization"
 XIAO = "Xiao et al. 2018, Dynamical isometry and a mean field theory of CNNs"
 MISHKIN = "Mishkin & Matas 2016, All you need is a good init"
 DEVIATION_WITHIN_TWO = 0.8796256610342398  # of a standard normal cut at -2 and 2: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1))
+ALIKE = "all weights are equal"
 PYTORCH = "PyTorch, torch.nn.Linear and torch.nn.Conv2d: kaiming_uniform_ with a = sqrt(5)"
 
 
@@ -54,6 +56,10 @@ def _role_of_scale(scale: float) -> str:
     return "well" if 0.5 <= scale <= 2 else "poor"
 
 
+def _size(scale: float) -> str:
+    return "weights are too small" if scale < 1 else "weights are too large" if scale > 1 else ""
+
+
 @initializers.register("default", label="PyTorch's default", role="well", citation=PYTORCH)
 def default(layer: Layer, value: None = None) -> None:
     """Weight and bias from U(-b, b), b = 1/sqrt(fan_in)."""
@@ -64,21 +70,22 @@ def default(layer: Layer, value: None = None) -> None:
 
 
 @initializers.register(
-    "scaled-normal", label="He normal, scaled", parameter=Parameter("S"), role=_role_of_scale, citation=HE
-)
+    "scaled-normal", label="He normal, scaled", parameter=Parameter("S"), role=_role_of_scale, amiss=_size,
+    citation=HE,
+)  # fmt: skip
 def scaled_normal(layer: Layer, scale: float) -> None:
     """Weight from N(0, (S sqrt(2/fan_in))^2), so that S = 1 is He's."""
     # Multiplied afterwards: every scale is the same draw, times the scale.
     layer.weight.normal_(generator=layer.generator).mul_(scale * math.sqrt(2 / layer.fan_in))
 
 
-@initializers.register("zero", label="all zero")
+@initializers.register("zero", label="all zero", amiss=ALIKE)
 def zero(layer: Layer, value: None = None) -> None:
     """Weight 0: every unit of a layer is the same, and stays so."""
     layer.weight.zero_()
 
 
-@initializers.register("zero-hidden", label="hidden weights zero")
+@initializers.register("zero-hidden", label="hidden weights zero", amiss="hidden weights are zero")
 def zero_hidden(layer: Layer, value: None = None) -> None:
     """Hidden weights 0; biases and the output layer as PyTorch's default."""
     default(layer)
@@ -86,7 +93,9 @@ def zero_hidden(layer: Layer, value: None = None) -> None:
         layer.weight.zero_()
 
 
-@initializers.register("large-variance", label="large variance", parameter=Parameter("σ", default=1.0))
+@initializers.register(
+    "large-variance", label="large variance", parameter=Parameter("σ", default=1.0), amiss="weights are too large"
+)
 def large_variance(layer: Layer, sigma: float) -> None:
     """Weight from N(0, σ^2) whatever the fan-in."""
     layer.weight.normal_(generator=layer.generator).mul_(sigma)
@@ -104,7 +113,7 @@ def uniform(layer: Layer, bound: float) -> None:
     layer.weight.uniform_(-1, 1, generator=layer.generator).mul_(bound)
 
 
-@initializers.register("constant", label="constant", parameter=Parameter("c", positive=False))
+@initializers.register("constant", label="constant", parameter=Parameter("c", positive=False), amiss=ALIKE)
 def constant(layer: Layer, value: float) -> None:
     """Every weight c: symmetric, as zero is."""
     layer.weight.fill_(value)
@@ -148,7 +157,7 @@ def _centred(layer: Layer) -> Tensor:
 
 @initializers.register(
     "truncated-normal", label="He normal, truncated", parameter=Parameter("S", default=1.0), role=_role_of_scale,
-    citation=HE,
+    amiss=_size, citation=HE,
 )  # fmt: skip
 def truncated_normal(layer: Layer, scale: float) -> None:
     """A normal cut at two of its deviations, widened so that the deviation is still S sqrt(2/fan_in)."""
@@ -201,7 +210,9 @@ def shifted_mean(layer: Layer, shift: float) -> None:
     layer.weight.copy_(_centred(layer)).add_(shift * math.sqrt(2 / layer.fan_in))
 
 
-@initializers.register("dead-biases", label="dead biases", parameter=Parameter("b", default=10.0))
+@initializers.register(
+    "dead-biases", label="dead biases", parameter=Parameter("b", default=10.0), amiss="units are dead"
+)
 def dead_biases(layer: Layer, depth: float) -> None:
     """He's weights, and hidden biases of -b: no ReLU lets anything through, unless a norm takes the bias away."""
     layer.weight.copy_(_centred(layer))
