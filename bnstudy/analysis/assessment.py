@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from bnstudy.analysis import failures, power, verdict
 from bnstudy.analysis.criteria import Criteria
-from bnstudy.analysis.effects import TESTS, Effects, paired_effects, unpaired_effects
+from bnstudy.analysis.effects import TESTS, effects, times_at_least
 from bnstudy.study.errors import InputError
 
 DIMS = ("model", "setting", "arm", "condition")  # of an assessment
+# What completes a word that would mislead alone.
 NEITHER, AS_AT_REFERENCE, TOO_FEW = "neither arm learns", "as at the reference", "too few seeds to tell"
+NO_BOUND = "no bound"
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,10 @@ def judge(scores: Scores, criteria: Criteria, margin: float | None = None) -> xr
         )
     poor = np.array([criteria.roles.get(label) == "poor" for label in conditions])
     failed = scores.failed.transpose(*values.dims).where(values.notnull())
-    measure = paired_effects if criteria.paired else unpaired_effects
     share = criteria.alpha / max(len(criteria.looks), 1)
-    c0 = conditions.index(criteria.reference) if criteria.reference in conditions else None
-    parts = []
-    for arm in treated:
-        control, of = (values.sel(arm=name).values for name in (criteria.control, arm))
-        if c0 is None:  # nothing is known of a reference: what needs one is not shown
-            control, of = (np.concatenate([v, np.full_like(v[..., :1, :], np.nan)], -2) for v in (control, of))
-        reference = len(conditions) if c0 is None else c0
-        effects = measure(control, of, reference, criteria.mainly_times, margin or criteria.margin, share / 2)
-        parts.append(_of_arm(effects, failed, arm, poor, reference, share, criteria))
+    reference = conditions.index(criteria.reference) if criteria.reference in conditions else None
+    parts = [_of_arm(values, failed, arm, poor, reference, margin or criteria.margin, share, criteria)
+             for arm in treated]  # fmt: skip
     result = xr.Dataset(
         {name: (DIMS, np.stack([part[name] for part in parts], 2)) for name in parts[0]},
         {"model": values.model.values, "setting": values.setting.values, "arm": treated, "condition": conditions},
@@ -107,39 +102,32 @@ def judge(scores: Scores, criteria: Criteria, margin: float | None = None) -> xr
 
 
 def _of_arm(
-    effects: Effects, failed: xr.DataArray, arm: str, poor: NDArray[np.bool_], reference: int, alpha: float,
-    criteria: Criteria,
+    values: xr.DataArray, failed: xr.DataArray, arm: str, poor: NDArray[np.bool_], reference: int | None,
+    margin: float, alpha: float, criteria: Criteria,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything told of one treated arm: arrays (model, setting, condition)."""
-    there = poor if len(poor) == effects.gain.shape[-1] else np.append(poor, False)
-    p = verdict.adjusted(effects, there)
-    words = verdict.words(p, there, alpha)
-    told = np.select(
-        [words == word for word in p], list(p.values()), np.fmin.reduce([p[w] for w in verdict.OF_DIFFERENCE])
-    )
-    bound = np.where(np.isin(words, ("mainly", "more")), effects.times_at_least, np.nan)
-    of = {name: failed.sel(arm=name).values for name in (criteria.control, arm)}
-    pair = [of[criteria.control], of[arm]]
-    cut = slice(len(poor))
-    few = power.least_p(effects.n, int(poor.sum()), criteria.paired) > alpha / 2
-    everywhere = np.all([np.nanmin(np.where(np.isnan(one), 1.0, one), -1) == 1 for one in pair], 0) & (
-        effects.n[..., cut] > 0
-    )
-    remarks = np.select(
-        [(words[..., cut] == "none") & everywhere, (words == "harms")[..., cut] & (p["alike"] <= alpha / 2)[..., cut],
-         (words == verdict.UNCLEAR)[..., cut] & few[..., cut], (words != "")[..., cut] & np.isinf(bound)[..., cut]],
-        [NEITHER, AS_AT_REFERENCE, TOO_FEW, "no bound"], "",
-    )  # fmt: skip
-    test = failures.mcnemar if criteria.paired else failures.fisher
-    own = {
-        name: getattr(effects, name)[..., cut]
-        for name in ("n", "gain", "gain_low", "gain_high", "difference", "difference_low", "difference_high")
-    }
+    control, treated = (values.sel(arm=name).values for name in (criteria.control, arm))
+    found = effects(control, treated, reference, criteria.mainly_times, margin, criteria.paired)
+    p = verdict.adjusted(found, poor)
+    words = verdict.words(p, poor, alpha)
+    of_difference = np.fmin.reduce([p[word] for word in verdict.OF_DIFFERENCE])
+    bound = times_at_least(control, treated, reference, alpha / 2, criteria.paired)
+    bound = np.where(np.isin(words, ("mainly", "more")), bound, np.nan)
+    pair = [failed.sel(arm=name).values for name in (criteria.control, arm)]
+    nothing_learns = np.all([np.nansum(one, -1) == (~np.isnan(one)).sum(-1) for one in pair], 0) & (found.n > 0)
+    too_few = power.least_p(found.n, int(poor.sum()), criteria.paired) > alpha / 2
+    remarks = {
+        NEITHER: (words == "none") & nothing_learns, AS_AT_REFERENCE: (words == "harms") & (p["alike"] <= alpha / 2),
+        TOO_FEW: (words == verdict.UNCLEAR) & too_few, NO_BOUND: np.isinf(bound),
+    }  # fmt: skip
+    at_reference = np.full((*found.gain.shape[:-1], 1), np.nan) if reference is None else found.gain[..., [reference]]
     return {
-        **own, "reference_gain": np.broadcast_to(effects.gain[..., [reference]], own["gain"].shape),
-        "times_at_least": bound[..., cut], "word": words[..., cut], "remark": remarks,
-        "p_adjusted": np.where(words[..., cut] == "", np.nan, told[..., cut]), "p_failures": test(*pair),
-        **{f"p_{name}": effects.p[name][..., cut] for name in TESTS},
+        **{field.name: getattr(found, field.name) for field in fields(found) if field.name != "p"},
+        "reference_gain": np.broadcast_to(at_reference, found.gain.shape), "times_at_least": bound, "word": words,
+        "remark": np.select(list(remarks.values()), list(remarks), ""),
+        "p_adjusted": np.select([words == word for word in p], list(p.values()), of_difference),
+        "p_failures": (failures.mcnemar if criteria.paired else failures.fisher)(*pair),
+        **{f"p_{name}": found.p[name] for name in TESTS},
     }  # fmt: skip
 
 

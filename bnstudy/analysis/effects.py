@@ -29,8 +29,6 @@ class Effects:
         How much lower the treated score is, and its 95 % interval; NaN where there are too few pairs for one.
     difference, difference_low, difference_high : array
         The gain minus that at the reference.
-    times_at_least : array
-        How many times the gain at the reference it is at least; infinite where no such gain limits it.
     p : dict of str to array
         Of each of :data:`TESTS`, one-sided, not adjusted.
     """
@@ -42,44 +40,64 @@ class Effects:
     difference: Array
     difference_low: Array
     difference_high: Array
-    times_at_least: Array
     p: dict[str, Array]
 
 
-def paired_effects(
-    control: Array, treated: Array, reference: int, times: float, margin: float, level: float
+def effects(
+    control: Array, treated: Array, reference: int | None, times: float, margin: float, paired: bool = True
 ) -> Effects:
-    """Effects of paired runs, by exact sign tests about medians.
+    """Effects of runs, by exact sign tests about medians; of runs that are no pairs by exact rank sums.
+
+    Where nothing is paired, differences between conditions are formed within an arm, run by run as they are listed, and
+    of arms all runs are compared with all.
 
     Parameters
     ----------
     control, treated : arrays (..., condition, n)
         Scores; NaN where a run is missing.
-    reference : int
-        Which condition the others are compared with.
+    reference : int, optional
+        Which condition the others are compared with; without one nothing is known of any difference.
     times : float
         How many times the gain at the reference *mainly* asks for.
     margin : float
         Within which a gain counts as none.
-    level : float
-        Of the test that bounds how many times the gain is.
+    paired : bool
+        Whether the n-th runs of both arms are a pair.
     """
-    gains = control - treated
-    at_reference = gains[..., [reference], :]
+    return (_paired if paired else _unpaired)(control, treated, reference, times, margin)
+
+
+def times_at_least(control: Array, treated: Array, reference: int | None, level: float, paired: bool = True) -> Array:
+    """How many times the gain at the reference the gain is at least, by tests of `level`: array (..., condition).
+
+    Infinite where no gain at the reference limits it; NaN where it is not shown that there is a gain.
+    """
+    if paired:
+        gains = control - treated
+        return signs.times_at_least(gains, _at(gains, reference), level)
+    c0, t0 = _at(control, reference), _at(treated, reference)
+    return _largest(lambda k: ranks.rank_test(_exact(control - k * c0), _exact(treated - k * t0)) <= level)
+
+
+def _paired(control: Array, treated: Array, reference: int | None, times: float, margin: float) -> Effects:
+    gains = _exact(control - treated)
+    at_reference = _at(gains, reference)
     differences = _exact(gains - at_reference)
-    low, high = signs.median_interval(gains)
-    difference_low, difference_high = signs.median_interval(differences)
     p = {
         "helps": signs.sign_test(gains), "harms": signs.sign_test(-gains),
         "more": signs.sign_test(differences), "less": signs.sign_test(-differences),
         "mainly": signs.sign_test(_exact(gains - times * at_reference)),
         "none": signs.within(gains, margin), "alike": signs.within(differences, margin),
     }  # fmt: skip
-    bound = signs.times_at_least(gains, at_reference, level)
     return Effects(
-        (~np.isnan(gains)).sum(-1), signs.median(gains), low, high,
-        signs.median(differences), difference_low, difference_high, bound, p,
+        (~np.isnan(gains)).sum(-1), signs.median(gains), *signs.median_interval(gains),
+        signs.median(differences), *signs.median_interval(differences), p,
     )  # fmt: skip
+
+
+def _at(values: Array, reference: int | None) -> Array:
+    """Values at the reference, (..., 1, n); NaN where there is none."""
+    return np.full_like(values[..., :1, :], np.nan) if reference is None else values[..., [reference], :]
 
 
 def _exact(differences: Array) -> Array:
@@ -87,46 +105,37 @@ def _exact(differences: Array) -> Array:
     return np.round(differences, 9) + 0.0
 
 
-def unpaired_effects(
-    control: Array, treated: Array, reference: int, times: float, margin: float, level: float
-) -> Effects:
-    """The same of runs that are no pairs, by exact rank sums.
-
-    Differences between conditions are formed within an arm, run by run as they are listed; of arms all runs are
-    compared with all.
-    """
-    c0, t0 = control[..., [reference], :], treated[..., [reference], :]
+def _unpaired(control: Array, treated: Array, reference: int | None, times: float, margin: float) -> Effects:
+    c0, t0 = _at(control, reference), _at(treated, reference)
     n = np.minimum((~np.isnan(control)).sum(-1), (~np.isnan(treated)).sum(-1))
-    more = control - c0, treated - t0
+    more = _exact(control - c0), _exact(treated - t0)
     p = {
         "helps": ranks.rank_test(control, treated), "harms": ranks.rank_test(treated, control),
         "more": ranks.rank_test(*more), "less": ranks.rank_test(*more[::-1]),
         "mainly": ranks.rank_test(_exact(control - times * c0), _exact(treated - times * t0)),
         "none": _within(control, treated, margin), "alike": _within(*more, margin),
     }  # fmt: skip
-    low, high = ranks.shift_interval(control, treated)
-    difference_low, difference_high = ranks.shift_interval(*more)
-    bound = _largest(lambda k: ranks.rank_test(_exact(control - k * c0), _exact(treated - k * t0)) <= level, n.shape)
-    return Effects(n, ranks.shift(control, treated), low, high, ranks.shift(*more), difference_low, difference_high,
-                   bound, p)  # fmt: skip
+    return Effects(
+        n, ranks.shift(control, treated), *ranks.shift_interval(control, treated),
+        ranks.shift(*more), *ranks.shift_interval(*more), p,
+    )  # fmt: skip
 
 
 def _within(control: Array, treated: Array, margin: float) -> Array:
-    return np.maximum(
-        ranks.rank_test(_exact(control + margin), treated), ranks.rank_test(treated, _exact(control - margin))
-    )
+    lower = ranks.rank_test(_exact(control + margin), treated)
+    return np.maximum(lower, ranks.rank_test(treated, _exact(control - margin)))
 
 
-FINEST, MOST = 0.01, 1000.0  # of a search for how many times
+FINEST, MOST, STEPS = 0.01, 1000.0, 1158  # of a search for how many times: each 1 % above the one before
 
 
-def _largest(holds: Callable[[float], NDArray[np.bool_]], shape: tuple[int, ...]) -> Array:
-    """The largest number up to which something holds: tried on a grid, each 1 % above the one before."""
+def _largest(holds: Callable[[float], NDArray[np.bool_]]) -> Array:
+    """The largest number up to which something holds, on a grid; infinite where it holds to the end."""
     bound = np.where(holds(0.0), 0.0, np.nan)
     going = ~np.isnan(bound)
-    for k in np.geomspace(FINEST, MOST, 1158):
+    for k in np.geomspace(FINEST, MOST, STEPS):
+        if not going.any():
+            return bound
         going &= holds(float(k))
         bound = np.where(going, k, bound)
-        if not going.any():
-            return np.broadcast_to(bound, shape)
     return np.where(going, np.inf, bound)

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from bnstudy.analysis.assessment import cells
+from bnstudy.analysis.assessment import NO_BOUND, cells
 from bnstudy.analysis.labels import arm_label
 from bnstudy.analysis.normal_form import setting_levels
 from bnstudy.analysis.tables.table import Table
@@ -61,9 +61,9 @@ def verdict_table(result: xr.Dataset) -> Table:
     notes = (
         f"gain: halvings of the test error against {control}, averaged over the epochs; median over seeds (1: half the "
         "error)",
-        f"at least: times the gain at {reference}, this level taken alone (one-sided, 97.5 %); failed: runs that never got below half the error of guessing, "
-        "control · treated",
-        f"{_meanings(listed, attributes)}",
+        f"at least: times the gain at {reference}, this level taken alone (one-sided, 97.5 %)",
+        "failed: runs that never got below half the error of guessing, control · treated",
+        _meanings(listed, attributes),
     )
     return Table("Verdicts", header, tuple(listed_rows), notes, labels=len(varied) + 1)
 
@@ -119,5 +119,5 @@ def failed(cell: Mapping[str, Any]) -> str:
 
 def word(cell: Mapping[str, Any]) -> str:
     """The verdict as it is told, completed where the word alone would mislead."""
-    remark = cell["remark"] if cell["remark"] not in ("", "no bound") else ""
+    remark = cell["remark"] if cell["remark"] != NO_BOUND else ""
     return f"{cell['word']} ({remark})" if remark else str(cell["word"])
