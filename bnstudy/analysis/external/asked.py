@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,6 +12,9 @@ from bnstudy.study.errors import InputError
 
 Scale = Mapping[str, float] | float | None  # a number for each level of the condition, or one for all
 Stopped = Literal["failed", "missing", "carry"]
+
+FALLING = {"loss", "nll", "perplexity", "ppl", "err", "error", "mse", "rmse", "mae"}  # words in names of values
+RISING = {"acc", "accuracy", "auc", "auroc", "reward", "return", "rewards", "returns"}
 
 
 @dataclass(frozen=True)
@@ -116,11 +120,22 @@ class Asked:
             )
 
     def _check_scale(self) -> None:
+        words = set(re.split(r"[^a-z]+", self.value.lower()))
+        if self.best is None and not self.lower_is_better and words & FALLING and not words & RISING:
+            raise InputError(
+                f"{self.value!r} sounds as if less is better: say --lower-is-better, or rename it", "value"
+            )
+        if self.best is None and self.lower_is_better and words & RISING and not words & FALLING:
+            raise InputError(
+                f"{self.value!r} sounds as if more is better: leave this out, or rename it", "lower_is_better"
+            )
         if (self.best is None) != (self.worst is None):
             lacking, given = ("worst", "best") if self.worst is None else ("best", "worst")
             raise InputError(f"is needed as well, since --{given} is given", lacking)
         others = {"test_size": self.test_size, "classes": self.classes, "guess": self.guess, "percent": self.percent}
         if self.best is not None and (said := [key for key, one in others.items() if one]):
             raise InputError("is of accuracies and losses; --best and --worst are a scale of their own", said[0])
+        if self.percent and self.best is None and not self.is_rate:
+            raise InputError("is of accuracies, and of error rates with --classes: a loss may have any unit", "percent")
         if self.guess is not None and self.is_rate:
             raise InputError("is the loss of guessing, for --lower-is-better; of an accuracy say --classes", "guess")

@@ -19,7 +19,12 @@ Values = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
 
 
 def resolved(
-    table: Table, asked: Asked, values: Values, run: NDArray[np.intp], step: NDArray[np.float64]
+    table: Table,
+    asked: Asked,
+    values: Values,
+    run: NDArray[np.intp],
+    step: NDArray[np.float64],
+    is_known: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.bool_], list[str]]:
     """What every row is: a number, failure from there on, or nothing.
 
@@ -36,7 +41,8 @@ def resolved(
     table, asked
     values : float array, bool array, bool array (rows)
         The numbers; where it is written that there is none; where nothing is written.
-    run, step : arrays (rows)
+    run, step, is_known : arrays (rows)
+        And whether the row says of which run it is.
 
     Returns
     -------
@@ -46,15 +52,22 @@ def resolved(
     crashed : bool array (runs)
         Runs that `status` calls diverged.
     notes : list of str
+
+    Raises
+    ------
+    InputError
+        Nothing is there, or what is not could be either.
     """
     value, written, blank = values
+    if blank.all():
+        raise InputError(f"all values of {asked.value!r} are blank", "value")
     fate = np.where(written, DIVERGED, np.where(blank, ABSENT, THERE)).astype(np.int8)
     n = int(run.max()) + 1
     crashed = np.zeros(n, bool)
     notes = []
     status = _status(table, asked)
     is_there = fate == THERE
-    last = _extreme(np.maximum, step, run, n, is_there)
+    last = _extreme(np.fmax, step, run, n, is_there)
     if status is not None:
         crashed[run[status == "diverged"]] = True
         dead = blank & crashed[run] & (step > last[run])
@@ -62,8 +75,8 @@ def resolved(
         if crashed.any():
             notes.append(f"{counted(int(crashed.sum()), 'run')} diverged, as the column {STATUS!r} says")
     elif not table.tells_blanks and blank.any():
-        alone = blank & ~_measures_else(table, asked)
-        before = _extreme(np.minimum, step, run, n, blank)
+        alone = blank & is_known & ~_measures_else(table, asked)
+        before = _extreme(np.fmin, step, run, n, blank)
         broken = alone & (step > last[run]) & (before > last)[run]
         empty = np.zeros(n, bool)
         empty[run[alone]] = True
@@ -90,7 +103,7 @@ def resolved(
 
 def _extreme(of: Any, step: NDArray[np.float64], run: NDArray[np.intp], n: int, where: Any) -> NDArray[np.float64]:
     """The first or last step of each run among some of its rows; infinite where there is none."""
-    found = np.full(n, -np.inf if of is np.maximum else np.inf)
+    found = np.full(n, -np.inf if of is np.fmax else np.inf)
     of.at(found, run[where], step[where])
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ RUN = "name of the run"  # the column that holds it where each run is a column
 RANGES = ("__MIN", "__MAX")  # of the points that a chart draws as one
 BLANK = ("", "na", "n/a", "<na>", "null", "none")  # how text says that there is no value
 NO_NUMBER = ("nan", "inf", "infinity")  # how it says that a value is no number
+SPREADS = {"std", "stdev", "stderr", "sem", "sd", "ci", "variance", "var"}  # words in names of columns
 LONGEST = 120  # characters of a label
 RUNS_TABLE = {"State", "Created", "Runtime"}  # in the table of runs, one row each, that Weights & Biases writes
 
@@ -66,7 +68,15 @@ def check_columns(frame: Any, asked: Asked) -> None:
         if name not in there:
             what = "no curves can be read without steps: " if key == "step" else ""
             hint = nearest(name, there)
+            if key == "seed" and (spread := spread_of(there)):
+                raise InputError(f"no column {shortened(name)!r}: {spread}", key)
             raise InputError(f"{what}no column {shortened(name)!r}{hint}; there are {listed(there)}", key)
+
+
+def spread_of(names: Sequence[str]) -> str:
+    """Why a table seems to hold means over runs: a column of their spread; empty where there is none."""
+    found = [name for name in names if set(re.split(r"[^a-z]+", name.lower())) & SPREADS]
+    return f"with {shortened(found[0])!r} these are means over runs; give the runs themselves" if found else ""
 
 
 def melted(table: Table, asked: Asked) -> Table:
@@ -179,7 +189,7 @@ def _labels(found: Any) -> tuple[list[str], bool]:
     """The labels of distinct values, and whether all are numbers."""
     dtype = getattr(found, "dtype", np.dtype(object))
     if dtype.kind in "iuf":
-        return [number_label(one) for one in found], True
+        return [number_label(one) for one in np.asarray(found)], True
     texts = [str(one).strip() for one in found]
     if dtype.kind == "b" or not any(texts):
         return texts, False

@@ -90,9 +90,11 @@ def _unpacked(path: Path) -> bytes:
 
 def _text(text: str, path: Path, value: str, columns: Sequence[str]) -> Any:
     """Cells between commas, semicolons, tabs, bars or blanks; lines that begin with ``#`` are no rows."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.startswith("#") or "\n#" in text:
         text = re.sub(r"(?m)^#.*\n?", "", text)
-    text = text.lstrip("\r\n")
+    text = text.lstrip("\n")
     first, _, _ = text.partition("\n")
     plain = re.sub(r'"[^"]*"', "", first)
     separator = max(SEPARATORS, key=plain.count)
@@ -103,7 +105,8 @@ def _text(text: str, path: Path, value: str, columns: Sequence[str]) -> Any:
         raise InputError(f"{len(columns)} names, where {path} has {len(names)} columns", "columns")
     if columns and set(columns) & set(names):
         raise InputError(f"{path} has a header: leave this out", "columns")
-    if not columns and all(_is_number(name) for name in names):
+    numbers = [_is_number(name) for name in names]
+    if not columns and (all(numbers) or (any(numbers) and value not in names)):
         raise InputError(f"{path} begins with numbers instead of names: name its columns with --columns a,b,c")
     names = [name.strip() for name in columns] or [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
     twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []

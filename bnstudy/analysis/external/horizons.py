@@ -94,6 +94,11 @@ def _cadences(first: Array, last: Array, steps: NDArray[np.intp]) -> Array:
 def _recovered(runs: Runs, dead_from: Array) -> list[str]:
     later = np.isfinite(runs.value) & (runs.step > dead_from[runs.run])
     many = len(np.unique(runs.run[later]))
+    if many > len(runs) / 2:
+        raise InputError(
+            f"{many:,} of {counted(len(runs), 'run')} have numbers after nan or inf, which is failure: leave the value "
+            "blank in rows of something else", "value",
+        )  # fmt: skip
     return [f"{counted(many, 'run')} with numbers after a failure: they do not count"] if many else []
 
 

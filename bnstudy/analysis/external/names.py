@@ -68,17 +68,18 @@ def pattern(text: str) -> list[tuple[list[str], list[str]]]:
 def _split(name: str, parts: list[tuple[list[str], list[str]]], is_path: bool) -> list[str]:
     """The fields of one name."""
     held = _held_against(name, parts, is_path)
+    shown = shortened("/".join(held))
     fields: list[str] = []
     for text, (around, names) in zip(held, parts, strict=True):
         first = _leftmost(text, around)
         backwards = [piece[::-1] for piece in reversed(around)]
         last = _leftmost(text[::-1], backwards)
         if first is None or last is None:
-            raise InputError(f"{shortened(name)!r} does not fit the pattern", KEY)
+            raise InputError(f"{shown!r} does not fit the pattern", KEY)
         last = [piece[::-1] for piece in reversed(last)]
         if first != last:  # each bound lies as far left, and as far right, as it can: elsewhere is only between
             ways = f"{listed(map(repr, first))}, or {listed(map(repr, last))}"
-            raise InputError(f"{shortened(name)!r} fits the pattern in more than one way: {ways}", KEY)
+            raise InputError(f"{shown!r} fits the pattern in more than one way: {ways}", KEY)
         fields += [piece for piece, field in zip(first, names, strict=True) if field]
     return fields
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstudy.analysis.external.asked import Asked
+from bnstudy.analysis.external.files import NAME
 from bnstudy.analysis.external.tables import counted, listed, shortened
 from bnstudy.study.errors import InputError
 
@@ -65,6 +66,8 @@ def without_repeats(
     apart = [name for name in frame.columns if name not in named and str(one[name]) != str(other[name])]
     factors = [name for name in apart if frame[name].dtype.kind != "f" or frame[name].nunique() <= FEW]
     factors = [name for name in factors if _nunique(frame[name]) <= max(FEW, len(np.unique(run)) * 2)]
+    if NAME in factors:
+        raise InputError(f"{what}, in other files: name the factors that stand in their paths", "from_name")
     if factors:
         told = listed([repr(shortened(name, 30)) for name in factors], 4)
         raise InputError(f"{what}; they differ in {told}: name what is a factor with --by, or keep the rows of one")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bnstudy.analysis.external.asked import Asked
 from bnstudy.analysis.external.blanks import ABSENT, DIVERGED, resolved
-from bnstudy.analysis.external.columns import Levels, check_columns, first_of, levels_of, steps_of, values_of
+from bnstudy.analysis.external.columns import Levels, check_columns, first_of, levels_of, spread_of, steps_of, values_of
 from bnstudy.analysis.external.repeats import check_one_metric, without_repeats
 from bnstudy.analysis.external.tables import Table, counted, listed, shortened
 from bnstudy.study.errors import InputError
@@ -90,10 +90,11 @@ def runs_of(table: Table, asked: Asked) -> Runs:
     codes = pd.DataFrame({name: levels.codes for name, levels in factors.items()})
     run = codes.groupby(list(codes), sort=False).ngroup().to_numpy()
     step = pd.to_numeric(frame[asked.step], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    value, fate, crashed, notes = resolved(table, asked, values_of(frame[asked.value], asked.value), run, step)
+    is_known = (codes >= 0).all(axis=1).to_numpy(bool)
+    value, fate, crashed, notes = resolved(
+        table, asked, values_of(frame[asked.value], asked.value), run, step, is_known
+    )
     kept = np.flatnonzero(fate != ABSENT)
-    if not len(kept):
-        raise InputError(f"all values of {asked.value!r} are blank", "value")
     _check_filled(codes.iloc[kept], asked)
     step = steps_of(frame[asked.step].iloc[kept], asked.step)
     found, run = np.unique(run[kept], return_inverse=True)
@@ -123,7 +124,7 @@ def runs_of(table: Table, asked: Asked) -> Runs:
     first = f"read {' × '.join(read)}, {counted(len(runs), 'run')} of {many} steps, {counted(len(kept), 'value')}"
     return Runs(
         runs[list(FACTORS)], labels, starts, step, value, crashed[found], _columns(asked), well,
-        (first, *table.notes, *notes, *repeats, *_check_pairs(runs, labels, asked)),
+        (first, *table.notes, *notes, *repeats, *_check_pairs(runs, labels, asked, list(frame))),
     )  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def _seeds(runs: Any, each: Any, factors: dict[str, Levels], asked: Asked) -> li
     return [factors[name].labels[code] for code in used]
 
 
-def _check_pairs(runs: Any, labels: dict[str, list[str]], asked: Asked) -> list[str]:
+def _check_pairs(runs: Any, labels: dict[str, list[str]], asked: Asked, there: list[str]) -> list[str]:
     """InputError where arms lack a control or cells a reference; notes of what has no counterpart."""
     notes = []
     for keys, cell in runs.groupby(["model", "setting"]):
@@ -212,5 +213,6 @@ def _check_pairs(runs: Any, labels: dict[str, list[str]], asked: Asked) -> list[
             elif not asked.unpaired and (lone := len(set.union(*seeds)) - len(set.intersection(*seeds))):
                 notes.append(f"{asked.condition} {label}{where}: {counted(lone, asked.seed or 'run')} without all arms")
     if not asked.unpaired and len(labels["seed"]) == 1:
-        raise InputError(f"one level of {asked.seed!r}, {labels['seed'][0]}: nothing is repeated; give several", "seed")
+        mend = spread_of(there) or "give several"
+        raise InputError(f"one level of {asked.seed!r}, {labels['seed'][0]}: nothing is repeated; {mend}", "seed")
     return notes

@@ -51,7 +51,9 @@ def shortened(text: Any, most: int = 60) -> str:
 def nearest(name: str, names: Sequence[str]) -> str:
     """A hint at the name that was meant: `` (did you mean 'NAME'?)``, or nothing."""
     by_lower = {str(one).lower().strip(): str(one) for one in names}
-    close = difflib.get_close_matches(name.lower().strip()[:100], list(by_lower), n=1)
+    said = name.lower().strip()[:100]
+    close = difflib.get_close_matches(said, list(by_lower), n=1)
+    close = close or [one for one in by_lower if one and said and (said in one or one in said)]
     return f" (did you mean {shortened(by_lower[close[0]])!r}?)" if close else ""
 
 
