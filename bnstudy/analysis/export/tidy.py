@@ -20,11 +20,14 @@ CODES = ("init_family", "init_value", "init_role")
 
 
 def curve_table(dataset: xr.Dataset) -> pd.DataFrame:
-    """A row a run and epoch: the factors, the epoch, and every curve."""
+    """A row a run and epoch: the factors, the epoch, every curve, and what became of the run.
+
+    Without the last, what a run that diverged lacks could not be told from what was never run.
+    """
     dims = _columns(dataset)
     over = set(dataset.test_accuracy.dims)
     curves = [str(name) for name, values in dataset.data_vars.items() if set(values.dims) == over]
-    return _table(dataset, curves, dims)
+    return _with_words(_table(dataset, [*curves, *({"status"} & set(dataset.data_vars))], dims))
 
 
 def run_table(dataset: xr.Dataset) -> pd.DataFrame:
@@ -45,8 +48,7 @@ def run_table(dataset: xr.Dataset) -> pd.DataFrame:
         if code in dataset.coords:
             table.insert(len(dims), code, table["init"].map(dict(zip(dataset.init.values, dataset[code].values,
                                                                          strict=True))))  # fmt: skip
-    if "status" in table:
-        table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
+    table = _with_words(table)
     if HASH in dataset.attrs:
         table[HASH] = dataset.attrs[HASH]
     return table
@@ -64,6 +66,13 @@ def _table(dataset: xr.Dataset, names: list[str], dims: tuple[str, ...]) -> pd.D
     for name in names:
         columns[name] = dataset[name].broadcast_like(like).transpose(*over).values.ravel()
     return pd.DataFrame(columns)
+
+
+def _with_words(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose ``status``, where it has one, is in words."""
+    if "status" in table:
+        table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
+    return table
 
 
 def ended_runs(table: pd.DataFrame, dataset: xr.Dataset) -> set[tuple[str, ...]]:
