@@ -40,7 +40,7 @@ class Scores:
     notes: tuple[str, ...] = ()
 
 
-def judge(scores: Scores, criteria: Criteria, margin: float | None = None) -> xr.Dataset:
+def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = None) -> xr.Dataset:
     """Gains, tests and words.
 
     Parameters

@@ -83,17 +83,24 @@ class Results:
 
     @cached_property
     def scores(self) -> Scores:
-        """The score of every run and which failed; InputError where accuracies do not tell an error."""
+        """The score of every run and which failed."""
         return Scores(scores.score(self.runs), scores.failed(self.runs), tuple(self._notes()))
 
     @cached_property
     def assessment(self) -> xr.Dataset:
-        """What :func:`~bnstudy.analysis.assessment.judge` finds; its InputErrors."""
-        return assessment.judge(self.scores, self.criteria)
+        """What :func:`~bnstudy.analysis.assessment.assess_scores` finds; its InputErrors."""
+        return assessment.assess_scores(self.scores, self.criteria)
 
     def _notes(self) -> list[str]:
         """What a reader of the verdicts should know of these runs, one sentence each."""
         told = self._undeclared()
+        if scores.samples(self.runs) is None:
+            told.append(
+                "the dataset does not tell its test_size: the error is 1 - accuracy, no less than "
+                f"{scores.finest(self.runs.test_accuracy):.2g}, half the smallest step between its accuracies"
+            )
+        if "classes" not in self.runs.attrs:
+            told.append("the dataset does not tell how many classes there are: ten are assumed")
         seen = responses.observed(self.runs)
         if missing := int((~seen).sum()):
             told.append(f"{missing} of {seen.size} runs are not there; their pairs are left out")
@@ -143,8 +150,7 @@ class Results:
     def can_judge(self) -> bool:
         """Whether there is something treated to compare with the control, and roles to compare it under."""
         arms = self.runs.arm.values.tolist()
-        told = bool(self.criteria.roles) and "test_size" in self.dataset.attrs
-        return told and self.criteria.control in arms and len(arms) > 1
+        return bool(self.criteria.roles) and self.criteria.control in arms and len(arms) > 1
 
     @property
     def can_select(self) -> bool:
@@ -184,11 +190,11 @@ def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
     Returns
     -------
     Dataset
-        As :func:`~bnstudy.analysis.assessment.judge` says.
+        As :func:`~bnstudy.analysis.assessment.assess_scores` says.
 
     Raises
     ------
     InputError
-        There are no roles, no control or nothing treated, or accuracies do not tell an error.
+        There are no roles, no control or nothing treated.
     """
     return Results(dataset, criteria).assessment

@@ -13,41 +13,43 @@ import xarray as xr
 
 from bnstudy.analysis.criteria import study_of
 from bnstudy.analysis.responses import chance, diverged, observed
-from bnstudy.study.errors import InputError
 
 DIGITS = 9  # scores are rounded to: runs that are equal have equal scores, however their epochs were summed
+RESOLVED = 1e-7  # steps between accuracies smaller than this are what single precision makes of equal ones
 LEARNT = 0.5  # of the error of guessing: a run that never gets below it failed
 
 
-def samples(dataset: xr.Dataset, part: str = "test") -> int:
-    """Samples that an accuracy was measured on; InputError where the dataset does not tell."""
+def samples(dataset: xr.Dataset, part: str = "test") -> int | None:
+    """Samples that an accuracy was measured on; None where the dataset does not tell."""
     size = dataset.attrs.get("test_size") if part == "test" else study_of(dataset).get("validation_size")
-    if not size:
-        raise InputError(
-            f"the dataset has no {part}_size, so how small an error its accuracies can tell is not known; add the "
-            f"attribute {part}_size, the number of {part} samples"
-        )
-    return int(size)
+    return int(size) if size else None
+
+
+def finest(accuracy: xr.DataArray) -> float:
+    """Half the smallest step between the accuracies seen: how small an error they can tell, where nothing says so."""
+    steps = np.diff(np.unique(accuracy.values[np.isfinite(accuracy.values)]).astype(np.float64))
+    return float(steps[steps > RESOLVED].min(initial=1.0)) / 2
 
 
 def error(dataset: xr.Dataset, part: str = "test", best: bool = False) -> xr.DataArray:
     """The error as it counts, epoch by epoch: (wrong + 1/2)/(N + 1), at most that of guessing.
 
-    From the epoch in which a run diverged it is that of guessing; NaN where nothing was observed.
+    Where N is not told it is 1 - accuracy, no less than half the smallest step between accuracies that are there. From the epoch in which a run diverged it is that of guessing; NaN where nothing was observed.
 
     Parameters
     ----------
     dataset : Dataset
         With ``test_accuracy`` (or ``validation_accuracy``) over run dimensions and epoch, and the attributes
-        ``test_size`` and ``classes``.
+        ``test_size`` (N) and ``classes``.
     part : str
         ``test`` or ``validation``.
     best : bool
         The least so far in place of the current one.
     """
     n, guess = samples(dataset, part), 1.0 - chance(dataset)
-    wrong = ((1.0 - dataset[f"{part}_accuracy"].astype(np.float64)) * n).round()
-    counted = ((wrong + 0.5) / (n + 1)).clip(max=guess)
+    accuracy = dataset[f"{part}_accuracy"]
+    wrong = 1.0 - accuracy.astype(np.float64)
+    counted = (wrong.clip(min=finest(accuracy)) if n is None else ((wrong * n).round() + 0.5) / (n + 1)).clip(max=guess)
     counted = counted.where(counted.notnull() | ~diverged(dataset), guess).where(observed(dataset))
     if best:
         axis = counted.get_axis_num("epoch")
