@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
-    from bnstudy.analysis.results import Results
+    import xarray as xr
+
+    from bnstudy.analysis.results import Judged
 
 
 def analyze(
@@ -48,16 +51,12 @@ def analyze(
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
-        import json
-
-        about = {name: value for name, value in result.attrs.items() if name != "warnings"}
-        print(json.dumps({
-            "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
-            "claims": [plain(one) for one in answered], "growths": theory.plain(grown),
-            "warnings": result.attrs["warnings"],
+        print_as("json", result, {
+            "criteria": results.criteria.attributes(), "claims": [plain(one) for one in answered],
+            "growths": theory.plain(grown),
             **({"selected": {"verdicts": selected_rows(results), "sentences": sentences(at_choice)}}
                if at_choice is not None else {}),
-        }, indent=1, allow_nan=False))  # fmt: skip
+        })  # fmt: skip
     elif as_csv:
         print(to_csv(selected_rows(results) if select else rows(result)), end="")
     elif as_latex:
@@ -79,7 +78,22 @@ def analyze(
             print(f"\nwarning: {text}")
 
 
-def print_answer(results: Results) -> None:
+def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) -> None:
+    """An assessment for other programs: as ``json`` (with `more` beside it), ``csv`` or ``latex``."""
+    from bnstudy.analysis.tables.formats import to_csv, to_latex
+    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.verdicts import rows, verdict_table
+
+    if kind == "json":
+        told = {"verdicts": rows(result), "sentences": sentences(result), "warnings": result.attrs["warnings"]}
+        print(json.dumps({**told, **(more or {})}, indent=1, allow_nan=False))
+    elif kind == "csv":
+        print(to_csv(rows(result)), end="")
+    else:
+        print(to_latex(verdict_table(result)), end="")
+
+
+def print_answer(results: Judged) -> None:
     """The answer: what a reader should know first, a sentence a model, and the table of verdicts."""
     from bnstudy.analysis.tables.sentences import sentences
     from bnstudy.analysis.tables.verdicts import verdict_table

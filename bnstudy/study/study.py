@@ -42,7 +42,7 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
-from bnstudy.study.question import Question
+from bnstudy.study.question import Question, default_role
 
 MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
@@ -266,6 +266,11 @@ class Study(_Varied):
     def further(self) -> tuple[str, ...]:
         """The factors that are dimensions of the dataset since they have several levels."""
         return tuple(one.name for one in FACTORS if not one.always and len(getattr(self, one.key)) > 1)
+
+    @property
+    def init_roles(self) -> dict[str, str]:
+        """The role of each init: as declared where it is the condition, else as its entry says."""
+        return {label: self.roles[label] if self.condition == "init" else default_role(label) for label in self.inits}
 
     def arms(self) -> list[tuple[str, str]]:
         """Every combination of model and norm."""
