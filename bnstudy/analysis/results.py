@@ -14,6 +14,7 @@ import xarray as xr
 from bnstudy.analysis import assessment, responses, scores
 from bnstudy.analysis.assessment import Scores
 from bnstudy.analysis.criteria import Criteria, criteria_of, study_of
+from bnstudy.analysis.multiverse import Specification, multiverse
 from bnstudy.analysis.normal_form import FIRST, arm_form, factor_form, setting_levels
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
@@ -180,7 +181,11 @@ class Results(Judged):
         return told
 
     def _looked(self) -> list[str]:
-        """What looks, declared or not, do to the p-values."""
+        """What looks, declared or not, do to the p-values; and whether the study was sealed before it ran."""
+        sealed = str(self.dataset.attrs.get("preregistered") or "")
+        return [f"sealed on {sealed}, before it ran"] * bool(sealed) + self._added()
+
+    def _added(self) -> list[str]:
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
             if seeds in looks:
@@ -195,6 +200,11 @@ class Results(Judged):
         counts = " to ".join(str(len(seeds)) for seeds in [added[0][0], *(one[1] for one in added)])
         return [f"seeds were added after the study had run (from {counts}) and no looks were declared: the p-values do "
                 "not hold, and a word may be due to stopping at the right time"]  # fmt: skip
+
+    @cached_property
+    def multiverse(self) -> list[Specification]:
+        """What every reasonable choice would have said (:mod:`bnstudy.analysis.multiverse`)."""
+        return multiverse(self)
 
     @property
     def can_select(self) -> bool:

@@ -25,6 +25,9 @@ def analyze(
         str | None,
         typer.Option(metavar="lr", help="Also judge each cell at its best rate on validation.", show_default=False),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--multiverse", help="Also say what every other reasonable choice would have said.")
+    ] = False,
 ) -> None:
     """Say what a study's data say about the hypothesis: effects, tests, verdicts, and a sentence a model."""
     if as_json + as_csv + as_latex > 1:
@@ -32,9 +35,15 @@ def analyze(
     if select not in (None, "lr"):
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims, theory
+    from bnstudy.analysis.multiverse import plain as multiverse_rows
+    from bnstudy.analysis.multiverse import shares
+    from bnstudy.analysis.predictions import checked
     from bnstudy.analysis.results import Results
     from bnstudy.analysis.tables.formats import to_csv, to_latex
     from bnstudy.analysis.tables.growth import growth_table
+    from bnstudy.analysis.tables.multiverse import multiverse_table
+    from bnstudy.analysis.tables.predictions import plain as prediction_rows
+    from bnstudy.analysis.tables.predictions import prediction_table
     from bnstudy.analysis.tables.report_claims import claims_table, plain
     from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
     from bnstudy.analysis.tables.sentences import sentences
@@ -47,15 +56,18 @@ def analyze(
         result = results.assessment
         grown = theory.growths(open_diagnostics(folder)) if has_diagnostics(folder) else []
         answered = claims.claims(results) if claims.are_about(results) else []
+        predicted = checked(result, results.declared)
         at_choice = results.at_selected_rates.assessment if select else None
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
         print_as("json", result, {
             "criteria": results.criteria.attributes(), "claims": [plain(one) for one in answered],
-            "growths": theory.plain(grown),
+            "growths": theory.plain(grown), "predictions": prediction_rows(predicted),
             **({"selected": {"verdicts": selected_rows(results), "sentences": sentences(at_choice)}}
                if at_choice is not None else {}),
+            **({"multiverse": {"shares": shares(results.multiverse),
+                               "specifications": multiverse_rows(results.multiverse)}} if every else {}),
         })  # fmt: skip
     elif as_csv:
         print(to_csv(selected_rows(results) if select else rows(result)), end="")
@@ -68,14 +80,18 @@ def analyze(
             print_table(selection_table(results))
             for model, text in sentences(at_choice).items():
                 print(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
+        if every:
+            print()
+            print_table(multiverse_table(results.multiverse))
+        if predicted:
+            print()
+            print_table(prediction_table(predicted))
         if answered:
             print()
             print_table(claims_table(answered, results))
         if grown:
             print()
             print_table(growth_table(grown))
-        for text in result.attrs["warnings"]:
-            print(f"\nwarning: {text}")
 
 
 def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) -> None:
@@ -100,6 +116,10 @@ def print_answer(results: Judged) -> None:
     from bnstudy.cli.terminal import print_table, print_text
 
     result = results.assessment
+    for text in result.attrs["warnings"]:
+        print_text(f"note: {text}")
+    if result.attrs["warnings"]:
+        print()
     if not (table := verdict_table(result)).rows:
         print(f"No {results.criteria.condition} is declared poor, so there is nothing to judge.")
         return

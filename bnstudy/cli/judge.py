@@ -106,9 +106,6 @@ def judge(
     if as_json or as_csv or as_latex:
         print_as("json" if as_json else "csv" if as_csv else "latex", result)
         return
-    for text in result.attrs["warnings"]:
-        print(f"note: {text}")
-    print()
     print_answer(judged)
     if report:
         print(f"\nPage: {written}")

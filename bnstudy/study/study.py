@@ -8,7 +8,7 @@ import math
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
@@ -27,7 +27,7 @@ from pydantic import (
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
-from bnstudy.study.factors import FACTORS, REGISTRIES
+from bnstudy.study.factors import BY_NAME, FACTORS, REGISTRIES
 from bnstudy.study.fields import (
     MAX_RUNS,
     Count,
@@ -42,7 +42,8 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
-from bnstudy.study.question import Question, default_role
+from bnstudy.study.predictions import Prediction, Predictions
+from bnstudy.study.question import Question, default_role, level_texts
 
 MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
@@ -51,7 +52,7 @@ UNNAMED = "study"
 class _Asked(Question):
     name: str = UNNAMED
     title: str = ""
-    predictions: tuple[str, ...] = ()
+    predictions: Predictions = ()
 
 
 if TYPE_CHECKING:
@@ -222,8 +223,23 @@ class Study(_Varied):
             for norm in self.norms:
                 if reason := unfit(model, norm):
                     raise InputError(reason, "norms")
-        self.declare({factor.name: getattr(self, factor.key) for factor in FACTORS})
+        levels = {factor.name: getattr(self, factor.key) for factor in FACTORS}
+        self.declare(levels)
+        self._check_expectations(levels)
         return self
+
+    def _check_expectations(self, levels: Mapping[str, Sequence[Any]]) -> None:
+        """InputError where a prediction speaks of what the study does not have."""
+        expected = [one for told in self.predictions if isinstance(told, Prediction) for one in told.expect]
+        for name, factor in (("model", "model"), ("treatment", self.treatment), ("condition", self.condition)):
+            there = level_texts(BY_NAME[factor], levels[factor])
+            for one in expected:
+                said = getattr(one, name)
+                for level in said if isinstance(said, tuple) else filter(None, (said,)):
+                    if level not in there:
+                        raise InputError(
+                            f"a prediction speaks of the {name} {level!r}, which is not there", "predictions"
+                        )
 
     # ----------------------------------------------------------------- out
 

@@ -19,8 +19,10 @@ from PIL import Image
 
 from bnstudy.analysis import claims
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.predictions import checked
 from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.results import Judged, Results
+from bnstudy.analysis.tables.predictions import prediction_table
 from bnstudy.analysis.tables.report_claims import claims_table
 from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.sentences import sentences
@@ -66,12 +68,14 @@ def render(results: Judged) -> str:
     judged = rows(result) if result is not None else []
     answered = claims.claims(study) if study and judged and claims.are_about(study) else []
     told = list(sentences(result).items()) if judged and result is not None else []
+    expected = checked(result, study.declared) if study and result is not None else []
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(
         title=results.title,
         is_study=study is not None,
         question=str(study.declared.get("question", "")) if study else "",
-        predictions=[str(text) for text in study.declared.get("predictions", [])] if study else [],
+        predictions=[_words(told) for told in study.declared.get("predictions", [])] if study else [],
+        predicted=prediction_table(expected) if expected else None,
         n=panels.seeds(runs),
         criteria=results.criteria,
         sentences=told[:MOST_SENTENCES],
@@ -102,6 +106,11 @@ def render(results: Judged) -> str:
         style_hash=_hash(style_sheet),
         script_hash=_hash(script),
     )
+
+
+def _words(prediction: Any) -> str:
+    """A prediction as it was written, without what would confirm it."""
+    return str(prediction["text"] if isinstance(prediction, dict) else prediction)
 
 
 def _template() -> jinja2.Template:
