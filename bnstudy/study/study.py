@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         lr: float
         batch_size: int
         weight_decay: float
+        activation: str
         seed: int
 
     class _Varied(_Asked):
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         lr: tuple[float, ...]
         batch_size: tuple[int, ...]
         weight_decay: tuple[float, ...]
+        activation: tuple[str, ...]
 
 else:
     Run = make_dataclass(
@@ -112,7 +114,6 @@ class Study(_Varied):
     hidden: Counts = (256, 128)
     channels: Counts = (4, 8)
     kernel_size: Annotated[Count, Field(ge=1, le=99)] = 3
-    activation: str = "relu"
     init_scope: Literal["all", "hidden"] = "all"
     norm_eps: Annotated[Number, Field(gt=0, le=1), AfterValidator(representable)] = 1e-5
     norm_momentum: Annotated[Number, Field(gt=0, le=1), AfterValidator(effective)] = 0.1
@@ -195,10 +196,10 @@ class Study(_Varied):
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return distinct(values)
 
-    @field_validator("dataset", "activation")
+    @field_validator("dataset")
     @classmethod
-    def _known_name(cls, name: str, info: Any) -> str:
-        return (registry.datasets if info.field_name == "dataset" else registry.activations)[name].name
+    def _known_name(cls, name: str) -> str:
+        return registry.datasets[name].name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Study:
@@ -217,6 +218,8 @@ class Study(_Varied):
             raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
         for model in self.models:
             level = registry.models.level(model)
+            if level.activation and len(self.activation) > 1:
+                raise InputError(f"the model {model!r} says its own activation; leave it away to vary it", "models")
             facts = registry.models[level.family].about
             if check := facts.get("check"):
                 check(self, about["shape"], level)
@@ -287,6 +290,10 @@ class Study(_Varied):
     def init_roles(self) -> dict[str, str]:
         """The role of each init: as declared where it is the condition, else as its entry says."""
         return {label: self.roles[label] if self.condition == "init" else default_role(label) for label in self.inits}
+
+    def network_of(self, run: Run) -> str:
+        """The label of a run's network: its model's, with its activation where the study varies that."""
+        return registry.models.activated(run.model, run.activation) if len(self.activation) > 1 else run.model
 
     def arms(self) -> list[tuple[str, str]]:
         """Every combination of model and norm."""

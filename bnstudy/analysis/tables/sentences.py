@@ -99,8 +99,13 @@ def _none(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
     if others:
         texts.append(f"makes no difference {_where(others, attributes)}")
     if dead:
-        texts.append(f"cannot help {_where(dead, attributes)}, where nothing learns with it or without")
+        texts.append(f"cannot help {_where(dead, attributes)}, where {_neither(attributes)}")
     return ", and ".join(texts)
+
+
+def _neither(attributes: Mapping[str, Any]) -> str:
+    control = arm_label(attributes["control"], attributes["treatment"])
+    return f"nothing learns with it or {control if not control.startswith('without') else 'without'}"
 
 
 def _unclear(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
