@@ -35,13 +35,14 @@ def number(level: str) -> float:
         return math.nan
 
 
-def group_of(level: str, condition: str) -> str:
+def amiss(level: str, condition: str, exactly: bool = False) -> str:
     """What is amiss at a level of the condition, as a clause such as ``weights are too small``; empty if nobody says.
 
-    An initializer's entry says it under ``amiss``: a text, or a function of the level's value that gives one.
+    An initializer's entry says it under ``amiss``, and of this very level under ``exactly``: a text, or a function of
+    the level's value that gives one.
     """
-    if condition != "init" or level.partition(":")[0] not in registry.initializers:
+    family = level.partition(":")[0]
+    if condition != "init" or family not in registry.initializers:
         return ""
-    entry = registry.initializers[level.partition(":")[0]]
-    says = entry.about.get("amiss", "")
+    says = registry.initializers[family].about.get("exactly" if exactly else "amiss", "")
     return str(says(registry.initializers.value(registry.initializers.level(level))) if callable(says) else says)

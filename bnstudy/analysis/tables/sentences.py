@@ -1,4 +1,4 @@
-"""The answer in words: one or two sentences a model, for somebody who has never seen a gain."""
+"""The answer in words: two or three short sentences a model, for somebody who has never seen a gain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from bnstudy.analysis.assessment import NEITHER, TOO_FEW, cells
-from bnstudy.analysis.labels import arm_label, condition_label, group_of, treatment_name
+from bnstudy.analysis.labels import amiss, arm_label, condition_label, treatment_name
 
 Cell = Mapping[str, Any]
 
@@ -21,128 +21,121 @@ def sentences(result: xr.Dataset) -> dict[str, str]:
         families.setdefault((cell["model"], cell["setting"], cell["arm"]), []).append(cell)
     told: dict[str, list[str]] = {}
     for (model, setting, arm), family in families.items():
-        told.setdefault(model, []).append(_sentence(setting, arm, family, result.attrs))
+        where = f"With {setting}, " if setting else ""
+        told.setdefault(model, []).append(where + _Answer(arm, family, result.attrs).text())
     return {model: " ".join(texts) for model, texts in told.items()}
 
 
-def _sentence(setting: str, arm: str, family: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
-    name = treatment_name(arm, attributes["treatment"])
-    where = f"With {setting}, " if setting else ""
-    poor = [cell for cell in family if cell["role"] == "poor" and cell["n"]]
-    reference = next((cell for cell in family if cell["condition"] == attributes["reference"]), None)
-    if not poor:
-        return f"{where}{name}: there is nothing to judge yet."
-    by_word = {word: [cell for cell in poor if cell["word"] == word] for word in
-               ("mainly", "more", "alike", "less", "harms", "none", "unclear")}  # fmt: skip
-    parts = [text for text in (
-        _matters(name, by_word["mainly"], reference, attributes),
-        _more(name, by_word["more"], reference, attributes, bool(by_word["mainly"])),
-        _said("makes the same difference as at {reference}", by_word["alike"], attributes),
-        _said("helps less than at {reference}", by_word["less"], attributes),
-        _said("does harm", by_word["harms"], attributes),
-        _none(by_word["none"], attributes),
-    ) if text]  # fmt: skip
-    unclear = _unclear(by_word["unclear"], attributes)
-    if not parts:
-        return f"{where}{name}: {unclear}." if where else f"{name}: {unclear}."
-    subject = parts[0] if parts[0].startswith(name) else f"{name} {parts[0]}"
-    rest = [text.removeprefix(f"{name} ") for text in parts[1:]]
-    first = f"{where}{subject}."
-    second = "; it ".join(rest)
-    more = f" It {second}." if second else ""
-    return first + more + (f" {unclear[0].upper()}{unclear[1:]}." if unclear else "")
+class _Answer:
+    """What is found of one treated arm of one model and setting."""
+
+    def __init__(self, arm: str, family: Sequence[Cell], attributes: Mapping[str, Any]) -> None:
+        self.name = treatment_name(arm, attributes["treatment"])
+        self.control = arm_label(attributes["control"], attributes["treatment"])
+        self.condition = attributes["condition"]
+        self.reference = condition_label(attributes["reference"], self.condition) or "the reference"
+        self.at_reference = next((cell for cell in family if cell["condition"] == attributes["reference"]), None)
+        self.poor = [cell for cell in family if cell["role"] == "poor" and cell["n"]]
+
+    def text(self) -> str:
+        """All of it: what matters, what else was found, what is not known."""
+        if not self.poor:
+            return f"{self.name}: there is nothing to judge yet."
+        mainly, more = self._said("mainly"), self._said("more")
+        parts = []
+        if mainly:
+            parts.append(f"matters mainly {self._where(mainly)}: {self._times(mainly)}")
+        if more:
+            parts.append(f"helps more than at {self.reference} {self._where(more)}"
+                         + ("" if mainly else f": {self._times(more)}"))  # fmt: skip
+        parts += [
+            f"{told} {self._where(found)}" for word, told in (
+                ("alike", f"makes the same difference as at {self.reference}"),
+                ("less", f"helps less than at {self.reference}"), ("harms", "does harm"),
+            ) if (found := self._said(word))
+        ]  # fmt: skip
+        nothing = [cell for cell in self._said("none") if cell["remark"] == NEITHER]
+        if none := [cell for cell in self._said("none") if cell["remark"] != NEITHER]:
+            parts.append(f"makes no difference {self._where(none)}")
+        if nothing:
+            parts.append(f"cannot help {self._where(nothing)}, where nothing learns {self._either()}")
+        unclear = self._unclear()
+        if not parts:
+            return f"{self.name}: {unclear}."
+        texts = [f"{self.name} {parts[0]}."]
+        if parts[1:]:
+            texts.append(f"It {'; it '.join(parts[1:])}.")
+        if unclear:
+            texts.append(f"{unclear[0].upper()}{unclear[1:]}.")
+        return " ".join(texts)
+
+    def _said(self, word: str) -> list[Cell]:
+        return [cell for cell in self.poor if cell["word"] == word]
+
+    def _times(self, found: Sequence[Cell]) -> str:
+        """How many times smaller the error is, averaged over the training, there and at the reference."""
+        low, high = (_factor(end(cell["gain"] for cell in found)) for end in (min, max))
+        against = "without it" if self.control.startswith("without") else f"with {self.control}"
+        there = f"there the error is {low if low == high else f'{low} to {high}'} times smaller than {against}"
+        if self.at_reference is None or math.isnan(self.at_reference["gain"]):
+            return there
+        return f"{there}, at {self.reference} {_factor(self.at_reference['gain'])} times"
+
+    def _either(self) -> str:
+        return "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
+
+    def _unclear(self) -> str:
+        found = self._said("unclear")
+        if not found:
+            return ""
+        if all(cell["remark"] == TOO_FEW for cell in found):
+            n = max(cell["n"] for cell in found)
+            return f"{n} seed{'s are' if n > 1 else ' is'} too few to tell {self._where(found)}"
+        return f"the data cannot tell {self._where(found)}"
+
+    def _where(self, found: Sequence[Cell]) -> str:
+        """Where something holds, such as ``where weights are too large or 1,000 times too small, and at zero-hidden``.
+
+        A group of levels is named where it holds of all of them that are poor.
+        """
+        labels = [cell["condition"] for cell in found]
+        groups: dict[str, list[str]] = {}
+        for cell in self.poor:
+            groups.setdefault(amiss(cell["condition"], self.condition), []).append(cell["condition"])
+        clauses, others = [], []
+        for label in labels:
+            group = amiss(label, self.condition)
+            whole = group and all(level in labels for level in groups[group])
+            clause = group if whole else amiss(label, self.condition, exactly=True)
+            clauses += [clause] if clause else []
+            others += [] if clause else [label]
+        texts = []
+        if clauses:
+            texts.append(f"where {_alternatives(list(dict.fromkeys(clauses)))}")
+        if others:
+            texts.append(f"at {_listed(_once(others, self.condition), 'and')}")
+        return " and ".join(texts)
 
 
-def _matters(name: str, found: Sequence[Cell], reference: Cell | None, attributes: Mapping[str, Any]) -> str:
-    if not found:
-        return ""
-    return f"{name} matters mainly {_where(found, attributes)}: {_factors(found, reference, attributes)}"
-
-
-def _more(name: str, found: Sequence[Cell], reference: Cell | None, attributes: Mapping[str, Any], told: bool) -> str:
-    if not found:
-        return ""
-    helps = f"{name} helps more than at {_reference(attributes)} {_where(found, attributes)}"
-    return helps if told else f"{helps}: {_factors(found, reference, attributes)}"
-
-
-def _factors(found: Sequence[Cell], reference: Cell | None, attributes: Mapping[str, Any]) -> str:
-    """How many times smaller the error is, averaged over the training, there and at the reference."""
-    control = arm_label(attributes["control"], attributes["treatment"])
-    low, high = (_times(end(cell["gain"] for cell in found)) for end in (min, max))
-    there = low if low == high else f"{low} to {high}"
-    at = "" if reference is None or math.isnan(reference["gain"]) else (
-        f", and {_times(reference['gain'])} times at {_reference(attributes)}"
-    )  # fmt: skip
-    return f"there the error is {there} times smaller over the training than {_against(control)}{at}"
-
-
-def _against(control: str) -> str:
-    return "without it" if control.startswith("without") else f"with {control}"
-
-
-def _times(gain: float) -> str:
+def _factor(gain: float) -> str:
     factor = 2.0**gain
     return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
 
 
-def _said(what: str, found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
-    return f"{what.format(reference=_reference(attributes))} {_where(found, attributes)}" if found else ""
+def _alternatives(clauses: Sequence[str]) -> str:
+    """Clauses, of which those of one subject share it: ``weights are too large or 10 times too small``."""
+    subjects: dict[str, list[str]] = {}
+    for clause in clauses:
+        subject, verb, rest = clause.partition(" are ")
+        subjects.setdefault(subject + verb, []).append(rest)
+    return _listed([subject + _listed(rests, "or") for subject, rests in subjects.items()], "and where")
 
 
-def _none(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
-    if not found:
-        return ""
-    dead = [cell for cell in found if cell["remark"] == NEITHER]
-    others = [cell for cell in found if cell["remark"] != NEITHER]
-    texts = []
-    if others:
-        texts.append(f"makes no difference {_where(others, attributes)}")
-    if dead:
-        texts.append(f"cannot help {_where(dead, attributes)}, where {_neither(attributes)}")
-    return ", and ".join(texts)
+def _listed(names: Sequence[str], last: str) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def _neither(attributes: Mapping[str, Any]) -> str:
-    control = arm_label(attributes["control"], attributes["treatment"])
-    return f"nothing learns with it or {control if not control.startswith('without') else 'without'}"
-
-
-def _unclear(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
-    if not found:
-        return ""
-    few = all(cell["remark"] == TOO_FEW for cell in found)
-    why = f"{max(cell['n'] for cell in found)} seeds are too few to tell" if few else "the data cannot tell"
-    return f"{why} {_where(found, attributes)}"
-
-
-def _reference(attributes: Mapping[str, Any]) -> str:
-    return condition_label(attributes["reference"], attributes["condition"]) or "the reference"
-
-
-def _where(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
-    """Where something holds: ``where weights are too small (scaled-normal:0.01) or too large (large-variance)``."""
-    groups: dict[str, list[str]] = {}
-    for cell in found:
-        group = group_of(cell["condition"], attributes["condition"])
-        groups.setdefault(group, []).append(condition_label(cell["condition"], attributes["condition"]))
-    texts, said = [], ""
-    for group, levels in sorted(groups.items(), key=lambda item: item[0] == ""):
-        if not group:
-            texts.append(f"at {_listed(_once(levels, attributes['condition']))}")
-            continue
-        subject, _, predicate = group.partition(" are ")
-        shown = predicate if said == subject else f"where {group}"
-        said = subject
-        texts.append(f"{shown} ({', '.join(levels)})")
-    return " and ".join(texts) if len(texts) < 3 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _once(levels: list[str], condition: str) -> list[str]:
-    """Numbers of one factor, which is named with the first alone: ``lr 0.1``, ``1``."""
-    name = f"{condition.replace('_', ' ')} "
-    return [levels[0], *(level.removeprefix(name) for level in levels[1:])]
+def _once(levels: Sequence[str], condition: str) -> list[str]:
+    """Levels as they are told; of numbers the factor is named with the first alone: ``lr 0.1``, ``1``."""
+    told = [condition_label(level, condition) for level in levels]
+    return [told[0], *(text.removeprefix(f"{condition.replace('_', ' ')} ") for text in told[1:])]

@@ -3,7 +3,7 @@
 An initializer is one function of one layer, registered here. It is handed a :class:`Layer` whose bias is zero and
 fills the weight in place; it may fill the bias too. Draws come from `layer.generator` alone, which belongs to the
 layer's name and the run's seed: two arms, and two scales, draw the same numbers. What is `amiss` with networks that
-start so its entry may say as a clause, or as a function of the level's value that gives one.
+start so, and `exactly` how, its entry may say as a clause, or as a function of the level's value that gives one.
 
 ``torch`` is imported where it is used, so that names can be checked without it.
 """
@@ -60,6 +60,12 @@ def _size(scale: float) -> str:
     return "weights are too small" if scale < 1 else "weights are too large" if scale > 1 else ""
 
 
+def _times(scale: float) -> str:
+    return (
+        f"weights are {max(scale, 1 / scale):,.4g} times too {'small' if scale < 1 else 'large'}" if scale != 1 else ""
+    )
+
+
 @initializers.register("default", label="PyTorch's default", role="well", citation=PYTORCH)
 def default(layer: Layer, value: None = None) -> None:
     """Weight and bias from U(-b, b), b = 1/sqrt(fan_in)."""
@@ -71,7 +77,7 @@ def default(layer: Layer, value: None = None) -> None:
 
 @initializers.register(
     "scaled-normal", label="He normal, scaled", parameter=Parameter("S"), role=_role_of_scale, amiss=_size,
-    citation=HE,
+    exactly=_times, citation=HE,
 )  # fmt: skip
 def scaled_normal(layer: Layer, scale: float) -> None:
     """Weight from N(0, (S sqrt(2/fan_in))^2), so that S = 1 is He's."""
@@ -157,7 +163,8 @@ def _centred(layer: Layer) -> Tensor:
 
 @initializers.register(
     "truncated-normal", label="He normal, truncated", parameter=Parameter("S", default=1.0), role=_role_of_scale,
-    amiss=_size, citation=HE,
+    amiss=_size, exactly=_times,
+    citation=HE,
 )  # fmt: skip
 def truncated_normal(layer: Layer, scale: float) -> None:
     """A normal cut at two of its deviations, widened so that the deviation is still S sqrt(2/fan_in)."""
