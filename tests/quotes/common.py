@@ -140,7 +140,7 @@ def told(values: Iterable[float], digits: int = 1, scale: float = 1.0) -> str:
     """`scale` times the mean and 95 % t interval over seeds, such as ``4.8 [4.0, 5.6]``."""
     found = np.asarray(list(values), float).round(7)
     low, high = inference.interval(found)
-    mean, low, high = (round(scale * float(end), digits) + 0.0 for end in (found.mean(), low, high))
+    mean, low, high = (round(round(scale * float(end), 9), digits) + 0.0 for end in (found.mean(), low, high))
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 

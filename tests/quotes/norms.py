@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from bnstudy.analysis.tables.summary import sweep_table
-
 from tests.quotes.common import (
     MODELS,
     crossings,
@@ -40,15 +38,12 @@ def treated() -> list[str]:
 def readme() -> Iterator[str]:
     """What the README says."""
     _words()
-    for model in MODELS:
-        found = [median(judged(STUDY, arm)[model, SMALL]) for arm in OF_ACTIVATIONS]
-        yield f"the {model.upper()} {', '.join(found[:-1])} and {found[-1]} halvings"
+    yield from ()
 
 
 def findings() -> Iterator[str]:
     """What docs/findings.md says."""
     yield from gains()
-    yield from table()
     mlp, cnn = _saved()
     yield f"at least {mlp} epochs for the MLP, where {reached(STUDY, model='mlp', norm='none', init=SMALL)} of 8"
     yield f"and {cnn} for the CNN."
@@ -76,14 +71,6 @@ def gains() -> Iterator[str]:
         yield row(f"{model.upper()} `{arm}`", *(gain(c) + (f" *{c['word']}*" if c["word"] else "") for c in found))
 
 
-def table() -> Iterator[str]:
-    """A row a model and norm, a column an init: final accuracies."""
-    lines = sweep_table(results(STUDY)).rows
-    for model, norm in product(MODELS, curves(STUDY).norm.values.tolist()):
-        found = {line[1]: line[4] for line in lines if (line[0], line[3]) == (model, norm)}
-        yield row(f"{model.upper()} `{norm}`", *(found[init] for init in curves(STUDY).init.values.tolist()))
-
-
 def _saved() -> list[str]:
     """Epochs saved at small weights by each norm of activations, model by model."""
     found = []
@@ -109,7 +96,8 @@ def _affine() -> Iterator[str]:
     yield f"it needs {more[0]} epochs more at the default, {more[1]} after dead biases and {more[2]} at {SMALL}"
     yield f"it ends {more_accurate} points higher without them"
     against = judged(STUDY, norms[1], control=norms[0])
-    assert all(against["mlp", init]["p_none"] < 0.025 / 3 for init in same)  # "at all four"
+    assert all(against["mlp", init]["p_none"] < 0.025 / 3 for init in same)
+    yield f"within {results(STUDY).criteria.margin:g} halvings of BN at all four"
     lost = [median(against["cnn", init]).removeprefix("-") for init in ("default", DEAD, SMALL)]
     assert all(against["cnn", init]["gain_high"] < 0 for init in ("default", DEAD, SMALL))
     yield f"the CNN loses {lost[0]}, {lost[1]} and {lost[2]} halvings at these three"
