@@ -58,7 +58,7 @@ test-faults: .venv/.dev
 
 # Made-up studies with known truth through the analysis: docs/calibration.*, told in docs/statistics.md. Minutes.
 calibration: .venv/.installed
-	$(BIN)/python benchmarks/calibration.py
+	$(BIN)/python -m benchmarks.calibration
 
 # What the repository publishes, from finished studies in results/: datasets with checksums, pictures, one page.
 DATA := studies/data

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.simulation import CONDITIONS, MARGIN, REFERENCE, SEEDS, SETTINGS, K, Setting, false_words
 from bnstudy.analysis import verdict
 from bnstudy.analysis.effects import effects, times_at_least
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.results import Results
 from numpy.typing import NDArray
-from simulation import CONDITIONS, MARGIN, REFERENCE, SEEDS, SETTINGS, K, Setting, false_words
 
 Array = NDArray[np.float64]
 
@@ -202,6 +202,21 @@ def measure(studies: int = STUDIES) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def table(found: dict[str, Any]) -> list[str]:
+    """The made-up settings as lines of the table in docs/statistics.md: the worst of all seeds and conditions."""
+    lines = []
+    for name, setting in SETTINGS.items():
+        rows = [row for row in found["made_up"] if row["setting"] == name]
+        worst = (f"{100 * max(row[kind] for row in rows):.1f}" for kind in ("false_difference", "false_sameness"))
+        covered = (f"{100 * _least(rows, kind):.1f}" for kind in ("gain_covered", "difference_covered"))
+        lines.append(f"| `{name}` | {setting.about} | {' | '.join(worst)} | {' | '.join(covered)} |")
+    return lines
+
+
+def _least(rows: list[dict[str, Any]], kind: str) -> float:
+    return min(row[kind] for row in rows if row[kind] is not None and row[kind] == row[kind])
+
+
 def draw(found: dict[str, Any], path: Path) -> None:
     """False words by setting, and power, side by side."""
     with style.house_style():
@@ -219,8 +234,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
         first.axvline(5, color="black", linewidth=1)
         first.set_yticks(range(len(names)), names, fontsize=7)
         first.set_ylim(len(names) - 0.4, -0.6)
-        first.set(title="studies that hold a false word", xlabel="% of studies", xlim=(-0.2, 7))
-        first.legend(loc="upper right")
+        first.set(title="studies that hold a false word", xlabel="% of studies", xlim=(-0.2, 8.5))
+        first.legend(loc="upper right", fontsize=7.5)
         for position, gain in enumerate(GAINS):
             for label, line in (("as stored", "-"), ("wide", ":")):
                 rows = [row for row in found["power"] if row["gain"] == gain and row["noise"] == label]
@@ -231,7 +246,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
             title="poor conditions rightly called mainly", xlabel="seeds", ylabel="% of conditions", ylim=(-3, 103)
         )
         second.set_xticks(SEEDS)
-        second.legend(loc="lower right")
+        second.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         note = (f"{found['studies']} simulated studies a point; left: 1, 3 and 9 poor conditions with 7 to 30 seeds; "
                 f"right: 3 poor conditions, gains of deviation {NOISES['as stored']:g} (lines) and {NOISES['wide']:g} "
                 "(dotted)")  # fmt: skip
@@ -246,6 +261,7 @@ def main() -> None:
         text = json.dumps(found, indent=None, separators=(",", ":")).replace("},{", "},\n{").replace("NaN", "null")
         (ROOT / "docs" / "calibration.json").write_text(text + "\n")
         draw(found, ROOT / "docs" / "calibration")
+    print("\n".join(table(found)))
     for kind, rows in found.items():
         print(kind, rows if kind == "studies" else "")
         for row in rows if kind != "studies" else ():

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bnstudy.analysis.judge import judge
     from bnstudy.analysis.results import Results, assess
     from bnstudy.storage.opening import open_results
     from bnstudy.study.errors import InputError
@@ -21,11 +22,12 @@ _HOMES = {
     "Results": "bnstudy.analysis.results",
     "Study": "bnstudy.study.study",
     "assess": "bnstudy.analysis.results",
+    "judge": "bnstudy.analysis.judge",
     "make_plan": "bnstudy.study.plan",
     "open_results": "bnstudy.storage.opening",
     "run": "bnstudy.training.running.execution",
 }
-__all__ = ["InputError", "Results", "Study", "assess", "make_plan", "open_results", "run"]
+__all__ = ["InputError", "Results", "Study", "assess", "judge", "make_plan", "open_results", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -31,12 +31,15 @@ class Scores:
         Over model, setting, condition, arm and seed; NaN where a run is missing.
     failed : DataArray
         bool over the same: runs that diverged or learnt next to nothing.
+    settings : sequence of mappings
+        What each setting is made of: factors and their levels.
     notes : tuple of str
         What a reader should know of them before any verdict.
     """
 
     values: xr.DataArray
     failed: xr.DataArray
+    settings: Sequence[Mapping[str, Any]]
     notes: tuple[str, ...] = ()
 
 
@@ -59,8 +62,8 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
         ``reference_gain``, ``difference``, ``difference_low``, ``difference_high``, ``times_at_least`` (NaN where the
         word claims no more than at the reference), ``p_helps`` and the other tests, ``p_adjusted`` of the ``word``, and
         ``remark``; the last three are empty or NaN at conditions that are not poor. Over ``every_arm`` in place of arm:
-        ``failures`` and ``runs``; and ``p_failures`` of an arm against the control. Attribute ``warnings`` lists what a
-        reader should know.
+        ``failures`` and ``runs``; and ``p_failures`` of an arm against the control. Attribute ``settings`` tells what
+        each setting is made of, and ``warnings`` lists what a reader should know.
 
     Raises
     ------
@@ -92,12 +95,10 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
     )
     counts = failed.rename(arm="every_arm")
     result["failures"], result["runs"] = counts.sum("seed").astype(int), counts.notnull().sum("seed")
-    for name in ("model", "setting"):
-        extra = {key: coord for key, coord in values.coords.items() if coord.dims == (name,) and key != name}
-        result = result.assign_coords(extra)
     result = result.assign_coords(role=("condition", [criteria.roles.get(label, "") for label in conditions]))
     few = power.warnings(criteria, values.sizes["seed"])
-    result.attrs = {**criteria.attributes(), "warnings": [*few, *scores.notes, *_roles(criteria)]}
+    settings = [dict(setting) for setting in scores.settings]
+    result.attrs = {**criteria.attributes(), "settings": settings, "warnings": [*few, *scores.notes, *_roles(criteria)]}
     return result
 
 

@@ -111,8 +111,8 @@ def criteria_of(dataset: xr.Dataset) -> Criteria:
     roles = roles_of(dataset, texts["condition"], declared)
     if texts["reference"] not in roles:  # a part of a study may lack it
         texts["reference"] = next((level for level, role in roles.items() if role == "well"), "")
-    looks = said.get("looks", ())
-    listed = tuple(int(look) for look in (looks if isinstance(looks, (list, tuple)) else np.atleast_1d(looks)))
+    looks = said.get("looks") or ()
+    listed = tuple(int(look) for look in (looks.split(",") if isinstance(looks, str) else looks))
     return Criteria(**{**values, **texts}, roles=roles, looks=listed)
 
 

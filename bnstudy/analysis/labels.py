@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from bnstudy.analysis.criteria import Criteria
+import math
+
 from bnstudy.study import registry
-from bnstudy.study.factors import BY_NAME
 
 ARMS = {"none": "without BN", "batch": "with BN"}  # of norms
 
 
 def arm_label(arm: str, treatment: str = "norm") -> str:
     """The name of an arm in tables and figures: a number goes with its factor, another level by its label."""
-    if treatment == "norm":
-        return ARMS.get(arm, arm)
-    return f"{treatment.replace('_', ' ')} {arm}" if is_number(treatment) else arm
+    return ARMS.get(arm, arm) if treatment == "norm" else condition_label(arm, treatment)
 
 
 def treatment_name(arm: str, treatment: str) -> str:
     """What an arm is called in a sentence: ``Batch Normalization``; one that is not registered goes by its label."""
-    factor = BY_NAME.get(treatment)
     family = arm.partition(":")[0]
     if treatment == "norm" and family in registry.norms:
         return registry.norms[family].label
-    return arm_label(arm, treatment) if factor else arm
+    return arm_label(arm, treatment)
 
 
-def condition_label(level: str, condition: str) -> str:
-    """The name of a level of the condition: ``lr 0.1``, or the level alone where it says enough."""
-    return f"{condition.replace('_', ' ')} {level}" if is_number(condition) else level
+def condition_label(level: str, factor: str) -> str:
+    """The name of a level: ``lr 0.1`` of a number, which says nothing alone; else the level."""
+    return level if math.isnan(number(level)) else f"{factor.replace('_', ' ')} {level}"
 
 
-def is_number(factor: str) -> bool:
-    """Whether a factor's levels are numbers, which say nothing without its name."""
-    return factor in BY_NAME and BY_NAME[factor].dtype != "str"
+def number(level: str) -> float:
+    """The number that a level is; NaN where it is none."""
+    try:
+        return float(level)
+    except ValueError:
+        return math.nan
 
 
 def group_of(level: str, condition: str) -> str:
@@ -45,13 +45,3 @@ def group_of(level: str, condition: str) -> str:
     entry = registry.initializers[level.partition(":")[0]]
     says = entry.about.get("amiss", "")
     return str(says(registry.initializers.value(registry.initializers.level(level))) if callable(says) else says)
-
-
-def criteria_words(criteria: Criteria) -> dict[str, str]:
-    """The words of a question: ``treatment``, ``condition`` and ``control`` as they are told."""
-    names = {"norm": "normalization layer", "init": "initialization", "lr": "learning rate"}
-    return {
-        "treatment": names.get(criteria.treatment, criteria.treatment.replace("_", " ")),
-        "condition": names.get(criteria.condition, criteria.condition.replace("_", " ")),
-        "control": arm_label(criteria.control, criteria.treatment),
-    }

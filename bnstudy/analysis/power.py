@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from bnstudy.analysis import verdict
 from bnstudy.analysis.criteria import Criteria
+from bnstudy.analysis.effects import effects
+
+if TYPE_CHECKING:
+    from bnstudy.analysis.assessment import Scores
 
 MOST_SEEDS = 200  # beyond which no design is told of
 
@@ -32,6 +39,66 @@ def seeds_needed(poor: int, alpha: float, paired: bool = True) -> int:
     """Seeds from which on a word of difference is in reach at `alpha`."""
     enough = least_p(np.arange(1, MOST_SEEDS), poor, paired) <= alpha / 2
     return int(np.argmax(enough)) + 1
+
+
+def needed_on_one_side(seeds: int, poor: int, alpha: float) -> int | None:
+    """Of so many pairs, how many have to lie on one side for a word of difference, whatever the other conditions show.
+
+    None where not even all of them would do.
+    """
+    counts = np.arange(1, seeds + 1)
+    enough = special.bdtrc(counts - 1, seeds, 0.5) * max(poor, 1) <= alpha / 2
+    return int(counts[np.argmax(enough)]) if enough.any() else None
+
+
+def chance(seeds: int, poor: int, alpha: float, share: float) -> float:
+    """The chance of a word that takes one test, where so large a share of all seeds lies on its side: exact.
+
+    Under the worst of Holm's adjustments, in which no other condition shows anything.
+    """
+    needed = needed_on_one_side(seeds, poor, alpha)
+    return 0.0 if needed is None else float(special.bdtrc(needed - 1, seeds, share))
+
+
+def resampled(
+    scores: Scores, criteria: Criteria, seeds: int, studies: int, generator: np.random.Generator
+) -> list[dict[str, Any]]:
+    """What studies of so many seeds would say if a pilot's were all there are: drawn from it, with replacement.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of the pilot; the n-th runs of both arms are pairs.
+    criteria : Criteria
+        Of the study that is planned.
+    seeds, studies : int
+        Seeds of a study, and how many are drawn.
+    generator : numpy Generator
+        Of the draws.
+
+    Returns
+    -------
+    list of dict
+        A row a (model, setting, treated arm, poor condition): its labels, and the share of each word.
+    """
+    values = scores.values.transpose("model", "setting", "condition", "arm", "seed")
+    conditions = values.condition.values.tolist()
+    poor = np.array([criteria.roles.get(label) == "poor" for label in conditions])
+    reference = conditions.index(criteria.reference) if criteria.reference in conditions else None
+    drawn = values.values[..., generator.integers(values.sizes["seed"], size=(studies, seeds))]
+    drawn = np.moveaxis(drawn, -2, 0)  # study, model, setting, condition, arm, seed
+    arms = values.arm.values.tolist()
+    control = drawn[..., arms.index(criteria.control), :]
+    rows = []
+    for arm in (one for one in arms if one != criteria.control):
+        found = effects(control, drawn[..., arms.index(arm), :], reference, criteria.mainly_times, criteria.margin)
+        words = verdict.words(verdict.adjusted(found, poor), poor, criteria.alpha / max(len(criteria.looks), 1))
+        for m, model in enumerate(values.model.values.tolist()):
+            for s, setting in enumerate(values.setting.values.tolist()):
+                for c in np.flatnonzero(poor):
+                    shares = {word: float((words[:, m, s, c] == word).mean()) for word in verdict.WORDS}
+                    rows.append({"model": model, "setting": setting, "arm": arm, "condition": conditions[c], **shares})
+    return rows
 
 
 def warnings(criteria: Criteria, seeds: int) -> list[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import assessment, responses, scores
 from bnstudy.analysis.assessment import Scores
 from bnstudy.analysis.criteria import Criteria, criteria_of, study_of
-from bnstudy.analysis.normal_form import FIRST, arm_form, factor_form
+from bnstudy.analysis.multiverse import Specification, multiverse
+from bnstudy.analysis.normal_form import FIRST, arm_form, factor_form, setting_levels
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
@@ -22,8 +25,48 @@ REDRAWN = ("model", "init")
 DECLARED = ("mainly_times", "margin", "alpha")  # by which a word is given
 
 
-class Results:
-    """A study's dataset in normal form, with what the study declared; judged at most once.
+class Judged(ABC):
+    """Runs that are judged, at most once: a study's, or those of a table of somebody else's."""
+
+    @property
+    @abstractmethod
+    def criteria(self) -> Criteria:
+        """By what they are judged."""
+
+    @property
+    @abstractmethod
+    def runs(self) -> xr.Dataset:
+        """What is known of them, over model, setting, condition, arm, seed and epoch."""
+
+    @property
+    @abstractmethod
+    def scores(self) -> Scores:
+        """The score of every run and which failed."""
+
+    @property
+    @abstractmethod
+    def log_errors(self) -> xr.DataArray:
+        """log2 of the error, epoch by epoch, over the same: what a score is the mean of."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What they are called."""
+
+    @cached_property
+    def assessment(self) -> xr.Dataset:
+        """What :func:`~bnstudy.analysis.assessment.assess_scores` finds; its InputErrors."""
+        return assessment.assess_scores(self.scores, self.criteria)
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether there is something treated to compare with the control, and roles to compare it under."""
+        arms = self.runs.arm.values.tolist()
+        return bool(self.criteria.roles) and self.criteria.control in arms and len(arms) > 1
+
+
+class Results(Judged):
+    """A study's dataset in normal form, with what the study declared.
 
     Parameters
     ----------
@@ -84,12 +127,20 @@ class Results:
     @cached_property
     def scores(self) -> Scores:
         """The score of every run and which failed."""
-        return Scores(scores.score(self.runs), scores.failed(self.runs), tuple(self._notes()))
+        return Scores(
+            scores.score(self.runs), scores.failed(self.runs), setting_levels(self.runs), tuple(self._notes())
+        )
 
     @cached_property
-    def assessment(self) -> xr.Dataset:
-        """What :func:`~bnstudy.analysis.assessment.assess_scores` finds; its InputErrors."""
-        return assessment.assess_scores(self.scores, self.criteria)
+    def log_errors(self) -> xr.DataArray:
+        """log2 of the error, epoch by epoch, over model, setting, condition, arm, seed and epoch."""
+        errors = scores.error(self.runs)
+        return errors.copy(data=np.log2(errors.values))
+
+    @property
+    def title(self) -> str:
+        """The study's title, else its name."""
+        return str(self.stored.attrs.get("title") or self.stored.attrs.get("study_name") or "A study")
 
     def _notes(self) -> list[str]:
         """What a reader of the verdicts should know of these runs, one sentence each."""
@@ -130,7 +181,11 @@ class Results:
         return told
 
     def _looked(self) -> list[str]:
-        """What looks, declared or not, do to the p-values."""
+        """What looks, declared or not, do to the p-values; and whether the study was sealed before it ran."""
+        sealed = str(self.dataset.attrs.get("preregistered") or "")
+        return [f"sealed on {sealed}, before it ran"] * bool(sealed) + self._added()
+
+    def _added(self) -> list[str]:
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
             if seeds in looks:
@@ -146,11 +201,10 @@ class Results:
         return [f"seeds were added after the study had run (from {counts}) and no looks were declared: the p-values do "
                 "not hold, and a word may be due to stopping at the right time"]  # fmt: skip
 
-    @property
-    def can_judge(self) -> bool:
-        """Whether there is something treated to compare with the control, and roles to compare it under."""
-        arms = self.runs.arm.values.tolist()
-        return bool(self.criteria.roles) and self.criteria.control in arms and len(arms) > 1
+    @cached_property
+    def multiverse(self) -> list[Specification]:
+        """What every reasonable choice would have said (:mod:`bnstudy.analysis.multiverse`)."""
+        return multiverse(self)
 
     @property
     def can_select(self) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
-    from bnstudy.analysis.results import Results
+    import xarray as xr
+
+    from bnstudy.analysis.results import Judged
 
 
 def analyze(
@@ -22,6 +25,9 @@ def analyze(
         str | None,
         typer.Option(metavar="lr", help="Also judge each cell at its best rate on validation.", show_default=False),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--multiverse", help="Also say what every other reasonable choice would have said.")
+    ] = False,
 ) -> None:
     """Say what a study's data say about the hypothesis: effects, tests, verdicts, and a sentence a model."""
     if as_json + as_csv + as_latex > 1:
@@ -29,9 +35,15 @@ def analyze(
     if select not in (None, "lr"):
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims, theory
+    from bnstudy.analysis.multiverse import plain as multiverse_rows
+    from bnstudy.analysis.multiverse import shares
+    from bnstudy.analysis.predictions import checked
     from bnstudy.analysis.results import Results
     from bnstudy.analysis.tables.formats import to_csv, to_latex
     from bnstudy.analysis.tables.growth import growth_table
+    from bnstudy.analysis.tables.multiverse import multiverse_table
+    from bnstudy.analysis.tables.predictions import plain as prediction_rows
+    from bnstudy.analysis.tables.predictions import prediction_table
     from bnstudy.analysis.tables.report_claims import claims_table, plain
     from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
     from bnstudy.analysis.tables.sentences import sentences
@@ -44,20 +56,19 @@ def analyze(
         result = results.assessment
         grown = theory.growths(open_diagnostics(folder)) if has_diagnostics(folder) else []
         answered = claims.claims(results) if claims.are_about(results) else []
+        predicted = checked(result, results.declared)
         at_choice = results.at_selected_rates.assessment if select else None
     except InputError as error:
         raise error if str(folder) in str(error) else InputError(f"{folder}: {error}") from None
     if as_json:
-        import json
-
-        about = {name: value for name, value in result.attrs.items() if name != "warnings"}
-        print(json.dumps({
-            "verdicts": rows(result), "sentences": sentences(result), "criteria": about,
-            "claims": [plain(one) for one in answered], "growths": theory.plain(grown),
-            "warnings": result.attrs["warnings"],
+        print_as("json", result, {
+            "criteria": results.criteria.attributes(), "claims": [plain(one) for one in answered],
+            "growths": theory.plain(grown), "predictions": prediction_rows(predicted),
             **({"selected": {"verdicts": selected_rows(results), "sentences": sentences(at_choice)}}
                if at_choice is not None else {}),
-        }, indent=1, allow_nan=False))  # fmt: skip
+            **({"multiverse": {"shares": shares(results.multiverse),
+                               "specifications": multiverse_rows(results.multiverse)}} if every else {}),
+        })  # fmt: skip
     elif as_csv:
         print(to_csv(selected_rows(results) if select else rows(result)), end="")
     elif as_latex:
@@ -69,23 +80,46 @@ def analyze(
             print_table(selection_table(results))
             for model, text in sentences(at_choice).items():
                 print(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
+        if every:
+            print()
+            print_table(multiverse_table(results.multiverse))
+        if predicted:
+            print()
+            print_table(prediction_table(predicted))
         if answered:
             print()
             print_table(claims_table(answered, results))
         if grown:
             print()
             print_table(growth_table(grown))
-        for text in result.attrs["warnings"]:
-            print(f"\nwarning: {text}")
 
 
-def print_answer(results: Results) -> None:
+def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) -> None:
+    """An assessment for other programs: as ``json`` (with `more` beside it), ``csv`` or ``latex``."""
+    from bnstudy.analysis.tables.formats import to_csv, to_latex
+    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.verdicts import rows, verdict_table
+
+    if kind == "json":
+        told = {"verdicts": rows(result), "sentences": sentences(result), "warnings": result.attrs["warnings"]}
+        print(json.dumps({**told, **(more or {})}, indent=1, allow_nan=False))
+    elif kind == "csv":
+        print(to_csv(rows(result)), end="")
+    else:
+        print(to_latex(verdict_table(result)), end="")
+
+
+def print_answer(results: Judged) -> None:
     """The answer: what a reader should know first, a sentence a model, and the table of verdicts."""
     from bnstudy.analysis.tables.sentences import sentences
     from bnstudy.analysis.tables.verdicts import verdict_table
     from bnstudy.cli.terminal import print_table, print_text
 
     result = results.assessment
+    for text in result.attrs["warnings"]:
+        print_text(f"note: {text}")
+    if result.attrs["warnings"]:
+        print()
     if not (table := verdict_table(result)).rows:
         print(f"No {results.criteria.condition} is declared poor, so there is nothing to judge.")
         return

@@ -22,7 +22,6 @@ STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP: 256,128."),
     "channels": (MODEL, "WIDTHS", "Channels of the CNN's convolutions: 4,8."),
     "kernel_size": (MODEL, "N", "Side of the CNN's kernels, odd."),
-    "activation": (MODEL, "NAME", "Activation: relu, tanh, sigmoid or gelu."),
     "norm_eps": (MODEL, "X", "What norms add to a variance."),
     "norm_momentum": (MODEL, "X", "Share of a batch in the running statistics of batch norms."),
     "init_scope": (MODEL, "all|hidden", "Layers the initializer touches; the rest keep PyTorch's default."),

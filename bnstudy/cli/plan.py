@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,16 @@ import typer
 from bnstudy.cli.options import Device, Out, Shard, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
+from bnstudy.study.errors import InputError
 from bnstudy.study.factors import BY_NAME, FACTORS
 
 if TYPE_CHECKING:
     from bnstudy.analysis.tables.table import Table
     from bnstudy.study.plan import Ensemble
     from bnstudy.study.study import Study
+
+
+STUDIES, SEED = 2000, 20150211  # drawn from a pilot; the same pilot says the same
 
 
 @study_options(running=False)
@@ -27,9 +32,43 @@ def plan(
     device: Device = "auto",
     shard: Shard = None,
     measure: Annotated[bool, typer.Option("--time", help="Estimate hours, from a few steps of each arm.")] = False,
+    pilot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Results of a pilot, whose seeds are drawn from: what to expect.", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Show what a study would run, what it costs, and what its design cannot show."""
-    print_plan(study_named(study_file, settings), out, device, shard, measure)
+    """Show what a study would run, what it costs, and what its seeds can show."""
+    study = study_named(study_file, settings)
+    expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
+    print_plan(study, out, device, shard, measure)
+    from bnstudy.analysis.criteria import Criteria
+    from bnstudy.analysis.tables.power import power_table
+    from bnstudy.cli.terminal import print_table
+
+    criteria = Criteria.of(study)
+    if criteria.poor and len(getattr(study, BY_NAME[study.treatment].key)) > 1:
+        print_table(power_table(criteria, len(study.seeds)))
+    if expected is not None:
+        print_table(expected)
+
+
+def pilot_of(study: Study, folder: str) -> Table:
+    """What a study of these seeds would say if a pilot's runs were all there is."""
+    import numpy as np
+
+    from bnstudy.analysis.power import resampled
+    from bnstudy.analysis.results import Results
+    from bnstudy.analysis.tables.power import pilot_table
+
+    results = Results.open(folder)
+    if not (results.can_judge and results.criteria.poor):
+        raise InputError(f"{folder}: nothing is compared there under poor levels", "pilot")
+    asked = {name: getattr(study, name) for name in ("mainly_times", "margin", "alpha", "looks")}
+    rows = resampled(results.scores, replace(results.criteria, **asked), len(study.seeds), STUDIES,
+                     np.random.default_rng(SEED))  # fmt: skip
+    return pilot_table(rows, len(study.seeds), results.scores.values.sizes["seed"])
 
 
 def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:

@@ -121,8 +121,22 @@ def _attributes(store: Store) -> dict[str, Any]:
         "dataset": study.dataset,
         "classes": about["classes"],
         "test_size": about["test_size"],
-        "target_accuracy": study.target_accuracy,
+        **{
+            key: getattr(study, key)
+            for key in (
+                "treatment",
+                "control",
+                "condition",
+                "reference",
+                "mainly_times",
+                "margin",
+                "alpha",
+                "target_accuracy",
+            )
+        },
+        "looks": ", ".join(map(str, study.looks)),
         "amendments": json.dumps(store.amendments),
+        "preregistered": store.preregistered,
         "not_initialized": schema.told_by_model(
             {arm: facts.get("not_initialized", []) for arm, facts in store.arms().items()}
         ),

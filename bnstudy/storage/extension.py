@@ -13,6 +13,10 @@ from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Run, Study
 
+# A question that any levels can answer.
+UNASKED: dict[str, Any] = {
+    "treatment": "norm", "control": "", "condition": "init", "reference": "", "roles": {}, "looks": (),
+}  # fmt: skip
 LISTED = (*(factor.key for factor in FACTORS), "seeds")
 
 
@@ -37,7 +41,7 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     before = study.model_dump()
     # Scales come after inits, of which a study has one at least.
     stand_in = {} if "inits" in settings else {"inits": ("default",)}
-    asked = Study.make({**before, "roles": {}, "reference": "", **stand_in, **settings})
+    asked = Study.make({**before, **UNASKED, **stand_in, **settings})
     named = {name: getattr(asked, name) for name in LISTED if name in settings}
     if "scales" in settings:
         named["inits"] = asked.inits[len(stand_in) :]
@@ -104,6 +108,10 @@ def refuse_less(store: Store, after: Study) -> None:
         if key == "roles" and there.items() <= asked.items():
             continue
         # Where no level was well there was no reference; the first that is becomes it.
-        if key == "reference" and not there and asked == next(one for one in after.inits if after.roles[one] == "well"):
+        if (
+            key == "reference"
+            and not there
+            and asked == next(one for one, role in after.roles.items() if role == "well")
+        ):
             continue
         raise InputError(f"differs from the study in {store.folder} other than by more of it", key)

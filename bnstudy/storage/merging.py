@@ -46,7 +46,8 @@ def merge(folders: Sequence[str | Path], out: str | Path, *, allow_mixed: bool =
             sources, store = _look(folders, out, allow_mixed)  # again: all of them may have changed since
             amendments = _longest([*([store] if store else []), *sources])
             if store is None:
-                store = Store.create(out, sources[0].study, sources[0].device, sources[0].plan, amendments)
+                first = sources[0]
+                store = Store.create(out, first.study, first.device, first.plan, amendments, first.preregistered)
             store.clean()
             if store.amendments != amendments:
                 store = store.record(amendments)

@@ -34,10 +34,15 @@ def coords(study: Study) -> dict[str, tuple[tuple[str, ...], Any, dict[str, str]
         "epoch": np.arange(1, study.epochs + 1, dtype=np.int32),
         "init_family": np.array([level.family for level in levels], dtype=object),
         "init_value": np.array([np.nan if value is None else value for value in values], dtype=np.float64),
-        "init_role": np.array([study.roles[label] for label in study.inits], dtype=object),
+        "init_role": np.array(list(study.init_roles.values()), dtype=object),
     }
     found = {v.name: (v.dims, columns[v.name], schema.attributes(v)) for v in schema.COORDS}
     single = [name for name in schema.FURTHER_DIMS if name not in study.further]
+    if study.condition != "init":
+        role = schema.role_of(study.condition)
+        over = () if study.condition in single else role.dims
+        roles = np.array(list(study.roles.values()), dtype=object)
+        found[role.name] = (over, roles if over else roles[0], schema.attributes(role))
     return found | {name: ((), found[name][1][0], found[name][2]) for name in single}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ class Planned(NamedTuple):
     device: str
     ensembles: tuple[Ensemble, ...]
     amendments: tuple[dict[str, Any], ...]
+    preregistered: str  # when it was sealed before it ran, in ISO 8601; empty if it was not
 
 
 def read(folder: Path) -> tuple[Planned, bytes]:
@@ -38,24 +38,28 @@ def read(folder: Path) -> tuple[Planned, bytes]:
         runs = list(study.runs())
         ensembles = (Ensemble(i, tuple(runs[position] for position in some)) for i, some in enumerate(positions))
         amendments = tuple(map(_amendment, plan["amendments"]))
-        return Planned(study, str(plan["device"]), tuple(ensembles), amendments), text
+        return Planned(
+            study, str(plan["device"]), tuple(ensembles), amendments, str(plan.get("preregistered", ""))
+        ), text
     except required_plugins.LackingError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{folder / NAME}: damaged ({error}); restore it or start in a new folder") from None
 
 
-def text(study: Study, device: str, ensembles: Sequence[Ensemble], amendments: Sequence[dict[str, Any]]) -> str:
+def text(planned: Planned) -> str:
     """What the file says of a study, as :func:`read` reads it."""
+    study = planned.study
     index = {run: i for i, run in enumerate(study.runs())}
     return checksummed_json.seal(
         {
             "study_hash": study.digest,
-            "device": device,
-            "amendments": list(amendments),
+            "device": planned.device,
+            "amendments": list(planned.amendments),
+            "preregistered": planned.preregistered,
             "plugins": required_plugins.needed(study),
             "study": study.stored,
-            "ensembles": [[index[run] for run in ensemble.runs] for ensemble in ensembles],
+            "ensembles": [[index[run] for run in ensemble.runs] for ensemble in planned.ensembles],
         }
     )
 

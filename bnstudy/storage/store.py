@@ -47,6 +47,7 @@ class Store:
     device: str
     plan: tuple[Ensemble, ...]
     amendments: tuple[dict[str, Any], ...] = ()
+    preregistered: str = ""
 
     # ------------------------------------------------------------- open, lock
 
@@ -81,9 +82,11 @@ class Store:
         device: str,
         plan: Sequence[Ensemble] | None = None,
         amendments: Sequence[dict[str, Any]] = (),
+        preregistered: str = "",
     ) -> Store:
         """Make a study folder that holds a plan (by default the device's); InputError if it cannot be made."""
-        store = cls(Path(folder), study, device, tuple(plan or make_plan(study, device)), tuple(amendments))
+        planned = tuple(plan or make_plan(study, device))
+        store = cls(Path(folder), study, device, planned, tuple(amendments), preregistered)
         atomic.write_text(store.folder / "study.toml", study.to_toml())
         # Last: a folder without its plan is one that was never made.
         store._write_plan()
@@ -116,7 +119,7 @@ class Store:
         """
         changes = {key: list(values) for key, values in self.study.differences(study).items()}
         amendment = {"at": provenance.now(), "study_hash": self.study.digest, "changes": changes}
-        store = Store(self.folder, study, self.device, tuple(plan), (*self.amendments, amendment))
+        store = replace(self, study=study, plan=tuple(plan), amendments=(*self.amendments, amendment))
         store._write_plan()
         atomic.write_text(self.folder / "study.toml", study.to_toml())
         return store
@@ -150,8 +153,8 @@ class Store:
         return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
     def _write_plan(self) -> None:
-        text = plan_file.text(self.study, self.device, self.plan, self.amendments)
-        atomic.write_text(self.folder / plan_file.NAME, text)
+        planned = plan_file.Planned(self.study, self.device, self.plan, self.amendments, self.preregistered)
+        atomic.write_text(self.folder / plan_file.NAME, plan_file.text(planned))
 
     @contextmanager
     def locked(self, wait: bool = False) -> Iterator[Store]:

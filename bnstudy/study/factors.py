@@ -3,8 +3,8 @@
 A study has a field and a run an attribute for every row; what a new factor does is applied where it belongs, from the
 attribute of the ensemble's runs. ``Study`` and ``Run`` spell the rows once more for type checkers alone.
 
-An activation is no row: it is a part of the architecture, which a model's label holds (``mlp:256-128:tanh``), and not
-every model has one to choose. So models with other activations are other models, in tables and figures too.
+A model's label may say its own activation (``mlp:256-128:tanh``), which counts before the factor's: then models with
+other activations are other models, in tables and figures too.
 """
 
 from __future__ import annotations
@@ -97,6 +97,10 @@ FACTORS = (
     Factor(
         "weight_decay", "weight_decay", "weight decay", "weight decay", Decays, (0.0,), "NUMBERS",
         "Weight decay; a list makes it a factor.", dtype="float64", always=False,
+    ),
+    Factor(
+        "activation", "activation", "activations", "activation function", Names, ("relu",), "NAMES",
+        "Activation: relu, tanh, sigmoid or gelu; a list makes it a factor.", registry.activations, always=False,
     ),
 )  # fmt: skip
 BY_NAME = {factor.name: factor for factor in FACTORS}

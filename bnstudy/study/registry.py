@@ -186,6 +186,11 @@ class ModelRegistry(Registry):
                 )
         return Level(entry.name, None, widths, activation)
 
+    def activated(self, text: str, activation: str) -> str:
+        """A model's label with an activation in it: its own, where it says one, else this."""
+        level = self.level(text)
+        return Level(level.family, None, level.widths, level.activation or activation).label
+
 
 datasets = Registry("dataset", "bnstudy.training.datasets.builtin", ("shape", "classes", "train_size", "test_size"))
 models = ModelRegistry("model", "bnstudy.training.networks.models")

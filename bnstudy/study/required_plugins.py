@@ -21,7 +21,7 @@ class LackingError(InputError):
 
 def origins(study: Study) -> tuple[Origin, ...]:
     """What registered the entries that a study uses, by name; nothing of what comes with bnstudy."""
-    entries = [registry.datasets[study.dataset], registry.activations[study.activation]]
+    entries = [registry.datasets[study.dataset]]
     for key, known in REGISTRIES.items():
         levels = [known.level(label) for label in getattr(study, key)]
         entries += [known[level.family] for level in levels]

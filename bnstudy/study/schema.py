@@ -138,6 +138,13 @@ COORDS = (
     Variable("init_role", ("init",), "role of the level, declared before anything ran: well or poor", dtype="str"),
 )
 
+
+def role_of(condition: str) -> Variable:
+    """The coordinate that holds the roles of the levels of a condition other than the init."""
+    return Variable(f"{condition}_role", (condition,), "role of the level, declared before anything ran: well or poor",
+                    dtype="str")  # fmt: skip
+
+
 LAYER = Variable("layer", ("layer",), "weight layer", dtype="str")
 LOOKED = ("gradient_norm", "preactivation_spread")  # of what was looked at in training, what others are measured by
 
@@ -157,14 +164,17 @@ ATTRIBUTES = (
     *(
         Attribute(name)
         for name in (
-            "title", "study_name", "study", "study_hash", "dataset", "amendments", "reference", "created", "device",
-            "kernel", "machine", "instructions", "versions", "environment", "git_commit", "content_sha256",
+            "title", "study_name", "study", "study_hash", "dataset", "amendments", "preregistered", "treatment",
+            "control", "condition", "reference", "looks", "created", "device", "kernel", "machine", "instructions",
+            "versions", "environment", "git_commit", "content_sha256",
         )
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
     Attribute("test_size", is_text=False, is_whole=True, low=1, high=1e12),
     Attribute("target_accuracy", is_text=False),
     Attribute("alpha", is_text=False),
+    Attribute("mainly_times", is_text=False, low=1, high=1000),
+    Attribute("margin", is_text=False, high=10),
     Attribute("equivalence_epochs", is_text=False, high=MOST_EPOCHS),
     Attribute("equivalence_accuracy", is_text=False),
 )  # fmt: skip

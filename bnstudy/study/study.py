@@ -8,7 +8,7 @@ import math
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
@@ -27,7 +27,7 @@ from pydantic import (
 
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
-from bnstudy.study.factors import FACTORS, REGISTRIES
+from bnstudy.study.factors import BY_NAME, FACTORS, REGISTRIES
 from bnstudy.study.fields import (
     MAX_RUNS,
     Count,
@@ -42,7 +42,8 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
-from bnstudy.study.question import Question
+from bnstudy.study.predictions import Prediction, Predictions
+from bnstudy.study.question import Question, default_role, level_texts
 
 MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
@@ -51,7 +52,7 @@ UNNAMED = "study"
 class _Asked(Question):
     name: str = UNNAMED
     title: str = ""
-    predictions: tuple[str, ...] = ()
+    predictions: Predictions = ()
 
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         lr: float
         batch_size: int
         weight_decay: float
+        activation: str
         seed: int
 
     class _Varied(_Asked):
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
         lr: tuple[float, ...]
         batch_size: tuple[int, ...]
         weight_decay: tuple[float, ...]
+        activation: tuple[str, ...]
 
 else:
     Run = make_dataclass(
@@ -111,7 +114,6 @@ class Study(_Varied):
     hidden: Counts = (256, 128)
     channels: Counts = (4, 8)
     kernel_size: Annotated[Count, Field(ge=1, le=99)] = 3
-    activation: str = "relu"
     init_scope: Literal["all", "hidden"] = "all"
     norm_eps: Annotated[Number, Field(gt=0, le=1), AfterValidator(representable)] = 1e-5
     norm_momentum: Annotated[Number, Field(gt=0, le=1), AfterValidator(effective)] = 0.1
@@ -194,10 +196,10 @@ class Study(_Varied):
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return distinct(values)
 
-    @field_validator("dataset", "activation")
+    @field_validator("dataset")
     @classmethod
-    def _known_name(cls, name: str, info: Any) -> str:
-        return (registry.datasets if info.field_name == "dataset" else registry.activations)[name].name
+    def _known_name(cls, name: str) -> str:
+        return registry.datasets[name].name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Study:
@@ -216,14 +218,31 @@ class Study(_Varied):
             raise InputError(f"the study has {self.n_runs} runs, more than {MAX_RUNS}; ask for fewer", "seeds")
         for model in self.models:
             level = registry.models.level(model)
+            if level.activation and len(self.activation) > 1:
+                raise InputError(f"the model {model!r} says its own activation; leave it away to vary it", "models")
             facts = registry.models[level.family].about
             if check := facts.get("check"):
                 check(self, about["shape"], level)
             for norm in self.norms:
                 if reason := unfit(model, norm):
                     raise InputError(reason, "norms")
-        self.declare({factor.name: getattr(self, factor.key) for factor in FACTORS})
+        levels = {factor.name: getattr(self, factor.key) for factor in FACTORS}
+        self.declare(levels)
+        self._check_expectations(levels)
         return self
+
+    def _check_expectations(self, levels: Mapping[str, Sequence[Any]]) -> None:
+        """InputError where a prediction speaks of what the study does not have."""
+        expected = [one for told in self.predictions if isinstance(told, Prediction) for one in told.expect]
+        for name, factor in (("model", "model"), ("treatment", self.treatment), ("condition", self.condition)):
+            there = level_texts(BY_NAME[factor], levels[factor])
+            for one in expected:
+                said = getattr(one, name)
+                for level in said if isinstance(said, tuple) else filter(None, (said,)):
+                    if level not in there:
+                        raise InputError(
+                            f"a prediction speaks of the {name} {level!r}, which is not there", "predictions"
+                        )
 
     # ----------------------------------------------------------------- out
 
@@ -266,6 +285,15 @@ class Study(_Varied):
     def further(self) -> tuple[str, ...]:
         """The factors that are dimensions of the dataset since they have several levels."""
         return tuple(one.name for one in FACTORS if not one.always and len(getattr(self, one.key)) > 1)
+
+    @property
+    def init_roles(self) -> dict[str, str]:
+        """The role of each init: as declared where it is the condition, else as its entry says."""
+        return {label: self.roles[label] if self.condition == "init" else default_role(label) for label in self.inits}
+
+    def network_of(self, run: Run) -> str:
+        """The label of a run's network: its model's, with its activation where the study varies that."""
+        return registry.models.activated(run.model, run.activation) if len(self.activation) > 1 else run.model
 
     def arms(self) -> list[tuple[str, str]]:
         """Every combination of model and norm."""

@@ -59,10 +59,10 @@ def build_replicas(
     images = data.train[0]
     # Of the study's first batch size: a level of another one starts from the same weights.
     example = images[: study.batch_size[0]].cpu()
-    traits = traits_of(study, first.model, first.norm, data, first.batch_size)
+    traits = traits_of(study, study.network_of(first), first.norm, data, first.batch_size)
     networks = []
     for run in runs:
-        network = models.build(run.model, run.norm, study, data.shape, data.classes, run.seed)
+        network = models.build(study.network_of(run), run.norm, study, data.shape, data.classes, run.seed)
         level = registry.initializers.level(run.init)
         initialization.initialize(network, level, run.seed, study.init_scope, example, traits.layers)
         networks.append(_in_precision(network.to(device), dtype))
@@ -96,7 +96,7 @@ def check(study: Study, data: Data) -> None:
         A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a
         norm with nothing to normalize; an initializer fails, or draws from elsewhere than its layer's generator.
     """
-    for model in study.models:
+    for model in _networks(study, data):
         seen: dict[str, tuple[object, Tensor]] = {}
         for norm in study.norms:
             traits = traits_of(study, model, norm, data)
@@ -114,6 +114,27 @@ def check(study: Study, data: Data) -> None:
             seen[norm] = here
             for label in study.inits:
                 _check_init(study, model, norm, label, data, traits)
+
+
+def _networks(study: Study, data: Data) -> list[str]:
+    """Every model with every activation; InputError where activations make no difference."""
+    if len(study.activation) == 1:
+        return list(study.models)
+    labels = []
+    for model in study.models:
+        seen: dict[str, Tensor] = {}
+        for activation in study.activation:
+            label = registry.models.activated(model, activation)
+            labels.append(label)
+            here = _outputs(study, label, study.norms[0], data)
+            for other, there in seen.items():
+                if torch.equal(here, there):
+                    raise InputError(
+                            f"{model!r} is the same network with activation {activation!r} as with {other!r}: there is "
+                            "no effect to find; build it with blocks.unit or blocks.activation", "activation",
+                        )  # fmt: skip
+            seen[activation] = here
+    return labels
 
 
 @streams.one_thread_at_a_time

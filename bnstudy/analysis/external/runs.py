@@ -29,6 +29,8 @@ class Runs:
         A row a run: the number of its level of each of `FACTORS`; its own number is the row's.
     labels : dict of lists
         The labels of these levels; the control and the reference are the first of theirs.
+    settings : tuple of dict
+        The levels of each setting's columns.
     starts : int array (runs + 1)
         Where the rows of each run begin, and the end of the last.
     step, value : float arrays (rows)
@@ -44,6 +46,7 @@ class Runs:
 
     table: Any
     labels: dict[str, list[str]]
+    settings: tuple[dict[str, str], ...]
     starts: NDArray[np.intp]
     step: NDArray[np.float64]
     value: NDArray[np.float64]
@@ -112,7 +115,7 @@ def runs_of(table: Table, asked: Asked) -> Runs:
             "one row a run, no curves: give a row for each run and step; final values cannot be judged", "step"
         )
     each = codes.iloc[kept[starts[:-1]]].reset_index(drop=True)
-    runs, further = _cells(each, factors, asked)
+    runs, further, settings = _cells(each, factors, asked)
     labels |= further
     runs["arm"] = _renumbered(each[asked.treatment], arms.labels, labels["arm"])
     runs["condition"] = _renumbered(each[asked.condition], conditions.labels, labels["condition"])
@@ -123,7 +126,7 @@ def runs_of(table: Table, asked: Asked) -> Runs:
     many = f"{lengths.min():,}" if lengths.min() == lengths.max() else f"{lengths.min():,} to {lengths.max():,}"
     first = f"read {' × '.join(read)}, {counted(len(runs), 'run')} of {many} steps, {counted(len(kept), 'value')}"
     return Runs(
-        runs[list(FACTORS)], labels, starts, step, value, crashed[found], _columns(asked), well,
+        runs[list(FACTORS)], labels, settings, starts, step, value, crashed[found], _columns(asked), well,
         (first, *table.notes, *notes, *repeats, *_check_pairs(runs, labels, asked, list(frame))),
     )  # fmt: skip
 
@@ -156,20 +159,21 @@ def _check_filled(codes: Any, asked: Asked) -> None:
             raise InputError(f"{rows} a value but nothing in {name!r}, e.g. row {row}: fill in or remove", key)
 
 
-def _cells(each: Any, factors: dict[str, Levels], asked: Asked) -> tuple[Any, dict[str, list[str]]]:
-    """The model and the setting of every run."""
+def _cells(
+    each: Any, factors: dict[str, Levels], asked: Asked
+) -> tuple[Any, dict[str, list[str]], tuple[dict[str, str], ...]]:
+    """The model and the setting of every run, their labels, and what the settings are made of."""
     model = next((name for name in asked.by if name == "model"), None)
     others = [name for name in asked.by if name != "model"]
     found = each[others].drop_duplicates().sort_values(others) if others else each[[]].iloc[:1]
-    labels = [
-        ", ".join(f"{name} {factors[name].labels[code]}" for name, code in zip(others, row, strict=True))
-        for row in found.itertuples(index=False)
-    ]
+    settings = tuple({name: factors[name].labels[code] for name, code in zip(others, row, strict=True)}
+                     for row in found.itertuples(index=False))  # fmt: skip
+    labels = [", ".join(f"{name} {level}" for name, level in setting.items()) for setting in settings]
     place = {tuple(row): i for i, row in enumerate(found.itertuples(index=False))}
     runs = pd.DataFrame(index=each.index)
     runs["model"] = each[model] if model else 0
     runs["setting"] = [place[tuple(row)] for row in each[others].itertuples(index=False)] if others else 0
-    return runs, {"model": factors[model].labels if model else [""], "setting": labels if others else [""]}
+    return runs, {"model": factors[model].labels if model else [""], "setting": labels or [""]}, settings or ({},)
 
 
 def _renumbered(codes: Any, before: list[str], after: list[str]) -> NDArray[np.intp]:

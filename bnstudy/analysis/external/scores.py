@@ -39,6 +39,8 @@ class Scored:
         Diverged or crashed, or never below half the error of guessing; the latter only where that is known.
     curves : DataArray (model, setting, condition, arm, seed, step)
         log2 of the error on a common grid, for drawing; NaN beyond a run's end, the error of guessing after a failure.
+    settings : tuple of dict
+        What each setting is made of: the levels of its columns.
     notes : tuple of str
         What was read, what was dropped and why, what was assumed: to be told before any verdict.
     treatment, control, condition, reference : str
@@ -50,6 +52,7 @@ class Scored:
     scores: xr.DataArray
     failed: xr.DataArray
     curves: xr.DataArray
+    settings: tuple[dict[str, str], ...]
     notes: tuple[str, ...]
     treatment: str
     control: str
@@ -104,7 +107,7 @@ def score(runs: Runs, asked: Asked) -> Scored:
 
     return Scored(
         labelled(means, np.nan), labelled(failed, False), labelled(drawn, np.nan, step=grid),
-        (*runs.notes, *notes, *found.notes),
+        runs.settings, (*runs.notes, *notes, *found.notes),
         asked.treatment, runs.labels["arm"][0], asked.condition, runs.well[0], runs.well,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.labels import arm_label, condition_label, treatment_name
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Judged
 from bnstudy.analysis.tables.verdicts import word
 from bnstudy.study.registry import figures
 
@@ -25,7 +25,7 @@ GREY = "#8a8a8a"
 UNIT = "halvings of the error"
 
 
-def is_comparison(results: Results) -> bool:
+def is_comparison(results: Judged) -> bool:
     """Whether results compare a treatment with its control, at conditions of which one is poor."""
     return results.can_judge and bool(results.criteria.poor)
 
@@ -37,8 +37,9 @@ def is_comparison(results: Results) -> bool:
     "against the condition. Points are medians over paired seeds, bars their exact 95 % intervals. Conditions declared "
     "well are shaded; the hatched band counts as none.",
     applies=is_comparison,
+    of_scores=True,
 )
-def gain_by_condition(results: Results, ax: Axes | None = None) -> Figure:
+def gain_by_condition(results: Judged, ax: Axes | None = None) -> Figure:
     """A panel a model: median gain and interval against the condition, a line a treated arm."""
     chosen, note = panels.choose(results)
     models, arms = panels.labels(chosen, "model"), panels.labels(chosen, "arm")
@@ -63,16 +64,16 @@ def gain_by_condition(results: Results, ax: Axes | None = None) -> Figure:
     what = "" if len(treated) > 1 else f"{_label(results, treated[0])}; "
     note = (f"{what}{panels.seeds(chosen)}{_paired(results)}; median, bars: 95 % interval; shaded: declared well; "
             f"hatched: counts as none{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.runs), note)
 
 
-def _label(results: Results, arm: str) -> str:
+def _label(results: Judged, arm: str) -> str:
     criteria = results.criteria
     name = style.shorten(treatment_name(arm, criteria.treatment), 40)
     return f"{name} against {arm_label(criteria.control, criteria.treatment)}"
 
 
-def _paired(results: Results) -> str:
+def _paired(results: Judged) -> str:
     return ", paired" if results.criteria.paired else ", not paired"
 
 
@@ -111,8 +112,9 @@ def draw_gains(
     "reference (hollow), in halvings of the error averaged over the training. At the right the verdict, and how many "
     "runs failed, control · treated. The hatched band counts as none.",
     applies=is_comparison,
+    of_scores=True,
 )
-def forest(results: Results, ax: Axes | None = None) -> Figure:
+def forest(results: Judged, ax: Axes | None = None) -> Figure:
     """A row a (model, setting, treated arm, poor condition): gain there and at the reference, and the word."""
     result, criteria = results.assessment, results.criteria
     every = cells(result, poor=True)
@@ -144,7 +146,7 @@ def forest(results: Results, ax: Axes | None = None) -> Figure:
     cut = f"; the first {MOST_ROWS} of {len(every)} comparisons" if len(every) > MOST_ROWS else ""
     note = (f"{panels.seeds(results.runs)}{_paired(results)}; filled: here, median with 95 % interval; hollow: at the "
             f"reference {reference}; hatched: counts as none{cut}")  # fmt: skip
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.runs), note)
 
 
 def _forest_row(panel: Axes, place: int, cell: Mapping[str, Any]) -> None:
@@ -176,7 +178,7 @@ def _failed(cell: Mapping[str, Any]) -> str:
         is_comparison(results) and results.assessment.sizes["arm"] * results.assessment.sizes["setting"] > 1
     ),
 )
-def gain_map(results: Results, ax: Axes | None = None) -> Figure:
+def gain_map(results: Judged, ax: Axes | None = None) -> Figure:
     """A panel a model; each cell holds its median gain and its word."""
     result = results.assessment
     models = panels.labels(result, "model")[: panels.MOST["model"]]
@@ -207,10 +209,10 @@ def gain_map(results: Results, ax: Axes | None = None) -> Figure:
     bar.ax.yaxis.set_major_locator(MaxNLocator(7))
     cut = f"; the first {len(shown)} of {len(columns)} columns" if len(columns) > len(shown) else ""
     note = f"{panels.seeds(results.runs)}{_paired(results)}; median over seeds{cut}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.runs), note)
 
 
-def _column(results: Results, arm: int, setting: int) -> str:
+def _column(results: Judged, arm: int, setting: int) -> str:
     result = results.assessment
     label = arm_label(panels.labels(result, "arm")[arm], results.criteria.treatment)
     of = panels.labels(result, "setting")[setting]

@@ -14,7 +14,7 @@ from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.depth import growth_figure
 from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Judged, Results
 from bnstudy.analysis.theory import growths
 from bnstudy.storage import atomic
 from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics
@@ -44,13 +44,13 @@ class Drawn:
     paths: tuple[Path, ...]
 
 
-def draw_all(results: Results, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
+def draw_all(results: Judged, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
     """Draw every figure that applies into `folder`, as SVG and PNG.
 
     Parameters
     ----------
-    results : Results
-        Of a study.
+    results : Judged
+        Of a study, or of other runs.
     folder : Path
         Made if missing.
     names : sequence of str, optional

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import panels, style
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Judged, Results
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study.registry import figures
 
@@ -153,3 +153,26 @@ def _condition_panel(panel: Axes, results: Results, cell: xr.Dataset) -> None:
             0.97, 0.5, "\n".join(lines), transform=panel.transAxes, ha="right", va="center", fontsize=7.5, bbox=white
         )
     _ticks(panel, cell)
+
+
+@figures.register(
+    "error-curves",
+    label="The error, from which scores are made",
+    caption="log2 of the error over the training for each condition (a column) and model (a row), an arm a line: its "
+    "mean over the training is a run's score, and 1 less is half the error. Line: mean over seeds; band: lowest to "
+    "highest.",
+    applies=lambda results: results.runs.sizes["epoch"] > 1,
+    of_scores=True,
+)
+def error_curves(results: Judged, ax: Axes | None = None) -> Figure:
+    """A panel a (model, condition); the arms as lines."""
+    chosen, note = panels.choose(results, by_condition=True)
+    errors = results.log_errors.isel(setting=0).sel(model=chosen.model)
+    step = "epoch" if isinstance(results, Results) else "step"
+    figure, first, every = panels.by_model_and_condition(results, chosen, ax, "log2 of the error", step)
+    for panel, model, condition in every:
+        for position, arm in enumerate(panels.labels(chosen, "arm")):
+            values = errors.sel(model=model, condition=condition, arm=arm)
+            draw_curve(panel, values, style.arm_label(arm, results), **style.arm_style(position))
+    style.legend(figure, ax, first)
+    return style.finish(figure, ax, style.source(results.runs), f"{_note(chosen)}{note}")

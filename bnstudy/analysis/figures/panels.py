@@ -14,8 +14,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
-from bnstudy.analysis.labels import condition_label, is_number
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.labels import condition_label, number
+from bnstudy.analysis.results import Judged
 from bnstudy.analysis.robustness import scaled_levels
 
 MOST = {"model": 8, "arm": 8, "condition": 24}  # levels in one figure
@@ -24,7 +24,7 @@ MOST_SEEDS = 100  # drawn one by one
 COLUMNS = 6
 
 
-def choose(results: Results, by_condition: bool = False, rates: bool = False) -> tuple[xr.Dataset, str]:
+def choose(results: Judged, by_condition: bool = False, rates: bool = False) -> tuple[xr.Dataset, str]:
     """What can be shown: the first setting, and so many levels of the rest; and a note of what was left out.
 
     With `by_condition` there is a panel for each condition of each model, so fewer models fit; with `rates` every
@@ -93,21 +93,21 @@ def model_name(model: str) -> str:
     return family.upper() + colon + rest
 
 
-def conditions_told(results: Results, conditions: Iterable[str], most: int = 24) -> list[str]:
+def conditions_told(results: Judged, conditions: Iterable[str], most: int = 24) -> list[str]:
     """Levels of the condition as they are told, cut to fit, with their declared roles."""
     role, factor = roles(results), results.criteria.condition
     named = ((style.shorten(condition_label(label, factor), most), role.get(label, "")) for label in conditions)
     return [f"{name} ({role})" if role else name for name, role in named]
 
 
-def roles(results: Results) -> dict[str, str]:
+def roles(results: Judged) -> dict[str, str]:
     """The declared role of each level of the condition; empty texts where there are none."""
     known = results.criteria.roles
     return {label: known.get(label, "") for label in labels(results.runs, "condition")}
 
 
 def by_model_and_condition(
-    results: Results, dataset: xr.Dataset, ax: Axes | None, ylabel: str, xlabel: str
+    results: Judged, dataset: xr.Dataset, ax: Axes | None, ylabel: str, xlabel: str
 ) -> tuple[Figure, Axes, Iterator[tuple[Axes, str, str]]]:
     """Panels in rows of models and columns of conditions: the figure, its first panel, and each with its labels."""
     conditions, models = labels(dataset, "condition"), labels(dataset, "model")
@@ -152,48 +152,52 @@ class ConditionAxis:
     step: float
 
 
-def condition_axis(panel: Axes, results: Results, dataset: xr.Dataset, told: bool = True) -> ConditionAxis:
-    """An x axis of conditions: numbers on a log scale, other levels at its right; those declared well are shaded.
+def condition_axis(panel: Axes, results: Judged, dataset: xr.Dataset, told: bool = True) -> ConditionAxis:
+    """An x axis of conditions: numbers on a scale, other levels at its right; those declared well are shaded.
 
     With `told` the declared role of each stands above it.
     """
-    values, name = numbers(dataset, results.criteria.condition)
-    others = [label for label in labels(dataset, "condition") if label not in values]
-    logs = np.log10(np.array(list(values.values())))
-    step = max(0.6, (logs[-1] - logs[0]) / 6) if len(logs) else 1.0
-    start = logs[-1] + step * 1.2 if len(logs) else 0.0
+    joined, name = numbers(dataset, results.criteria.condition)
+    others = [label for label in labels(dataset, "condition") if label not in joined]
+    places = np.array(list(joined.values()))
+    step = max(0.6, (places[-1] - places[0]) / 6) if len(places) else 1.0
+    start = places[-1] + step * 1.2 if len(places) else 0.0
     beside = start + step * np.arange(len(others))
-    half = min([0.3, *(np.diff(logs) / 2.2)]) if len(logs) else 0.4
-    role = roles(results)
-    for label, place in zip([*values, *others], [*logs, *beside], strict=True):
+    half = min([0.3, *(np.diff(places) / 2.2)]) if len(places) else 0.4
+    role, every = roles(results), [*places, *beside]
+    for label, place in zip([*joined, *others], every, strict=True):
         if role[label] == "well":
             panel.axvspan(place - half, place + half, color="#e9e9e9", zorder=-1, linewidth=0)
-    if others and len(logs):
-        panel.axvline(logs[-1] + step * 0.6, color="#888888", linewidth=0.8)
-    panel.set_xticks([*logs, *beside], [f"{s:g}" for s in values.values()] + [style.shorten(i, 16) for i in others])
-    for tick in panel.get_xticklabels()[len(values) :]:
+    if others and len(places):
+        panel.axvline(places[-1] + step * 0.6, color="#888888", linewidth=0.8)
+    panel.set_xticks(every, [*(label.rpartition(":")[2] for label in joined), *(style.shorten(i, 16) for i in others)])
+    for tick in panel.get_xticklabels()[len(joined) :]:
         tick.set(rotation=30, ha="right", rotation_mode="anchor")
     if told and any(role.values()):
         top = panel.secondary_xaxis("top")
-        top.set_xticks([*logs, *beside], [role[label] for label in [*values, *others]], fontsize=7, color="#444444")
+        top.set_xticks(every, [role[label] for label in [*joined, *others]], fontsize=7, color="#444444")
         top.tick_params(length=0, pad=1)
         top.spines["top"].set_visible(False)
-    panel.set_xlabel(name + (f"  |  other {results.criteria.condition}s" if others and len(logs) else ""))
+    panel.set_xlabel(name + (f"  |  other {results.criteria.condition}s" if others and len(places) else ""))
     panel.grid(False, axis="x")
-    return ConditionAxis(dict(zip(values, logs.tolist(), strict=True)), dict(zip(others, beside.tolist(), strict=True)),
-                         step)  # fmt: skip
+    return ConditionAxis(joined, dict(zip(others, beside.tolist(), strict=True)), step)
 
 
 def numbers(dataset: xr.Dataset, condition: str) -> tuple[dict[str, float], str]:
-    """The levels of the condition that lie on a scale of numbers, rising, and what the scale is called."""
-    if is_number(condition):
-        values = {label: float(label) for label in labels(dataset, "condition")}
-        if len(values) > 1 and min(values.values()) > 0:
-            return dict(sorted(values.items(), key=lambda level: level[1])), condition.replace("_", " ")
-    scaled = scaled_levels(dataset, "condition") if condition == "init" else {}
-    if len(scaled) > 1:
-        return scaled, "scale S of the initial weights, N(0, S²·2/fan_in)"
-    return {}, condition.replace("_", " ")
+    """The levels of the condition that lie on a scale of numbers, rising, each with its place; and the scale's name.
+
+    Numbers above 0 stand on a log scale, others evenly.
+    """
+    values = {label: number(label) for label in labels(dataset, "condition")}
+    name = condition.replace("_", " ")
+    if any(math.isnan(value) for value in values.values()):
+        values = scaled_levels(dataset, "condition") if condition == "init" else {}
+        name = "scale S of the initial weights, N(0, S²·2/fan_in)" if len(values) > 1 else name
+    if len(values) < 2:
+        return {}, name
+    rising = sorted(values, key=lambda label: values[label])
+    on_log = min(values.values()) > 0
+    return {label: math.log10(values[label]) if on_log else float(i) for i, label in enumerate(rising)}, name
 
 
 def log_or_percent(panel: Axes, is_log: bool) -> None:

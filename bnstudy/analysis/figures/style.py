@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from bnstudy.analysis import labels
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Judged, Results
 from bnstudy.storage import atomic
 from bnstudy.study.errors import told_as
 from bnstudy.study.registry import figures
@@ -73,7 +73,7 @@ def marks(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, 6))})
 
 
-def arm_label(arm: str, results: Results | None = None) -> str:
+def arm_label(arm: str, results: Judged | None = None) -> str:
     """The name of an arm, cut to fit a panel; of a norm where there are no results that say what the treatment is."""
     return shorten(labels.arm_label(arm, results.criteria.treatment if results else "norm"))
 
@@ -124,14 +124,19 @@ def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
 
 
 def source(dataset: xr.Dataset) -> str:
-    """What the data are, for a title: the study's title and data set."""
+    """What the data are, for a title: their title and data set."""
     title = shorten(str(dataset.attrs.get("title", "study")), 70)
     return f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
 
 
-def drawn(name: str, results: Results) -> Figure | None:
-    """The figure registered as `name`; None where it does not apply. InputError if its function fails."""
+def drawn(name: str, results: Judged) -> Figure | None:
+    """The figure registered as `name`; None where it does not apply. InputError if its function fails.
+
+    Of runs that are no study's only those figures apply that say they are drawn `of_scores`.
+    """
     entry = figures[name]
+    if not isinstance(results, Results) and not entry.about.get("of_scores"):
+        return None
     with told_as(f"figure {name!r} cannot be drawn"):
         if not entry.about["applies"](results):
             return None

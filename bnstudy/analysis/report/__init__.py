@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Judged, Results
 from bnstudy.storage import atomic
 from bnstudy.storage.manifest import PAGE
 from bnstudy.study.errors import InputError
@@ -26,8 +26,15 @@ def write_report(source: str | Path, out: str | Path | None = None) -> Path:
         The source cannot be read, or `out` cannot be written.
     """
     source = Path(source)
-    results = Results.open(source)
-    target = Path(out) if out else source / PAGE if source.is_dir() else source.with_suffix(".html")
+    return write_page(Results.open(source), out or (source / PAGE if source.is_dir() else source.with_suffix(".html")))
+
+
+def write_page(results: Judged, out: str | Path) -> Path:
+    """Write the page of results that are open, or of other runs that were judged; returns its path.
+
+    InputError if it cannot be written.
+    """
+    target = Path(out)
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
     atomic.check_folder(target.parent)

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from typing import Any
@@ -18,8 +19,10 @@ from PIL import Image
 
 from bnstudy.analysis import claims
 from bnstudy.analysis.figures import panels, style
-from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.predictions import checked
+from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
+from bnstudy.analysis.results import Judged, Results
+from bnstudy.analysis.tables.predictions import prediction_table
 from bnstudy.analysis.tables.report_claims import claims_table
 from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.sentences import sentences
@@ -51,24 +54,28 @@ class Picture:
     height: int
 
 
-def render(results: Results) -> str:
-    """The page of a study's results, as text."""
-    runs = results.runs
-    result: xr.Dataset | None
+def render(results: Judged) -> str:
+    """The page of a study's results, or of other runs that were judged, as text."""
+    study = results if isinstance(results, Results) else None
+    runs, why = results.runs, ""
+    result: xr.Dataset | None = None
     try:
-        result, why = results.assessment, ""
+        result = results.assessment
     except InputError as error:  # a study of one arm has no verdict, and still its curves
-        result, why = None, str(error)
-    table = cell_rows(results, result)
+        why = str(error)
+    table = cell_rows(results)
     pictures = _pictures(results)
-    answered = claims.claims(results) if result is not None and claims.are_about(results) else []
-    told = list(sentences(result).items()) if result is not None and results.criteria.poor else []
     judged = rows(result) if result is not None else []
+    answered = claims.claims(study) if study and judged and claims.are_about(study) else []
+    told = list(sentences(result).items()) if judged and result is not None else []
+    expected = checked(result, study.declared) if study and result is not None else []
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(
-        title=str(runs.attrs.get("title") or runs.attrs.get("study_name") or "A study"),
-        question=str(results.declared.get("question", "")),
-        predictions=[str(text) for text in results.declared.get("predictions", [])],
+        title=results.title,
+        is_study=study is not None,
+        question=str(study.declared.get("question", "")) if study else "",
+        predictions=[_words(told) for told in study.declared.get("predictions", [])] if study else [],
+        predicted=prediction_table(expected) if expected else None,
         n=panels.seeds(runs),
         criteria=results.criteria,
         sentences=told[:MOST_SENTENCES],
@@ -77,19 +84,21 @@ def render(results: Results) -> str:
         counts=[(word, sum(row["verdict"] == word for row in judged)) for word in WORDS],
         meanings={word: meaning(word, result.attrs) for word in MEANINGS} if result is not None else {},
         verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
-        selected=_cut(selection_table(results)) if judged and results.can_select else None,
-        claims=claims_table(answered, results) if answered else None,
+        selected=_cut(selection_table(study)) if study and judged and study.can_select else None,
+        claims=claims_table(answered, study) if answered and study else None,
         warnings=result.attrs["warnings"] if result is not None else [],
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
         pictures=pictures,
         cells=table,
+        measures=measures(results),
         treatment=results.criteria.treatment,
         condition=results.criteria.condition,
         several=[name for name in ("model", "setting") if runs.sizes[name] > 1 or runs[name].values[0]],
-        n_cells=table and runs.isel(seed=0, epoch=0).test_accuracy.size,
+        n_cells=math.prod(runs.sizes[name] for name in CELL),
         most_cells=MOST_CELLS,
         data=_json(curves(results, table)),
         settings=str(runs.attrs.get("study", "")).strip(),
+        notes=[] if study else list(results.scores.notes),
         facts=[(name.replace("_", " "), str(runs.attrs[name])) for name in FACTS if runs.attrs.get(name)],
         version=importlib.metadata.version("bnstudy"),
         style=Markup(style_sheet),
@@ -97,6 +106,11 @@ def render(results: Results) -> str:
         style_hash=_hash(style_sheet),
         script_hash=_hash(script),
     )
+
+
+def _words(prediction: Any) -> str:
+    """A prediction as it was written, without what would confirm it."""
+    return str(prediction["text"] if isinstance(prediction, dict) else prediction)
 
 
 def _template() -> jinja2.Template:
@@ -129,7 +143,7 @@ def _cut(table: Table) -> Table:
     return Table(table.title, table.header, table.rows[:MOST_VERDICTS], (*table.notes, note), table.labels)
 
 
-def _pictures(results: Results) -> list[Picture]:
+def _pictures(results: Judged) -> list[Picture]:
     """Every figure that applies, as a picture of few colours."""
     found = []
     for name, entry in figures.items():

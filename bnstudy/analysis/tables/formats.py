@@ -17,7 +17,7 @@ LATEX = {
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``failures.control.runs``.
+    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``setting.lr``.
 
     A column that some rows lack is empty there.
     """
@@ -31,15 +31,15 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for key, inner in value.items():
         if isinstance(inner, Mapping):
-            found |= _flat(inner, f"{before}{key}.")
+            columns |= _flat(inner, f"{before}{key}.")
         elif isinstance(inner, list):
-            found |= {f"{before}{key}.{name}": one for name, one in zip(("failed", "runs"), inner, strict=True)}
+            columns |= {f"{before}{key}_{part}": value for part, value in zip(("failed", "runs"), inner, strict=True)}
         else:
-            found[before + key] = harmless(inner)
-    return found
+            columns[before + key] = harmless(inner)
+    return columns
 
 
 def harmless(value: Any) -> Any:

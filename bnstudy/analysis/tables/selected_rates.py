@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from bnstudy.analysis.assessment import cells
-from bnstudy.analysis.normal_form import CELL_DIMS
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import interval, rows, word
@@ -36,14 +35,11 @@ def _chosen(at_choice: Results, cell: Any) -> dict[str, dict[str, int]]:
 def selection_table(results: Results) -> Table:
     """A row a (model, treated arm, poor condition): the word at every rate, and at the selected ones."""
     fixed, at_choice = results.assessment, results.at_selected_rates
-    of_settings = {name: fixed[name].values.tolist() for name in CELL_DIMS if name in fixed.coords and
-                   fixed[name].dims == ("setting",)}  # fmt: skip
-    others = [name for name in of_settings if name != "lr"]
-    rates = sorted(set(of_settings["lr"]))
-    at_rate = {(_key(cell, of_settings, others), of_settings["lr"][cell["setting_index"]]): cell["word"]
+    settings = fixed.attrs["settings"]
+    rates = sorted({setting["lr"] for setting in settings})
+    at_rate = {(_key(cell, settings), settings[cell["setting_index"]]["lr"]): cell["word"]
                for cell in cells(fixed, poor=True)}  # fmt: skip
     chosen = at_choice.assessment
-    settings = {name: chosen[name].values.tolist() for name in others}
     attributes = chosen.attrs
     several = {name: chosen.sizes[name] > 1 or (name == "model" and bool(chosen.model.values[0]))
                for name in ("model", "arm", "setting")}  # fmt: skip
@@ -51,7 +47,7 @@ def selection_table(results: Results) -> Table:
     for cell in cells(chosen, poor=True):
         told = _chosen(at_choice, cell)
         both = " / ".join(", ".join(f"{rate} ×{n}" for rate, n in told[arm].items()) for arm in ("control", "treated"))
-        words = (at_rate.get((_key(cell, settings, others), lr), "") for lr in rates)
+        words = (at_rate.get((_key(cell, attributes["settings"]), lr), "") for lr in rates)
         listed.append((
             *(cell[name] for name, shown in several.items() if shown), cell["condition"], *words, word(cell),
             interval(cell, "gain"), f"{cell['reference_gain']:.2f}", both,
@@ -67,7 +63,7 @@ def selection_table(results: Results) -> Table:
     return Table("Verdicts by learning rate", header, tuple(listed), notes, labels=len(header) - 4 - len(rates))
 
 
-def _key(cell: Any, of_settings: dict[str, list[Any]], others: list[str]) -> tuple[Any, ...]:
-    """What a cell is but for its learning rate; what is not told (NaN) is equal."""
-    levels = (of_settings[name][cell["setting_index"]] for name in others)
-    return (cell["model"], cell["arm"], cell["condition"], *(None if level != level else level for level in levels))
+def _key(cell: Any, settings: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """What a cell is but for its learning rate."""
+    others = {name: level for name, level in settings[cell["setting_index"]].items() if name != "lr"}
+    return (cell["model"], cell["arm"], cell["condition"], *others.values())

@@ -99,8 +99,13 @@ def _none(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
     if others:
         texts.append(f"makes no difference {_where(others, attributes)}")
     if dead:
-        texts.append(f"cannot help {_where(dead, attributes)}, where nothing learns with it or without")
+        texts.append(f"cannot help {_where(dead, attributes)}, where {_neither(attributes)}")
     return ", and ".join(texts)
+
+
+def _neither(attributes: Mapping[str, Any]) -> str:
+    control = arm_label(attributes["control"], attributes["treatment"])
+    return f"nothing learns with it or {control if not control.startswith('without') else 'without'}"
 
 
 def _unclear(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
@@ -124,7 +129,7 @@ def _where(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
     texts, said = [], ""
     for group, levels in sorted(groups.items(), key=lambda item: item[0] == ""):
         if not group:
-            texts.append(f"at {_listed(levels)}")
+            texts.append(f"at {_listed(_once(levels, attributes['condition']))}")
             continue
         subject, _, predicate = group.partition(" are ")
         shown = predicate if said == subject else f"where {group}"
@@ -135,3 +140,9 @@ def _where(found: Sequence[Cell], attributes: Mapping[str, Any]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _once(levels: list[str], condition: str) -> list[str]:
+    """Numbers of one factor, which is named with the first alone: ``lr 0.1``, ``1``."""
+    name = f"{condition.replace('_', ' ')} "
+    return [levels[0], *(level.removeprefix(name) for level in levels[1:])]

@@ -10,7 +10,6 @@ import xarray as xr
 
 from bnstudy.analysis.assessment import NO_BOUND, cells
 from bnstudy.analysis.labels import arm_label
-from bnstudy.analysis.normal_form import setting_levels
 from bnstudy.analysis.tables.table import Table
 
 
@@ -19,7 +18,7 @@ def rows(result: xr.Dataset) -> list[dict[str, Any]]:
 
     Gains are in halvings of the error. ``setting`` holds every other factor's level.
     """
-    settings = setting_levels(result)
+    settings = result.attrs["settings"]
     return [_row(cell, settings[cell["setting_index"]], result.attrs) for cell in cells(result, poor=True)]
 
 
@@ -59,8 +58,8 @@ def verdict_table(result: xr.Dataset) -> Table:
     header = (*(names.get(name, name) for name in varied), f"poor {attributes['condition']}", "gain [95 %]",
               f"at {reference}", "at least", "failed", "verdict")  # fmt: skip
     notes = (
-        f"gain: halvings of the test error against {control}, averaged over the epochs; median over seeds (1: half the "
-        "error)",
+        f"gain: halvings of the test error against {control}, averaged over the training; median over seeds (1: half "
+        "the error)",
         f"at least: times the gain at {reference}, this level taken alone (one-sided, 97.5 %)",
         "failed: runs that never got below half the error of guessing, control · treated",
         _meanings(listed, attributes),

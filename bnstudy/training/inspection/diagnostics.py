@@ -45,7 +45,9 @@ class Recorder:
         first = ensemble.runs[0]
         self.runs = ensemble.runs
         self.mechanism = study.mechanism
-        self.network = models.build(first.model, first.norm, study, data.shape, data.classes).to(images.device)
+        self.network = models.build(study.network_of(first), first.norm, study, data.shape, data.classes).to(
+            images.device
+        )
         chosen = {seed: streams.batch_order(seed, 1, len(labels))[: first.batch_size] for seed in ensemble.seeds}
         self.batches = {seed: (images[order.to(images.device)], labels[order.to(images.device)])
                         for seed, order in chosen.items()}  # fmt: skip

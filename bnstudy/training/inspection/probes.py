@@ -56,7 +56,7 @@ def probe(study: Study, data: Data, mechanism: bool = False) -> xr.Dataset:
         of_networks = np.array([measured[name] for _, measured in measured_cells]).reshape(sizes)
         variables[name] = (CELL, of_networks, {"long_name": long_name, "units": units})
     coords = {"model": list(study.models), "norm": list(study.norms), "init": list(study.inits), "seed": list(seeds),
-              "layer": layers, "init_role": ("init", [study.roles[init] for init in study.inits])}  # fmt: skip
+              "layer": layers, "init_role": ("init", list(study.init_roles.values()))}  # fmt: skip
     attributes = {
         "title": "Signals and gradients before training", "study": study.to_toml(), "study_hash": study.digest,
         "dataset": study.dataset, "lr": study.lr[0], "not_initialized": schema.told_by_model(untouched(study, data)),

@@ -258,7 +258,8 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int, see
     Parameters
     ----------
     model, norm : str
-        Levels of the two factors; a model's own widths and activation count before the study's.
+        Levels of the two factors; a model's own widths and activation count before the study's, of which the first
+        counts.
     settings : Study
         Where `hidden`, `channels`, `kernel_size`, `activation`, `norm_eps` and `norm_momentum` are read.
     inputs : tuple of int
@@ -281,7 +282,7 @@ def build(model: str, norm: str, settings: Any, inputs: Shape, classes: int, see
     level = models.level(model)
     blocks = Blocks(
         norm, level.widths or settings.hidden, level.widths or settings.channels, settings.kernel_size,
-        level.activation or settings.activation, settings.norm_eps, settings.norm_momentum,
+        level.activation or settings.activation[0], settings.norm_eps, settings.norm_momentum,
     )  # fmt: skip
     with streams.kept():
         streams.turn("network", seed)

@@ -1,0 +1,45 @@
+"""What so many seeds can show, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bnstudy.analysis import power
+from bnstudy.analysis.criteria import Criteria
+from bnstudy.analysis.tables.table import Table
+from bnstudy.analysis.verdict import WORDS
+
+SEEDS = (7, 10, 15, 20, 30)
+SHARES = (0.8, 0.9, 0.95, 0.99)  # of all seeds that there could be, on the side of a word
+
+
+def power_table(criteria: Criteria, seeds: int) -> Table:
+    """A row a number of seeds: how many have to agree, and the chance of it."""
+    poor, alpha = len(criteria.poor), criteria.alpha / max(len(criteria.looks), 1)
+    rows = []
+    for n in sorted({*SEEDS, seeds}):
+        needed = power.needed_on_one_side(n, poor, alpha)
+        chances = (f"{100 * power.chance(n, poor, alpha, share):.0f} %" for share in SHARES)
+        rows.append((f"{n}{' (this study)' if n == seeds else ''}", "none do" if needed is None else f"{needed} of {n}",
+                     *chances))  # fmt: skip
+    notes = (
+        f"agree: seeds that have to lie on one side for a word of difference or sameness, with {poor} poor levels, "
+        "where no other level shows anything",
+        "beside it: the chance of that where so large a share of all seeds lies on that side (exact sign tests)",
+    )
+    header = ("seeds", "have to agree", *(f"{100 * share:g} % do" for share in SHARES))
+    return Table("What so many seeds can show", header, tuple(rows), notes)
+
+
+def pilot_table(rows: Sequence[dict[str, Any]], seeds: int, pilot_seeds: int) -> Table:
+    """A row a comparison of a pilot: how often a study of so many seeds would say each word."""
+    varied = [name for name in ("model", "setting", "arm") if len({row[name] for row in rows}) > 1]
+    words = [word for word in WORDS if any(row[word] for row in rows)]
+    listed = tuple((*(row[name] for name in (*varied, "condition")), *(f"{100 * row[word]:.0f} %" for word in words))
+                   for row in rows)  # fmt: skip
+    note = f"share of studies of {seeds} seeds, drawn with replacement from the pilot's {pilot_seeds}"
+    header = (*varied, "poor condition", *words)
+    return Table(
+        "What the pilot lets expect", header, listed, (note, "a pilot of few seeds tells little"), len(varied) + 1
+    )

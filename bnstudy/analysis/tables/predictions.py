@@ -1,0 +1,23 @@
+"""What was predicted, what was found, and whether it held, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from bnstudy.analysis.predictions import Checked
+from bnstudy.analysis.tables.table import Table
+
+
+def prediction_table(told: list[Checked]) -> Table:
+    """A row an expectation and comparison."""
+    varied = [name for name in ("model", "setting", "arm") if len({getattr(one, name) for one in told}) > 1]
+    rows = tuple((one.prediction, *(getattr(one, name) for name in varied), one.condition, one.expected, one.found,
+                  one.held) for one in told)  # fmt: skip
+    header = ("prediction", *varied, "condition", "predicted", "found", "held")
+    return Table("Predicted, found, held", header, rows, labels=len(header) - 3)
+
+
+def plain(told: list[Checked]) -> list[dict[str, Any]]:
+    """The same as plain values."""
+    return [asdict(one) for one in told]

@@ -1,0 +1,45 @@
+"""A study sealed before it runs: its folder with nothing in it but what was declared, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bnstudy.storage import atomic, locking
+from bnstudy.storage.store import Store
+from bnstudy.study import provenance
+from bnstudy.study.errors import InputError
+from bnstudy.study.plan import Ensemble
+from bnstudy.study.study import Study
+
+
+def preregister(folder: str | Path, study: Study, device: str = "cpu", plan: Sequence[Ensemble] | None = None) -> Store:
+    """Make a study's folder and seal it with the time; runs are trained into it later.
+
+    The study stands there under its hash, and another one is refused a place in that folder. What is added to it
+    afterwards is recorded as an amendment with its own time.
+
+    Parameters
+    ----------
+    folder : path
+        Of the study.
+    study : Study
+        What is declared.
+    device : str
+        The kind of device it is to be trained on.
+    plan : sequence of Ensemble, optional
+        Its ensembles; by default the device's.
+
+    Raises
+    ------
+    InputError
+        The folder holds this study already, another one, or something else.
+    """
+    folder = Path(folder)
+    with atomic.disk_errors(folder), locking.hold(folder):
+        store = Store.find(folder, study)
+        if store is None:
+            return Store.create(folder, study, device, plan, preregistered=provenance.now())
+    if store.preregistered:
+        raise InputError(f"{folder}: this study was sealed there already, on {store.preregistered}")
+    raise InputError(f"{folder} holds this study, and was not sealed before; what has begun cannot be preregistered")
