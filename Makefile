@@ -20,12 +20,16 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@
 
-# The whole path on scikit-learn's small digits (not MNIST): train, sweep, draw.
+# The whole path on scikit-learn's small digits (not MNIST): train, sweep, draw, answer. Eight seeds can show something.
 demo: .venv/.installed
-	$(BIN)/bnstudy baseline --dataset digits --seeds 3 --out $(DEMO)/baseline
-	$(BIN)/bnstudy init-sweep --scales 0.01,1,10 --dataset digits --seeds 3 --out $(DEMO)/init-sweep
-	$(BIN)/bnstudy figures $(DEMO)/baseline $(DEMO)/init-sweep --out $(DEMO)/figures
-	@echo "Done. Look at $(DEMO)/figures/README.md and the pictures beside it; the curves are in $(DEMO)/*/curves.nc."
+	$(BIN)/bnstudy baseline --dataset digits --seeds 8 --out $(DEMO)/baseline
+	$(BIN)/bnstudy init-sweep --scales 0.01,1,10 --dataset digits --seeds 8 --quiet --out $(DEMO)/init-sweep
+	$(BIN)/bnstudy figures $(DEMO)/baseline $(DEMO)/init-sweep --out $(DEMO)/figures > /dev/null
+	@echo
+	@$(BIN)/bnstudy analyze $(DEMO)/init-sweep --brief
+	@echo
+	@echo "Figures: $(DEMO)/figures/README.md. The page of this study, to be opened in a browser:"
+	@$(BIN)/bnstudy report $(DEMO)/init-sweep
 
 .venv/.bench: .venv/.installed
 	$(BIN)/python -m pip install --quiet -e '.[bench]'

@@ -25,6 +25,7 @@ def analyze(
         str | None,
         typer.Option(metavar="lr", help="Also judge each cell at its best rate on validation.", show_default=False),
     ] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Print the answer alone: sentences and verdicts.")] = False,
     every: Annotated[
         bool, typer.Option("--multiverse", help="Also say what every other reasonable choice would have said.")
     ] = False,
@@ -75,6 +76,8 @@ def analyze(
         print(to_latex(selection_table(results) if select else verdict_table(result)), end="")
     else:
         print_answer(results)
+        if brief:
+            return
         if at_choice is not None:
             print()
             print_table(selection_table(results))

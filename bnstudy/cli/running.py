@@ -53,6 +53,7 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
     from bnstudy.analysis.responses import observed
     from bnstudy.analysis.results import Results
     from bnstudy.analysis.tables.summary import report_table, sweep_table
+    from bnstudy.cli.analyze import print_answer
     from bnstudy.cli.terminal import print_table
 
     missing = int((~observed(dataset)).sum())
@@ -60,5 +61,9 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         print(f"{missing} of {dataset.status.size} runs are left to other shards; `bnstudy merge` joins them")
     else:
         is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
-        print_table((report_table if is_the_reports else sweep_table)(Results(dataset)))
-    print(f"\nCurves: {folder / 'curves.nc'}")
+        results = Results(dataset)
+        print_table((report_table if is_the_reports else sweep_table)(results))
+        if results.can_judge and results.criteria.poor:
+            print()
+            print_answer(results)
+    print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {folder}` writes the page)")

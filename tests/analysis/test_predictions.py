@@ -1,0 +1,64 @@
+"""Predictions that check themselves, in a study file and in its results."""
+
+from __future__ import annotations
+
+import pytest
+import tomli_w
+from bnstudy.analysis.predictions import FAILED, HELD, UNKNOWN, checked
+from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.predictions import prediction_table
+from bnstudy.study.errors import InputError
+from bnstudy.study.study import Study
+
+from tests.conftest import ROOT
+
+STUDY = {"dataset": "digits", "inits": ["default", "zero"], "scales": [0.001, 100]}
+
+
+def predicting(*told: object) -> Study:
+    return Study.make({**STUDY, "predictions": list(told)})
+
+
+def test_each_expectation_is_checked_against_its_comparisons():
+    results = Results.open(ROOT / "studies" / "data" / "init-sweep")
+    declared = {"predictions": [
+        "in words alone",
+        {"text": "small", "expect": [{"condition": "scaled-normal:0.001", "verdict": ["mainly", "more"]}]},
+        {"text": "zero", "expect": {"model": "mlp", "condition": "zero", "sign": "gain"}},
+        {"text": "hidden", "expect": {"model": "cnn", "condition": "zero-hidden", "verdict": "harms"}},
+        {"text": "reference", "expect": {"model": "cnn", "condition": "default", "sign": "gain"}},
+    ]}  # fmt: skip
+    told = checked(results.assessment, declared)
+    assert [(one.prediction, one.model, one.expected, one.found, one.held) for one in told] == [
+        ("small", "mlp", "mainly or more", "mainly", HELD), ("small", "cnn", "mainly or more", "mainly", HELD),
+        ("zero", "mlp", "gain", "none", FAILED), ("hidden", "cnn", "harms", "unclear", UNKNOWN),
+        ("reference", "cnn", "gain", "gain", HELD),
+    ]  # fmt: skip
+    table = prediction_table(told)
+    assert table.header[-3:] == ("predicted", "found", "held")
+    assert all(len(row) == len(table.header) for row in table.rows)
+
+
+def test_a_study_keeps_them_and_hashes_them():
+    expect = {"condition": "zero", "verdict": "none"}
+    study = predicting("words", {"text": "nothing", "expect": expect})
+    assert study != predicting("words", {"text": "nothing", "expect": {**expect, "verdict": "harms"}})
+    assert study.digest != predicting("words", {"text": "nothing"}).digest
+    again = Study.make(STUDY | {"predictions": study.stored["predictions"]})
+    assert again.digest == study.digest
+    assert tomli_w.dumps(study.stored)
+
+
+@pytest.mark.parametrize(("told", "reason"), [
+    ({"text": "x", "expect": {"condition": "zero"}}, "either a verdict"),
+    ({"text": "x", "expect": {"condition": "zero", "verdict": "none", "sign": "gain"}}, "either a verdict"),
+    ({"text": "x", "expect": {"condition": "zero", "verdict": "supported"}}, "'mainly'"),
+    ({"text": "x", "expect": {"verdict": "none"}}, "condition"),
+    ({"text": "x", "expect": {"condition": "nowhere", "verdict": "none"}}, "the condition 'nowhere', which is not"),
+    ({"text": "x", "expect": {"condition": "zero", "model": "vgg", "verdict": "none"}}, "the model 'vgg', which"),
+    ({"expect": {"condition": "zero", "verdict": "none"}}, "text"), (3, "one is not a text"),
+])  # fmt: skip
+def test_what_is_none_is_refused(told, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        predicting(told)
+    assert caught.value.key == "predictions"
