@@ -82,7 +82,7 @@ figures: .venv/.installed
 	cd studies/data && sha256sum --check --quiet SHA256SUMS
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(filter-out $(THEORY) $(RATES),$(PUBLISHED)))
 	$(BIN)/bnstudy report $(DATA)/init-sweep --out figures/init-sweep/report.html
-	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(RATES)) --only effect-by-rate,accuracy-by-rate,forest --out figures/rates
+	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(RATES)) --only gain-by-rate,accuracy-by-rate,forest --out figures/rates
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,accuracy-by-depth,growth --out figures/theory
 
 # The picture of docs/architecture.md, from the imports; fails where one points up.

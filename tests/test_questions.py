@@ -50,7 +50,7 @@ def test_the_other_commands_in_their_order(tmp_path, monkeypatch, capsys):
             split = ["--validation-size", "50"] if "--lr" in arguments else []
             arguments = [*arguments, *QUICK, *split, "--jobs", "1"]
         elif arguments[0] == "figures":
-            arguments = [*arguments, "--only", "init-norm-heatmap,diagnostics"]
+            arguments = [*arguments, "--only", "accuracy-map,diagnostics"]
         run(arguments, capsys)
     assert open_results("results/any-norm").norm.values.tolist()[2:5] == ["layer", "group", "rms"]
     assert {"batch_size", "weight_decay"} < set(open_results("results/settings").test_accuracy.dims)

@@ -48,7 +48,7 @@ def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, caps
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert not ended.value.code, (command, capsys.readouterr().err)
-    assert (folder / "figures" / "init-sweep" / "accuracy-by-scale.png").exists()
+    assert (folder / "figures" / "init-sweep" / "accuracy-by-condition.png").exists()
     assert (folder / "results" / "init-sweep" / "report.html").exists()
     assert (folder / "tables" / "init-sweep-curves.csv").exists()
     reading, running, drawing, adding = PYTHON

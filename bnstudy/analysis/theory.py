@@ -19,6 +19,7 @@ import xarray as xr
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.criteria import study_of
+from bnstudy.analysis.normal_form import FIRST
 from bnstudy.analysis.robustness import scaled_levels
 from bnstudy.analysis.summaries import mean_interval
 from bnstudy.study import registry
@@ -79,11 +80,11 @@ def agreement(dataset: xr.Dataset, norm: str) -> tuple[int, int]:
     Parameters
     ----------
     dataset : Dataset
-        With one optimizer and one learning rate, or of which the first are read.
+        With one setting, or of which the first is read.
     norm : str
         ``none`` or ``batch``.
     """
-    first = dataset.isel({dim: 0 for dim in ("optimizer", "lr") if dim in dataset.dims}).sel(norm=norm)
+    first = dataset.isel({dim: 0 for dim in FIRST if dim in dataset.dims}).sel(norm=norm)
     deep, scales = depths(first), scales_of(first)
     accuracy = responses.final(first, "test_accuracy").mean("seed").sel(model=list(deep), init=list(scales))
     half = (responses.chance(dataset) + float(accuracy.max())) / 2

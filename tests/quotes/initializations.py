@@ -3,92 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
 from itertools import product
 
-from bnstudy.analysis import inference, responses
-from bnstudy.analysis.assessment import assess
-from bnstudy.analysis.comparisons import Cell, cells
-from bnstudy.analysis.criteria import criteria_of
-from bnstudy.analysis.responses import Response
+from bnstudy.analysis import responses
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.summary import sweep_table
+from bnstudy.analysis.tables.verdicts import times as bound
 
 from tests.quotes.common import (
-    ACCURACY,
     CHANCE,
-    EPOCHS,
     MODELS,
+    Judged,
+    changed,
     crossings,
     curves,
     epochs,
     equivalent,
+    failures,
     final,
     finals,
     gain,
-    gained,
     judged,
-    reached,
+    median,
+    median_of,
     results,
     row,
-    told,
+    saved,
+    times,
+    told_word,
+    words,
 )
 
-STUDY, HE = "init-sweep", "scaled-normal:1"
+STUDY, HE, REFERENCE = "init-sweep", "scaled-normal:1", "default"
 SMALL = tuple(f"scaled-normal:{scale}" for scale in ("0.001", "0.01", "0.1"))
-ORDER = ("default", *SMALL, HE, "scaled-normal:10", "scaled-normal:100", "large-variance", "zero", "constant:0.01",
-         "zero-hidden")  # fmt: skip
+LARGE = ("scaled-normal:10", "scaled-normal:100", "large-variance")
+ORDER = (REFERENCE, HE, *SMALL, *LARGE, "zero", "constant:0.01", "zero-hidden")
+RUNS = 10
+WELL = {REFERENCE: "the reference", HE: "well"}
 
 
 def readme() -> Iterator[str]:
     """What the README says."""
+    yield from answer()
     yield from summary()
-    assert {cell.verdict for labels, cell in judged(STUDY).items() if labels[2] in SMALL} == {"helps-more-when-poor"}
-    yield f"saves the MLP {gained(STUDY, 'mlp', 'default').replace(' [', ' epochs [')} on its way to 98 % test accuracy"
-    yield f"and the CNN {gained(STUDY, 'cnn', 'default')}."
-    yield f"it saves at least {' and '.join(pair(SMALL[0]))}:"
-    there = [reached(STUDY, model=model, norm="none", init=SMALL[0]) for model in MODELS]
-    yield f"without BN {there[0]} of 10 MLPs and {there[1]} of 10 CNNs get there in 50 epochs"
-    with_bn = responses.epochs_to_target(curves(STUDY)).sel(norm="batch", init=SMALL[0])
-    assert int(with_bn.reached.sum()) == 20
-    yield f"with it all 20 do, in {int(with_bn.epochs.max())} at most"
-    large = "scaled-normal:10"
-    assert not any(reached(STUDY, model=model, norm=norm, init=large) for model in MODELS for norm in ("none", "batch"))
-    with_bn, without = (" and ".join(ends(large, norm)) for norm in ("batch", "none"))
-    yield f"those with BN end at {with_bn} %, those without at {without} %"
-    yield f"it saves {gained(STUDY, 'mlp', HE).replace(' [', ' epochs [')}, which may be none"
-    yield f"and {gained(STUDY, 'cnn', HE)}, below the 2 epochs that count"
-    assert equivalent(STUDY, "cnn", HE)[0]
-    plain, with_bn = ([epochs(STUDY, model="mlp", norm=norm, init=init) for init in (SMALL[2], "default", HE)]
-                      for norm in ("none", "batch"))  # fmt: skip
-    yield f"({plain[0]:.1f} and {plain[1]:.1f} epochs against {plain[2]:.1f})"
-    yield f"({with_bn[0]:.1f} and {with_bn[1]:.1f} against {with_bn[2]:.1f})"
-    yield f"BN still takes the MLP to {ends('scaled-normal:100', 'batch')[0]} %"
-    yield "({} points for the MLP and {} for the CNN at PyTorch's default)".format(*pair("default", ACCURACY))
-    sooner = [epochs(STUDY, model=model, norm=norm, init="default") for model in MODELS for norm in ("none", "batch")]
+    failed = [sum(judged(STUDY)[model, init]["failed"][arm][0] for init in (*SMALL, *LARGE))
+              for arm in ("control", "treated") for model in MODELS]  # fmt: skip
+    runs = RUNS * len((*SMALL, *LARGE))
+    yield (f"without BN {failed[0]} of {runs} MLPs and {failed[1]} of {runs} CNNs fail, with it {failed[2]} and "
+           f"{failed[3]}")  # fmt: skip
+    assert [judged(STUDY)["cnn", LARGE[1]]["failed"][arm][0] for arm in ("control", "treated")] == [RUNS, RUNS]
+    assert all(words(judged(STUDY), model)[SMALL[1]] == "more" for model in MODELS)
+    assert all(words(judged(STUDY), model)[SMALL[2]] == "unclear" for model in MODELS)
+    yield f"({medians(SMALL[1])} halvings)"
+    for model in MODELS:
+        assert judged(STUDY)[model, REFERENCE]["p_helps"] == 2.0**-RUNS  # "in every seed"
+        assert round(1 - 2.0 ** -judged(STUDY)[model, REFERENCE]["gain"], 1) == 0.1  # "a tenth of the error"
+    yield f"helps both in every seed, by {medians(REFERENCE)} halvings"
+    sooner = [epochs(STUDY, model=model, norm=norm, init=REFERENCE) for model in MODELS for norm in ("none", "batch")]
     yield "({:.1f} epochs become {:.1f}, and {:.1f} become {:.1f})".format(*sooner)
-    yield f"The MLP with BN is at least {pair('zero-hidden')[0]} epochs *faster*"
-    assert (finals(STUDY, model="cnn", norm="batch", init="zero-hidden") < CHANCE).sum() == 2  # "two of 10 never learn"
-    verdicts = {cells_at(0.97)["mlp", init].verdict for init in SMALL}
-    assert verdicts == {"supported"}
-    assert {cells_at(0.982)[model, SMALL[2]].verdict for model in MODELS} == {"helps-everywhere"}
-    yield "at 97 % the same rule calls the hypothesis *supported* for the MLP, at 98.2 % *helps-everywhere*"
+    yield from declared()
+    assert (finals(STUDY, model="cnn", norm="batch", init="zero-hidden") < CHANCE).sum() == 2  # "two of ten"
+    yield f"The MLP gains {median(judged(STUDY)['mlp', 'zero-hidden'])} halvings"
+    against_he()
 
 
 def findings() -> Iterator[str]:
     """What docs/findings.md says."""
+    yield from judging()
+    yield from declared()
     for model in MODELS:
         yield from sweep(model)
-    yield from targets()
     yield from hidden()
+    yield from choices()
     yield from outcomes()
     yield from zero_hidden()
     yield from published()
 
 
-def pair(init: str, response: Response = EPOCHS) -> list[str]:
-    """The mean gains of the MLP and the CNN."""
-    return [gained(STUDY, model, init, response).partition(" ")[0] for model in MODELS]
+def medians(init: str, name: str = "gain") -> str:
+    """The median gains of the MLP and the CNN."""
+    return " and ".join(median(judged(STUDY)[model, init], name) for model in MODELS)
 
 
 def ends(init: str, norm: str) -> list[str]:
@@ -96,11 +90,69 @@ def ends(init: str, norm: str) -> list[str]:
     return [f"{final(STUDY, model=model, norm=norm, init=init):.1f}" for model in MODELS]
 
 
-@cache
-def cells_at(target: float) -> dict[tuple[str, str], Cell]:
-    """The comparisons had the target been another; by model and init."""
-    found = cells(assess(curves(STUDY), replace(criteria_of(curves(STUDY)), target=target)))
-    return {(labels[0], labels[4]): cell for labels, cell in found.items()}
+# ------------------------------------------------------------------ the answer
+
+
+def answer() -> Iterator[str]:
+    """A sentence a model."""
+    mainly = {model: [init for init, word in words(judged(STUDY), model).items() if word == "mainly"]
+              for model in MODELS}  # fmt: skip
+    assert {model: set(found) for model, found in mainly.items()} == {
+        "mlp": {SMALL[0], *LARGE}, "cnn": {SMALL[0], LARGE[0]},
+    }  # fmt: skip
+    for model in MODELS:
+        gains = [judged(STUDY)[model, init]["gain"] for init in mainly[model]]
+        yield (f"{times(min(gains))} to {times(max(gains))} times smaller there, and "
+               f"{times(judged(STUDY)[model, REFERENCE]['gain'])} times at PyTorch's default")  # fmt: skip
+    assert all(words(judged(STUDY), model)["zero"] == "none" for model in MODELS)
+
+
+def declared() -> Iterator[str]:
+    """By what the words are given."""
+    criteria = results(STUDY).criteria
+    assert criteria.mainly_times == 2
+    yield f"less than {criteria.margin:g} halvings"
+    yield f"the margin of {criteria.margin:g}"
+
+
+def summary() -> Iterator[str]:
+    """The README's table: a row a condition."""
+    for init in ORDER:
+        cells = [judged(STUDY)[model, init] for model in MODELS]
+        name = f"`{init}`" + (f" ({WELL[init]})" if init in WELL else "")
+        told_ = [median(cell) + (f" **{cell['word']}**" if cell["word"] else "") for cell in cells]
+        yield row(name, *told_, *map(failures, cells))
+
+
+# ------------------------------------------------------------------ findings: how it is judged now
+
+
+def judging() -> Iterator[str]:
+    """What is measured here of the old rule's failures."""
+    ratios = [epochs_at(accuracy, "none") / epochs_at(accuracy, "batch") for accuracy in (0.97, 0.975, 0.98)]
+    yield f"{ratios[0]:.1f}, {ratios[1]:.1f} and {ratios[2]:.1f} times the epochs to 97, 97.5 and 98 %"
+    never = [(model, init) for model in MODELS for init in words(judged(STUDY), model)
+             if not (crossings_reached(model, init))]  # fmt: skip
+    yield f"{len(never)} of {sum(len(words(judged(STUDY), model)) for model in MODELS)} verdicts"
+    added = sorted(float((finals(STUDY, model=m, init=i, norm="batch") - finals(STUDY, model=m, init=i,
+                   norm="none")).mean()) for m, i in never if judged(STUDY)[m, i]["word"] == "mainly")  # fmt: skip
+    yield f"where BN adds {added[0]:.0f} to {added[-1]:.0f} points"
+    found = [words(judged(STUDY), model)[init] for model, init in never]
+    counts = [found.count(word) for word in ("mainly", "none", "unclear")]
+    assert sum(counts) == len(never)
+    yield f"{counts[0]} *mainly*, {counts[1]} *none*, {counts[2]} *unclear*"
+
+
+def epochs_at(accuracy: float, norm: str) -> float:
+    """Mean epochs of the MLP to an accuracy at the reference."""
+    crossing = responses.epochs_to_target(curves(STUDY), accuracy).epochs
+    return float(crossing.sel(model="mlp", norm=norm, init=REFERENCE).mean())
+
+
+def crossings_reached(model: str, init: str) -> bool:
+    """Whether any run of either arm exceeds the target."""
+    found = responses.epochs_to_target(curves(STUDY), results(STUDY).criteria.target_accuracy)
+    return bool(found.reached.sel(model=model, init=init).any())
 
 
 # ------------------------------------------------------------------ tables
@@ -110,123 +162,129 @@ def sweep(model: str) -> Iterator[str]:
     """A row an init."""
     for line in sweep_table(results(STUDY)).rows:
         if line[0] == model:
-            cell = judged(STUDY)[model, "batch", line[1]]
-            saved = "–" if cell.verdict == "both-fail" else gain(cell, EPOCHS)
-            by_accuracy = cell.decided_by == ACCURACY.name and cell.verdict != "both-fail" and cell.role == "poor"
-            verdict = (cell.verdict or "(well)") + (", by accuracy" if by_accuracy else "")
-            yield row(f"`{line[1]}`", line[5], line[6], saved, line[3], line[4], gain(cell, ACCURACY), verdict)
+            cell = judged(STUDY)[model, line[1]]
+            yield row(f"`{line[1]}`", gain(cell), bound(cell), failures(cell), told_word(cell), *line[5:7], *line[3:5])
 
 
-def summary() -> Iterator[str]:
-    """The README's table: a row an init, both models in each cell as MLP · CNN."""
-    for init in ORDER:
-        words = [_word(model, init) for model in MODELS]
-        yield row(f"`{init}`", _reached(init, "none"), _reached(init, "batch"), " · ".join(dict.fromkeys(words)))
+def choices() -> Iterator[str]:
+    """A row a choice: the words it would change."""
+    others: dict[str, Judged] = {"reference: He's scale": judged(STUDY, reference=HE)}
+    others |= {f"k = {k:g}": judged(STUDY, mainly_times=k) for k in (3, 5, 10, 20)}
+    others |= {f"margin {margin:g}": judged(STUDY, margin=margin) for margin in (0.03, 0.2, 0.3)}
+    others |= {f"the first {count} epochs": judged(STUDY, epochs=count) for count in (10, 20, 40)}
+    for name, found in others.items():
+        yield row(name, _changes(found))
 
 
-def _reached(init: str, norm: str) -> str:
-    found = []
+def _changes(found: Judged) -> str:
+    """The words that differ from those declared: ``MLP: `scaled-normal:0.01` *mainly*``."""
+    told_ = []
     for model in MODELS:
-        labels = {"model": model, "norm": norm, "init": init}
-        mean, there = epochs(STUDY, **labels), reached(STUDY, **labels)
-        found.append(f"{'≥ ' if there < 10 else ''}{mean:.1f} epochs" if there else f"{final(STUDY, **labels):.1f} %")
-    return " · ".join(found)
-
-
-def _word(model: str, init: str) -> str:
-    cell = judged(STUDY)[model, "batch", init]
-    fails = all(share == 1 for share in cell.censored.values())
-    one = cell.responses[(ACCURACY if fails else EPOCHS).name]
-    if all(equivalent(STUDY, model, init)):
-        return "none"
-    if one.effect_low > 0:
-        return "gains" if fails else "saves"
-    return "hurts" if one.effect_high < 0 else "cannot tell"
-
-
-def targets() -> Iterator[str]:
-    """A row a target and model: what the rules would say of small weights."""
-    for target, model in product((0.97, 0.975, 0.98, 0.982), MODELS):
-        found = cells_at(target)
-        verdicts = [found[model, init].verdict for init in SMALL]
-        yield row(f"{100 * target:g} %", model.upper(), gain(found[model, "default"], EPOCHS), *verdicts)
+        there = {init: word for of, init, _, word in changed(found, judged(STUDY)) if of == model}
+        by_word: dict[str, list[str]] = {}
+        for init in (init for init in ORDER if init in there):
+            by_word.setdefault(there[init], []).append(f"`{init}`")
+        if by_word:
+            parts = [f"{', '.join(inits)} *{word}*" for word, inits in by_word.items()]
+            told_.append(f"{model.upper()}: {', '.join(parts)}")
+    return "; ".join(told_) or "nothing"
 
 
 # ------------------------------------------------------------------ in words
 
 
+def against_he() -> None:
+    """Against He's scale every word at small scales is the same or stronger."""
+    found = judged(STUDY, reference=HE)
+    assert changed(found, judged(STUDY)) == {
+        ("mlp", SMALL[1], "more", "mainly"), ("cnn", SMALL[1], "more", "mainly"), ("mlp", SMALL[2], "unclear", "more"),
+    }  # fmt: skip
+
+
 def hidden() -> Iterator[str]:
     """What the verdict hides."""
-    one = judged(STUDY)["mlp", "batch", "zero-hidden"].responses[EPOCHS.name]
-    yield f"larger by {one.did:.1f} [{one.did_low:.1f}, {one.did_high:.1f}] epochs"
-    assert gain_is_open("cnn", "zero-hidden")
-    trained = [int((finals(STUDY, model="cnn", norm="none", init=init) > 50).sum())
-               for init in (SMALL[0], "scaled-normal:10", "large-variance")]  # fmt: skip
+    against_he()
+    default, he = ([gain(judged(STUDY)[model, init]) for model in MODELS] for init in (REFERENCE, HE))
+    yield f"gains {default[0]} halvings (MLP) and {default[1]} (CNN)"
+    yield f"at He's scale {he[0]} and {he[1]}"
+    scores = results(STUDY).scores.values.squeeze("setting")
+
+    def worse(model: str, arm: str, init: str, than: str = HE) -> str:
+        there = scores.sel(model=model, arm=arm)
+        return median_of((there.sel(condition=init) - there.sel(condition=than)).values)
+
+    plain, with_bn = (worse("mlp", arm, SMALL[2]) for arm in ("none", "batch"))
+    yield f"differs by {plain} halvings, and the MLP with BN by {with_bn}"
+    suffers = {(m, i): worse(m, "none", i) for m, i in product(MODELS, SMALL)}
+    yield f"by {suffers['mlp', SMALL[1]]} halvings at a hundredth"
+    yield f"by {suffers['cnn', SMALL[2]]} at a tenth"
+    # Nine poor conditions: which p a word takes.
+    alone = [judged(STUDY)[model, SMALL[1]] for model in MODELS]
+    assert all(cell["p_mainly"] == 11 / 2**RUNS for cell in alone)  # nine of ten seeds
+    fewer = results(STUDY).dataset.sel(init=[REFERENCE, HE, *SMALL])
+    found = Results(fewer, results(STUDY).criteria).assessment
+    at = {(str(m), str(i)): str(found.word.sel(model=m, condition=i).squeeze().item()) for m, i in
+          product(MODELS, SMALL)}  # fmt: skip
+    assert {at[model, SMALL[1]] for model in MODELS} == {"mainly"}
+    # The gain at the reference, by budget.
+    short = [median(judged(STUDY, epochs=count)["mlp", REFERENCE]) for count in (10, 20, 50)]
+    yield f"{short[0]}, {short[1]} and {short[2]} halvings over 10, 20 and 50"
+    assert not changed(judged(STUDY, margin=0.05), judged(STUDY))
+    yield f"from 0.05 to {results(STUDY).criteria.margin:g} nothing changes"
+    assert all(judged(STUDY)["cnn", init]["word"] == "unclear" for init in (LARGE[2], "zero-hidden"))
+    trained = [int((finals(STUDY, model="cnn", norm="none", init=init) > 50).sum()) for init in
+               (SMALL[0], LARGE[0], LARGE[2])]  # fmt: skip
     stuck = int((finals(STUDY, model="cnn", norm="batch", init="zero-hidden") > 50).sum())
     assert (trained, stuck) == ([2, 6, 8], 8)
-    against_he = cells(assess(curves(STUDY), replace(criteria_of(curves(STUDY)), reference=HE)))
-    verdicts = {(labels[0], labels[4]): cell.verdict for labels, cell in against_he.items()}
-    assert {verdicts["cnn", init] for init in SMALL} == {"supported"}
-    assert {verdicts["mlp", init] for init in SMALL} == {"inconclusive"}
-    yield f"{gained(STUDY, 'mlp', HE)} epochs is neither shown nor shown to be none"
-    yield f"({final(STUDY, model='mlp', norm='none', init='default'):.2f} % without BN)"
-    never = finals(STUDY, model="mlp", norm="none", init=SMALL[1])
-    assert (never < 98).sum() == 1
-    yield f"which ends at {float(never.min()):.2f} %, counts as never"
-
-    def later(model: str, norm: str, sign: int) -> str:
-        he, default = (crossings(STUDY, model=model, norm=norm, init=init) for init in (HE, "default"))
-        return told((sign * (he - default)).values)
-
-    yield f"by {later('mlp', 'none', 1)} epochs, and the plain CNN as fast ({later('cnn', 'none', 1)})"
-    yield f"by {later('mlp', 'batch', 1)} and {later('cnn', 'batch', 1)}"
-    plain, with_bn = ([epochs(STUDY, model="mlp", norm=norm, init=init) for init in (SMALL[2], HE)]
-                      for norm in ("none", "batch"))  # fmt: skip
-    yield f"{plain[0]:.1f} epochs without BN against {plain[1]:.1f} at He's scale"
-    yield f"{with_bn[0]:.1f} with it against {with_bn[1]:.1f}"
-    slower = {(m, i): crossings(STUDY, model=m, norm="none", init=i) - crossings(STUDY, model=m, norm="none", init=HE)
-              for m, i in product(MODELS, SMALL)}  # fmt: skip
-    suffers = {cell for cell, values in slower.items() if inference.interval(values.values.astype(float))[0] > 0}
-    assert suffers == {*product(MODELS, SMALL[:2]), ("cnn", SMALL[2])}
-    yield f"(by {told(slower['cnn', SMALL[2]].values)} epochs)"
-    helped = {labels: cell for labels, cell in judged(STUDY).items() if cell.verdict == "helps-more-when-poor"}
-    weakest = max(helped, key=lambda labels: helped[labels].p_adjusted)
-    assert weakest == ("mlp", "batch", SMALL[2])
-    yield f"with an adjusted p of {helped[weakest].p_adjusted:.3f}"
-
-
-def gain_is_open(model: str, init: str) -> bool:
-    """Whether neither response's interval leaves 0 on one side."""
-    cell = judged(STUDY)[model, "batch", init]
-    return all(cell.responses[r.name].effect_low <= 0 <= cell.responses[r.name].effect_high for r in (EPOCHS, ACCURACY))
+    one = judged(STUDY)["cnn", "constant:0.01"]
+    yield f"{gain(one)} halvings, one seed of ten beyond the margin"
+    gains = scores.sel(model="cnn", condition="constant:0.01", arm="none") - scores.sel(
+        model="cnn", condition="constant:0.01", arm="batch"
+    )
+    assert int((abs(gains) >= results(STUDY).criteria.margin).sum()) == 1
+    apart = judged(STUDY)["cnn", LARGE[0]]["p_failures"]
+    yield f"McNemar's p is {apart:.3f}"
+    shown = [(m, i) for m, i in product(MODELS, (*SMALL, *LARGE)) if judged(STUDY)[m, i]["p_failures"] < 0.05]
+    assert shown == [("mlp", LARGE[0]), ("mlp", LARGE[1]), ("mlp", LARGE[2]), ("cnn", SMALL[0])]
+    sooner = [saved(STUDY, model=model, init=REFERENCE) for model in MODELS]
+    yield f"BN saves {sooner[0]} epochs (MLP) and {sooner[1]} (CNN)"
 
 
 def outcomes() -> Iterator[str]:
     """The predictions' outcomes."""
-    poor = {labels: cell for labels, cell in judged(STUDY).items() if cell.role == "poor"}
-    assert {cell.verdict for cell in poor.values()} == {"both-fail", "helps-everywhere", "helps-more-when-poor"}
-    large = [(m, i) for m in MODELS for i in ("scaled-normal:10", "scaled-normal:100", "large-variance")]
-    assert all(poor[m, "batch", init].verdict == "both-fail" for m, init in large)
-    shown = [(m, i) for m, i in large if poor[m, "batch", i].responses[ACCURACY.name].effect_low > 0]
-    assert shown == large[:4]  # not the CNN's at 100 and large-variance
-    points = [100 * poor[m, "batch", init].responses[ACCURACY.name].effect for m, init in shown]
-    yield f"in accuracy BN gains {min(points):.0f} to {max(points):.0f} points"
+    found = {model: words(judged(STUDY), model) for model in MODELS}
+    shown = [(m, i) for m, i in product(MODELS, (*SMALL, *LARGE)) if judged(STUDY)[m, i]["p_helps"] == 2.0**-RUNS]
+    assert {*product(MODELS, (*SMALL, *LARGE))} - {*shown} == {("cnn", LARGE[1]), ("cnn", LARGE[2])}
+    assert not any(crossings_reached(model, init) for model in MODELS for init in LARGE)
+    assert {found[model]["zero"] for model in MODELS} == {"none"}
     zero = finals(STUDY, init="zero")
     assert zero.min() == zero.max()
     yield f"every final accuracy is {float(zero.max()):.2f} % in both arms"
-    yield f"the MLP gains {gained(STUDY, 'mlp', 'default').replace(' [', ' epochs [')}"
-    yield f"the gains are {gained(STUDY, 'mlp', HE)} and {gained(STUDY, 'cnn', HE)} epochs"
-    assert [one for one in product(MODELS, ("default", HE)) if all(equivalent(STUDY, *one))] == [("cnn", HE)]
-    small, tenth = pair(SMALL[0]), pair(SMALL[2])
-    yield f"at least {small[0]} and {tenth[0]} epochs (MLP), {small[1]} and {tenth[1]} (CNN)"
-    dead = curves(STUDY).diverged_epoch.sel(init="scaled-normal:100", model="mlp").squeeze()
+    yield f"the MLP saves {saved(STUDY, model='mlp', init=REFERENCE)} epochs"
+    assert [one for one in product(MODELS, (REFERENCE, HE)) if all(equivalent(STUDY, *one))] == [("cnn", HE)]
+    at_he = [judged(STUDY)[model, HE] for model in MODELS]
+    margin = results(STUDY).criteria.margin
+    assert all(cell["gain_low"] > -margin and cell["gain_high"] < margin for cell in at_he)  # within, one by one
+    yield f"({gain(at_he[0])} and {gain(at_he[1])})"
+    assert all(judged(STUDY)[model, REFERENCE]["p_none"] > 0.05 for model in MODELS)
+    small, tenth = ([median(judged(STUDY)[model, init]) for model in MODELS] for init in (SMALL[0], SMALL[2]))
+    yield f"{small[0]} against {tenth[0]} halvings (MLP) and {small[1]} against {tenth[1]} (CNN)"
+    early = [saved(STUDY, model=model, init=init).partition(" ")[0] for init in (SMALL[0], SMALL[2])
+             for model in MODELS]  # fmt: skip
+    yield f"Held: at least {early[0]} and {early[1]} epochs at the smaller, {early[2]} and {early[3]} at the larger"
+    dead = curves(STUDY).diverged_epoch.sel(init=LARGE[1], model="mlp").squeeze()
     assert (dead.sel(norm="none") == 1).all()  # "All ten MLPs without BN diverge in the first epoch"
     assert (dead.sel(norm="batch") == -1).all()
-    yield f"with BN they end at {ends('scaled-normal:100', 'batch')[0]} %"
-    yield f"Wrong for the MLP (at least {pair('zero-hidden')[0]} epochs saved)"
+    assert (found["mlp"][LARGE[1]], found["cnn"][LARGE[1]]) == ("mainly", "none")
+    yield f"with BN they end at {ends(LARGE[1], 'batch')[0]} %"
+    assert (found["mlp"]["zero-hidden"], found["cnn"]["zero-hidden"]) == ("more", "unclear")
+    yield f"BN gains {gain(judged(STUDY)['mlp', 'zero-hidden'])} halvings"
+    assert found["mlp"]["constant:0.01"] == "none"
     plain, with_bn = (ends("constant:0.01", norm) for norm in ("none", "batch"))
     yield f"{plain[0]} and {with_bn[0]} % for the MLP"
     yield f"{plain[1]} and {with_bn[1]} % for the CNN"
+    yield f"loses {abs(judged(STUDY)['mlp', 'constant:0.01']['gain']):.2f} halvings in every seed"
+    assert judged(STUDY)["mlp", "constant:0.01"]["p_harms"] == 2.0**-RUNS
 
 
 def zero_hidden() -> Iterator[str]:
@@ -238,8 +296,8 @@ def zero_hidden() -> Iterator[str]:
     moved = curves(STUDY).weight_norm.sel(model="cnn", norm="batch", init="zero-hidden").squeeze()[stuck]
     assert (moved.max("epoch") - moved.min("epoch") < 1e-6).all()  # "their weights never move at all"
     crossed = crossings(STUDY, model="cnn", init="zero-hidden")
-    saved = (crossed.sel(norm="none") - crossed.sel(norm="batch"))[~stuck]
-    assert ((saved > 0).sum(), (saved == 0).sum(), saved.size) == (5, 3, 8)  # "five are sooner with it and none later"
+    sooner = (crossed.sel(norm="none") - crossed.sel(norm="batch"))[~stuck]
+    assert ((sooner > 0).sum(), (sooner == 0).sum(), sooner.size) == (5, 3, 8)  # "five sooner, none later"
     free = [epochs(STUDY, model="mlp", norm=norm, init="zero-hidden") for norm in ("batch", "none")]
     yield f"({free[0]:.1f} against at least {free[1]:.1f} epochs)"
 
@@ -251,7 +309,7 @@ def published() -> Iterator[str]:
     yield "ends within 0.03 points for every scale from 0.001 to 0.1"
     slower = [epochs(STUDY, model="mlp", norm="batch", init=init) for init in (SMALL[2], HE)]
     yield f"{slower[0]:.1f} and {slower[1]:.1f} epochs at 0.1 and 1"
-    cnn, mlp = ([epochs(STUDY, model=model, norm="none", init=init) for init in (HE, *reversed(SMALL), "default")]
+    cnn, mlp = ([epochs(STUDY, model=model, norm="none", init=init) for init in (HE, *reversed(SMALL), REFERENCE)]
                 for model in ("cnn", "mlp"))  # fmt: skip
     yield f"the CNN needs {cnn[0]:.1f} epochs at He's scale, {cnn[1]:.1f}, {cnn[2]:.1f} and over {int(cnn[3])}"
     yield f"the MLP {mlp[0]:.1f}, {mlp[1]:.1f}, over {int(mlp[2])} and over {int(mlp[3])}"

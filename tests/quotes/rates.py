@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
 from itertools import product
 
-from bnstudy.analysis.assessment import assess
-from bnstudy.analysis.comparisons import Cell, cells
-from bnstudy.analysis.criteria import criteria_of
-from bnstudy.analysis.responses import Response
-from bnstudy.analysis.selection import select_lr
-from bnstudy.analysis.tables.summary import sweep_table
+import numpy as np
+from bnstudy.analysis import responses
+from bnstudy.analysis.tables.verdicts import times as bound
 
 from tests.quotes.common import (
-    ACCURACY,
     CHANCE,
-    EPOCHS,
     MODELS,
-    crossings,
+    Cell,
     curves,
-    epochs,
     equivalent,
+    failures,
     final,
     finals,
     gain,
+    higher,
     judged,
-    reached,
+    median,
+    points,
     results,
     row,
+    saved,
+    target,
     told,
 )
 
 STUDY, RATES = "learning-rate", (0.001, 0.01, 0.1)
-SMALL, HE, LARGE = "scaled-normal:0.01", "scaled-normal:1", "scaled-normal:10"
-
-
-@cache
-def at_selected(reference: str = "default") -> dict[tuple[str, str], Cell]:
-    """The comparisons with each arm at the rate that validation selects; by model and init."""
-    found, _ = select_lr(curves(STUDY))
-    judged_so = assess(found, replace(criteria_of(found), reference=reference))
-    return {(labels[0], labels[4]): cell for labels, cell in cells(judged_so).items()}
+REFERENCE, SMALL, HE, LARGE = "default", "scaled-normal:0.01", "scaled-normal:1", "scaled-normal:10"
 
 
 def fixed(model: str, init: str, lr: float) -> Cell:
-    """A comparison at one rate."""
-    return judged(STUDY)[model, "batch", init, lr]
+    """A cell at one rate."""
+    return judged(STUDY, setting=f"lr {lr:g}")[model, init]
 
 
-def of(cell: Cell, response: Response = EPOCHS) -> str:
-    """A gain in words."""
-    return gain(cell, response).removeprefix("+")
+def chosen(model: str, init: str, **criteria: object) -> Cell:
+    """A cell with each run at its selected rate."""
+    return judged(STUDY, setting="selected", **criteria)[model, init]
+
+
+def selected(model: str, init: str, norm: str) -> dict[float, int]:
+    """How many of an arm's runs were given each rate."""
+    rates = results(STUDY).selected_rates.sel(model=model, init=init, norm=norm)
+    return dict(sorted(Counter(rates.values.ravel().tolist()).items()))
 
 
 def ending(model: str, init: str, lr: float, norm: str = "batch") -> str:
@@ -66,30 +62,21 @@ def best_plain() -> list[str]:
     return [ends[0] for ends in found.values()]
 
 
-def both() -> Iterator[str]:
-    """What README and findings say in the same words."""
-    for model in MODELS:
-        yield (f"the {model.upper()} {of(at_selected()[model, SMALL])} epochs at scaled-normal:0.01 and "
-               f"{of(at_selected()[model, 'default'])} at the default")  # fmt: skip
-    added = [of(at_selected()[model, LARGE], ACCURACY) for model in MODELS]
-    yield f"adds {added[0]} and {added[1]} points"
-
-
 def readme() -> Iterator[str]:
     """What the README says."""
-    yield from both()
-    yield f"takes the plain ones to {' and '.join(best_plain())} %"
-    yield f"at He's scale {of(at_selected()['mlp', HE])} and {of(at_selected()['cnn', HE])}"
-    assert fixed("mlp", SMALL, 0.1).verdict == "helps-everywhere"  # "is not shown to help it more"
+    small, default = ([median(chosen(model, init)) for model in MODELS] for init in (SMALL, REFERENCE))
+    assert all(chosen(model, SMALL)["word"] == "mainly" for model in MODELS)
+    yield f"({small[0]} and {small[1]} halvings, against {default[0]} and {default[1]} at the reference)"
+    assert [chosen(model, LARGE)["word"] for model in MODELS] == ["mainly", "unclear"]
+    assert chosen("cnn", LARGE)["failed"]["treated"] == [1, 8]  # "of eight CNNs with BN one fails"
+    yield f"({median(chosen('mlp', LARGE))} halvings)"
+    assert fixed("mlp", SMALL, 0.1)["word"] == "alike"
+    assert all(fixed(model, LARGE, 0.001)["word"] == "less" for model in MODELS)
 
 
 def findings() -> Iterator[str]:
     """What docs/findings.md says."""
-    yield from both()
-    for model in MODELS:
-        yield from table(model)
-    yield from selected()
-    yield from by_rate()
+    yield from gains()
     yield from outcomes()
     yield from reading()
 
@@ -97,32 +84,19 @@ def findings() -> Iterator[str]:
 # ------------------------------------------------------------------ tables
 
 
-def table(model: str) -> Iterator[str]:
-    """A row an init and rate: final accuracy and epochs."""
-    for line in sweep_table(results(STUDY)).rows:
-        if line[0] == model:
-            yield row(f"{model.upper()} `{line[1]}`", *line[3:])
-
-
-def selected() -> Iterator[str]:
-    """A row a (model, init): what BN gains at each rate, and at the selected ones."""
-    _, chosen = select_lr(curves(STUDY))
+def gains() -> Iterator[str]:
+    """A row a (model, init): gain and word at each rate and at the selected ones; bound, failures and rates there."""
     for model, init in product(MODELS, curves(STUDY).init.values.tolist()):
-        there = at_selected()[model, init]
-        both = "/".join(f"{float(chosen.sel(model=model, init=init, norm=n).squeeze()):g}" for n in ("none", "batch"))
-        points = [gain(cell, ACCURACY) for cell in (*(fixed(model, init, lr) for lr in RATES), there)]
-        saved = "–" if all(share == 1 for share in there.censored.values()) else gain(there, EPOCHS)
-        yield row(f"{model.upper()} `{init}`", *points, saved, both)
+        there = chosen(model, init)
+        told_ = [gain(cell) + (f" *{cell['word']}*" if cell["word"] else "")
+                 for cell in (*(fixed(model, init, lr) for lr in RATES), there)]  # fmt: skip
+        rates = " / ".join(_rates(model, init, norm) for norm in ("none", "batch"))
+        yield row(f"{model.upper()} `{init}`", *told_, bound(there), failures(there), rates)
 
 
-def by_rate() -> Iterator[str]:
-    """A row a poor init: its verdicts."""
-    for model, init in product(MODELS, (SMALL, LARGE)):
-        there = at_selected()[model, init]
-        one = there.primary
-        more = "–" if there.verdict == "both-fail" else f"{one.did:+.1f} [{one.did_low:.1f}, {one.did_high:.1f}]"
-        verdicts = [fixed(model, init, lr).verdict for lr in RATES]
-        yield row(model.upper(), f"`{init}`", *verdicts, there.verdict, more)
+def _rates(model: str, init: str, norm: str) -> str:
+    found = selected(model, init, norm)
+    return ", ".join(f"{rate:g}" + (f" ×{count}" if len(found) > 1 else "") for rate, count in found.items())
 
 
 # ------------------------------------------------------------------ in words
@@ -130,9 +104,10 @@ def by_rate() -> Iterator[str]:
 
 def outcomes() -> Iterator[str]:
     """The predictions' outcomes."""
-    low = [of(fixed(model, "default", 0.001), ACCURACY) for model in MODELS]
-    yield f"BN ends {low[0]} (MLP) and {low[1]} (CNN) points higher."
-    yield "are {} and {} points".format(*(of(fixed(model, HE, 0.001), ACCURACY) for model in MODELS))
+    low = [higher(STUDY, model=model, init=REFERENCE, lr=0.001) for model in MODELS]
+    yield f"BN ends {low[0]} (MLP) and {low[1]} (CNN) points higher"
+    yield "it gains {} and {} halvings".format(*(median(fixed(model, REFERENCE, 0.001)) for model in MODELS))
+    yield "are {} and {} points".format(*(higher(STUDY, model=model, init=HE, lr=0.001) for model in MODELS))
     assert [equivalent(STUDY, model, HE, lr=0.001)[1] for model in MODELS] == [True, False]  # "the same for the MLP"
     steps = [f"{ending(model, LARGE, 0.01)} to {ending(model, LARGE, 0.1)} %" for model in MODELS]
     there = finals(STUDY, model="cnn", norm="batch", init=LARGE, lr=0.1)
@@ -146,36 +121,52 @@ def outcomes() -> Iterator[str]:
            f"{ending('mlp', HE, 0.001)} %")  # fmt: skip
     best = best_plain()
     yield f"the best end at {best[0]} (MLP) and {best[1]} % (CNN), at 0.001"
-    for model in MODELS:
-        yield f"{of(at_selected()[model, SMALL])} against {of(fixed(model, SMALL, 0.01))} at 0.01"
-    gains = [of(at_selected()[model, "default"], ACCURACY) for model in MODELS]
-    yield f"BN ends {gains[0]} (MLP) and {gains[1]} (CNN) points higher at the selected rates"
+    there = [median(chosen(model, SMALL)) for model in MODELS]
+    at_one = [median(fixed(model, SMALL, 0.01)) for model in MODELS]
+    yield f"{there[0]} halvings against {at_one[0]} at 0.01 (less in every seed)"
+    yield f"{there[1]} against {at_one[1]}"
+    assert (_gains("mlp", SMALL, "selected") < _gains("mlp", SMALL, "lr 0.01")).all()
+    assert not (_gains("cnn", SMALL, "selected") < _gains("cnn", SMALL, "lr 0.01")).all()
+    dataset = results(STUDY).at_selected_rates.dataset
+    crossed = responses.epochs_to_target(dataset, target(STUDY)).epochs.squeeze()
+    now = [told((crossed.sel(model=model, init=SMALL, norm="none") - crossed.sel(model=model, init=SMALL, norm="batch"))
+                .values) for model in MODELS]  # fmt: skip
+    was = [saved(STUDY, model=model, init=SMALL, lr=0.01) for model in MODELS]
+    yield f"at least {now[0]} against {was[0]} (MLP) and {now[1]} against {was[1]} (CNN)"
+    apart = [points(results(STUDY).at_selected_rates.dataset, model=model, init=REFERENCE) for model in MODELS]
+    yield f"BN ends {apart[0]} (MLP) and {apart[1]} (CNN) points higher at the selected rates"
+    yield "it gains {} and {} halvings there".format(*(gain(chosen(model, REFERENCE)) for model in MODELS))
+
+
+def _gains(model: str, init: str, setting: str) -> np.ndarray:
+    """Gains seed by seed."""
+    found = results(STUDY).at_selected_rates if setting == "selected" else results(STUDY)
+    values = found.scores.values.sel(model=model, condition=init)
+    values = values.isel(setting=0 if setting == "selected" else values.setting.values.tolist().index(setting))
+    return (values.sel(arm="none") - values.sel(arm="batch")).values
 
 
 def reading() -> Iterator[str]:
     """What is made of them."""
-    there = [reached(STUDY, model="mlp", norm="none", init=init, lr=0.01) for init in (SMALL, HE)]
-    assert there == [4, 6]  # "Four of the eight plain MLPs at 0.01 never get there, and two at He's scale"
-    assert not any(reached(STUDY, model="mlp", norm="none", init=init, lr=0.1) for init in ("default", SMALL))
-    decided = [fixed(model, SMALL, lr).decided_by for model in MODELS for lr in RATES]
-    assert decided == [ACCURACY.name, EPOCHS.name, ACCURACY.name] * 2
-    there = [of(at_selected()[model, HE]) for model in MODELS]
-    at_one = [of(fixed(model, HE, 0.01)) for model in MODELS]
-    yield f"saves {there[0]} and {there[1]} epochs at the selected rates, against {at_one[0]} and {at_one[1]} at 0.01"
-    against = [at_selected(HE)[model, SMALL] for model in MODELS]
-    assert {one.verdict for one in against} == {"helps-more-when-poor"}
-    words = [f"{one.primary.did:.1f} [{one.primary.did_low:.1f}, {one.primary.did_high:.1f}]" for one in against]
-    yield f"smaller against He's scale, {words[0]} and {words[1]} epochs"
-    saved = [fixed("mlp", init, 0.1).primary.effect for init in ("default", SMALL)]
-    yield f"at least {saved[0]:.1f} epochs at the default and {saved[1]:.1f} at scaled-normal:0.01"
-    _, chosen = select_lr(curves(STUDY))
-    assert int((chosen.sel(norm="batch") == 0.1).sum()) == 7  # "in 7 of 8 cells"
-    assert chosen.sel(norm="batch").size == 8
-    slow, fast = (epochs(STUDY, model="cnn", norm="none", init=HE, lr=lr) for lr in (0.01, 0.1))
-    assert fast < slow
-    yield f"needs {fast:.1f} epochs, fewer than at its own"
-    assert float(chosen.sel(model="cnn", norm="batch", init=HE).squeeze()) == 0.1
-    plain, with_bn = (crossings(STUDY, model="cnn", norm=norm, init=HE, lr=0.1) for norm in ("none", "batch"))
-    yield f"against that BN saves {told((plain - with_bn).values)}"
-    slow, fast = (epochs(STUDY, model="mlp", norm="batch", init=HE, lr=lr) for lr in (0.01, 0.1))
-    yield f"the MLP with BN at He's scale from at least {slow:.1f} epochs to {fast:.1f}"
+    least = [bound(chosen(model, SMALL)).removesuffix(" ×") for model in MODELS]
+    yield f"at least {least[0]} times what it is at the default (MLP) and {least[1]} times (CNN)"
+    he = [chosen(model, SMALL, reference=HE) for model in MODELS]
+    assert {cell["word"] for cell in he} == {"mainly"}
+    assert [chosen(model, LARGE, reference=HE)["word"] for model in MODELS] == ["mainly", "unclear"]
+    yield "{} and {} halvings at He's scale".format(*(median(chosen(model, HE)) for model in MODELS))
+    defaults = [[median(fixed(model, REFERENCE, lr)) for lr in RATES] for model in MODELS]
+    yield f"{defaults[0][0]}, {defaults[0][1]} and {defaults[0][2]} halvings for the MLP"
+    yield f"{defaults[1][0]}, {defaults[1][1]} and {defaults[1][2]} for the CNN"
+    assert fixed("mlp", SMALL, 0.1)["word"] == "alike"
+    assert [fixed(model, LARGE, 0.001)["word"] for model in MODELS] == ["less", "less"]
+    gone = fixed("cnn", LARGE, 0.1)
+    assert (gone["word"], gone["failed"]) == ("unclear", {"control": [8, 8], "treated": [1, 8]})
+    assert selected("mlp", SMALL, "none") == {0.1: 8}
+    assert selected("mlp", SMALL, "batch") == {0.001: 7, 0.1: 1}
+    plain = [f"{final(STUDY, model='mlp', init=SMALL, norm='none', lr=lr):.2f}" for lr in (0.1, 0.01)]
+    yield f"it ends lower there, at {plain[0]} against {plain[1]} %"
+    arms = [(m, i) for m in MODELS for i in curves(STUDY).init.values.tolist()]
+    largest = [one for one in arms if set(selected(*one, "batch")) == {0.1}]
+    assert len(largest) == 6  # "in every seed of six of the eight cells with BN"
+    smallest = [one for one in arms if set(selected(*one, "none")) == {0.001}]
+    assert smallest == [(model, LARGE) for model in MODELS]

@@ -17,10 +17,14 @@ LATEX = {
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``setting.lr``."""
+    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``setting.lr``.
+
+    A column that some rows lack is empty there.
+    """
     flat = [_flat(row) for row in rows]
     written = io.StringIO()
-    writer = csv.DictWriter(written, fieldnames=list(flat[0]) if flat else [], lineterminator="\r\n")
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    writer = csv.DictWriter(written, fieldnames=names, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(flat)
     return written.getvalue()

@@ -19,7 +19,8 @@ def claims_table(found: list[Claim], results: Results) -> Table:
     """
     rows = [(one.about, one.text, _quantity(one), str(one.n), one.answer) for one in found]
     notes = [
-        "estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval",
+        "estimate: the difference (for times, the ratio) that the claim is about, with its 95 % t interval;",
+        "in halvings the median, with its exact interval",
         "n: pairs; cannot tell: the interval lies on neither side, or there is none",
     ]
     first = results.dataset.isel({name: [place] for name, place in FIRST.items()})
