@@ -12,6 +12,7 @@ from bnstudy.analysis.assessment import cells
 from bnstudy.study.predictions import Expectation, Prediction
 
 HELD, FAILED, UNKNOWN = "yes", "no", "cannot tell"
+LEVEL = 0.025  # of a sign at a level that is not poor, which no verdict is given for
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _check(text: str, expectation: Expectation, cell: Mapping[str, Any]) -> Chec
 
 
 def _sign(cell: Mapping[str, Any]) -> str:
-    """``gain`` or ``loss`` where the interval says so; ``none`` where the verdict does."""
-    if cell["word"] == "none":
+    """``gain`` or ``loss`` where the interval says so; ``none`` where it is shown to be smaller than the margin."""
+    if cell["word"] == "none" or (not cell["word"] and cell["p_none"] <= LEVEL):
         return "none"
     return "gain" if cell["gain_low"] > 0 else "loss" if cell["gain_high"] < 0 else "unclear"

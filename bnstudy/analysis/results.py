@@ -183,17 +183,18 @@ class Results(Judged):
     def _looked(self) -> list[str]:
         """What looks, declared or not, do to the p-values; and whether the study was sealed before it ran."""
         sealed = str(self.dataset.attrs.get("preregistered") or "")
-        return [f"sealed on {sealed}, before it ran"] * bool(sealed) + self._added()
+        told = [f"sealed on {sealed}, before it ran"] * bool(sealed)
+        amendments = json.loads(self.dataset.attrs.get("amendments") or "[]")
+        if expected := [one["at"][:10] for one in amendments if "predictions" in one.get("changes", {})]:
+            told.append(f"what predictions expect was written down on {expected[-1]}, after the study had run")
+        return told + self._added([one.get("changes", {}) for one in amendments])
 
-    def _added(self) -> list[str]:
+    def _added(self, changes: list[dict[str, Any]]) -> list[str]:
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
             if seeds in looks:
                 return [f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
             return [f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold"]
-        changes = [
-            amendment.get("changes", {}) for amendment in json.loads(self.dataset.attrs.get("amendments") or "[]")
-        ]
         added = [change["seeds"] for change in changes if "seeds" in change]
         if not added:
             return []

@@ -10,12 +10,19 @@ from bnstudy.analysis.tables.table import Table
 
 
 def prediction_table(told: list[Checked]) -> Table:
-    """A row an expectation and comparison."""
+    """A row an expectation and comparison; the predictions' own words stand below, by number."""
     varied = [name for name in ("model", "setting", "arm") if len({getattr(one, name) for one in told}) > 1]
-    rows = tuple((one.prediction, *(getattr(one, name) for name in varied), one.condition, one.expected, one.found,
+    words = list(dict.fromkeys(one.prediction for one in told))
+    rows = tuple((str(words.index(one.prediction) + 1), *(getattr(one, name) for name in varied), one.condition, one.expected, one.found,
                   one.held) for one in told)  # fmt: skip
-    header = ("prediction", *varied, "condition", "predicted", "found", "held")
-    return Table("Predicted, found, held", header, rows, labels=len(header) - 3)
+    header = ("", *varied, "condition", "predicted", "found", "held")
+    return Table(
+        "Predicted, found, held",
+        header,
+        rows,
+        tuple(f"{i}: {text}" for i, text in enumerate(words, 1)),
+        labels=len(header) - 3,
+    )
 
 
 def plain(told: list[Checked]) -> list[dict[str, Any]]:
