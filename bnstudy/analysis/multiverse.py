@@ -7,7 +7,7 @@ It is a display, and no test: the choices are neither independent nor equally go
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,71 @@ if TYPE_CHECKING:
     from bnstudy.analysis.results import Results
 
 BUDGETS = (1.0, 0.5, 0.25)  # of the epochs
-TARGETS = (0.5, 1.0, 2.0)  # times the error that the study's target leaves
 DECLARED = "log error"  # the response by which a study is judged
+
+
+@dataclass(frozen=True)
+class Response:
+    """One number a run by which a study could have been judged.
+
+    Attributes
+    ----------
+    name, unit : str
+        What it is called, and the unit of its values.
+    of : function
+        ``(runs, criteria)`` gives it for every run, over model, setting, condition, arm and seed: the lower, the
+        better; NaN where it says nothing.
+    margin : function
+        The difference, in `unit`, that counts as none for ``criteria``.
+    """
+
+    name: str
+    unit: str
+    of: Callable[[xr.Dataset, Criteria], xr.DataArray]
+    margin: Callable[[Criteria], float]
+
+
+def _of_errors(name: str, best: bool, of: Callable[[xr.DataArray], xr.DataArray]) -> Response:
+    return Response(name, "halvings", lambda runs, _: of(scores.error(runs, best=best)).round(scores.DIGITS),
+                    lambda criteria: criteria.margin)  # fmt: skip
+
+
+def _log_error(error: xr.DataArray) -> xr.DataArray:
+    return error.copy(data=np.log2(error.values)).mean("epoch", skipna=False)
+
+
+def _log_odds(error: xr.DataArray) -> xr.DataArray:
+    return error.copy(data=np.log2(error.values / (1 - error.values))).mean("epoch", skipna=False)
+
+
+def _final_log_error(error: xr.DataArray) -> xr.DataArray:
+    return _log_error(error.isel(epoch=[-1]))
+
+
+def _epochs(name: str, times: float) -> Response:
+    """Epochs until the error falls below so many times what the study's target leaves."""
+
+    def of(runs: xr.Dataset, criteria: Criteria) -> xr.DataArray:
+        crossing = responses.epochs_to_target(runs, 1 - (1 - criteria.target_accuracy) * times)
+        # Where no run of any arm gets there the epochs say nothing.
+        return crossing.epochs.where(crossing.reached.any(["arm", "seed"]))
+
+    return Response(name, "epochs", of, lambda criteria: criteria.equivalence_epochs)
+
+
+RESPONSES = (
+    _of_errors(DECLARED, False, _log_error),
+    _of_errors("best log error", True, _log_error),
+    _of_errors("log odds", False, _log_odds),
+    _of_errors("best log odds", True, _log_odds),
+    _of_errors("final log error", False, _final_log_error),
+    _of_errors("best final log error", True, _final_log_error),
+    Response("final accuracy", "1", lambda runs, _: -responses.final(runs, "test_accuracy").round(7),
+             lambda criteria: criteria.equivalence_accuracy),
+    _epochs("epochs to the target", 1.0),
+    _epochs("epochs to half its error", 0.5),
+    _epochs("epochs to twice its error", 2.0),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +133,9 @@ def multiverse(results: Results) -> list[Specification]:
             epochs = max(1, round(share * runs.sizes["epoch"]))
             if share < 1 and epochs == runs.sizes["epoch"]:
                 continue
-            for name, values, margin in _responses(runs.isel(epoch=slice(epochs)), criteria):
+            for response in RESPONSES:
+                name, margin = response.name, response.margin(criteria)
+                values = response.of(runs.isel(epoch=slice(epochs)), criteria)
                 for reference in well:
                     asked = replace(criteria, reference=reference)
                     judged = assess_scores(_scored(values), asked, margin)
@@ -105,28 +170,6 @@ def _parted(label: str, levels: dict[str, Any]) -> tuple[str, str]:
     rate = [part for part in parts if part.startswith("lr ")]
     known = f"lr {levels['lr']:g}" if isinstance(levels.get("lr"), float) else ""
     return (rate or [known])[0], ", ".join(part for part in parts if part not in rate)
-
-
-def _responses(runs: xr.Dataset, criteria: Criteria) -> Iterator[tuple[str, xr.DataArray, float]]:
-    """Each response as a number a run, the lower the better, with its margin."""
-    for best, which in ((False, ""), (True, "best ")):
-        error = scores.error(runs, best=best)
-        logs = error.copy(data=np.log2(error.values))
-        yield f"{which}{DECLARED}", _mean(logs), criteria.margin
-        yield f"{which}log odds", _mean(error.copy(data=np.log2(error.values / (1 - error.values)))), criteria.margin
-        yield f"{which}final log error", logs.isel(epoch=-1, drop=True).round(scores.DIGITS), criteria.margin
-    yield "final accuracy", -responses.final(runs, "test_accuracy").round(7), criteria.equivalence_accuracy
-    for times in TARGETS:
-        target = 1 - (1 - criteria.target_accuracy) * times
-        if 0 < target < 1:
-            crossing = responses.epochs_to_target(runs, target)
-            # Where no run of any arm gets there the epochs say nothing.
-            told = crossing.epochs.where(crossing.reached.any(["arm", "seed"]))
-            yield f"epochs to {100 * target:g} %", told, criteria.equivalence_epochs
-
-
-def _mean(values: xr.DataArray) -> xr.DataArray:
-    return values.mean("epoch", skipna=False).round(scores.DIGITS)
 
 
 def shares(told: list[Specification]) -> list[dict[str, Any]]:

@@ -6,13 +6,9 @@ A diverged run counts: as never reaching the target, and at chance in accuracy. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 
-from bnstudy.analysis.criteria import Criteria
 from bnstudy.study.schema import Status
 
 
@@ -104,74 +100,3 @@ def gap_at_best(dataset: xr.Dataset) -> xr.DataArray:
 def is_censored(dataset: xr.Dataset, target: float) -> xr.DataArray:
     """Observed runs that never exceeded the target; bool over the run dimensions."""
     return np.logical_and(observed(dataset), ~epochs_to_target(dataset, target).reached)
-
-
-# ------------------------------------------------------------------ those to look at
-
-
-@dataclass(frozen=True)
-class Response:
-    """One number a run, by which cells are compared, and how it is told.
-
-    Attributes
-    ----------
-    name, label : str
-        In datasets and tables, and in words.
-    unit : str
-        Of its values, such as ``epochs``; ``1`` for a share.
-    of : function
-        ``(dataset, criteria)`` gives it for every run, over the run dimensions; NaN where nothing was observed.
-    margin : function
-        The difference, in `unit`, within which ``criteria`` count two means as equal.
-    less_is_better : bool
-        Whether a gain is a smaller value.
-    scale, digits, shown : float, int, str
-        It is told as `scale` times its value with so many decimals, in this unit.
-    noun : str
-        What a difference is told as in a sentence.
-    """
-
-    name: str
-    label: str
-    unit: str
-    of: Callable[[xr.Dataset, Criteria], xr.DataArray]
-    margin: Callable[[Criteria], float]
-    less_is_better: bool
-    scale: float
-    digits: int
-    shown: str
-    noun: str
-
-    def text(self, value: float, sign: str = "") -> str:
-        """A value as it is told; `sign` is ``+`` for a difference."""
-        return f"{value * self.scale:{sign}.{self.digits}f}"
-
-
-def _of_epochs(name: str, label: str, of: Callable[[xr.Dataset, Criteria], xr.DataArray]) -> Response:
-    return Response(name, label, "epochs", of, lambda criteria: criteria.equivalence_epochs, less_is_better=True,
-                    scale=1.0, digits=1, shown="epochs", noun="epochs")  # fmt: skip
-
-
-def _of_accuracy(name: str, label: str, noun: str, of: Callable[[xr.Dataset, Criteria], xr.DataArray]) -> Response:
-    return Response(name, label, "1", of, lambda criteria: criteria.equivalence_accuracy, less_is_better=False,
-                    scale=100.0, digits=2, shown="points", noun=f"points of {noun}")  # fmt: skip
-
-
-RESPONSES = (
-    _of_epochs(
-        "epochs_to_target", "epochs until the target is exceeded",
-        lambda dataset, criteria: epochs_to_target(dataset, criteria.target_accuracy).epochs,
-    ),
-    _of_accuracy(
-        "final_accuracy", "test accuracy at the last epoch", "final accuracy",
-        lambda dataset, _: final(dataset, "test_accuracy"),
-    ),
-    _of_epochs(
-        "epochs_to_stay", "epochs until the target is exceeded for good",
-        lambda dataset, criteria: epochs_to_stay(dataset, criteria.target_accuracy),
-    ),
-    _of_accuracy(
-        "mean_accuracy", "mean test accuracy over the epochs", "mean accuracy",
-        lambda dataset, _: mean_accuracy(dataset),
-    ),
-)  # fmt: skip

@@ -23,7 +23,11 @@ def analyze(
     as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table alone.")] = False,
     select: Annotated[
         str | None,
-        typer.Option(metavar="lr", help="Also judge each cell at its best rate on validation.", show_default=False),
+        typer.Option(
+            metavar="lr",
+            help="Also judge each run at the rate that the other seeds' validation selects.",
+            show_default=False,
+        ),
     ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Print the answer alone: sentences and verdicts.")] = False,
     every: Annotated[

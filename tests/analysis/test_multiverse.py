@@ -60,3 +60,19 @@ def test_the_curve_is_of_the_most_disputed_where_something_learns(published):
     title = figure.get_suptitle()
     disputes = {row["condition"]: pictures._dispute(row) for row in multiverse.shares(published.multiverse)}
     assert max(disputes, key=lambda condition: disputes[condition]) in title
+
+
+def test_a_new_response_is_one_row(monkeypatch):
+    """It is judged with its own margin, and stands in the table and in both figures."""
+    loss = multiverse.Response("final loss", "nat", lambda runs, _: runs.test_loss.isel(epoch=-1, drop=True),
+                               lambda criteria: 10.0)  # fmt: skip
+    monkeypatch.setattr(multiverse, "RESPONSES", (*multiverse.RESPONSES, loss))
+    results = Results(make_dataset(models=["mlp"], seeds=8))
+    told = [one for one in results.multiverse if one.response == "final loss"]
+    assert {one.word for one in told} == {"none"}  # all lie within 10 nat
+    final = results.runs.test_loss.isel(epoch=-1, setting=0).sel(model="mlp", condition="zero")
+    gained = float((final.sel(arm="none") - final.sel(arm="batch")).median("seed"))
+    whole = next(one for one in told if one.condition == "zero" and one.budget == "6 epochs")
+    assert whole.gain == pytest.approx(gained / 10)
+    assert any("final loss" in label.get_text() for label in
+               figures["specification-curve"].function(results).axes[1].get_yticklabels())  # fmt: skip

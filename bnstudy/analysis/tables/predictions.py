@@ -13,16 +13,14 @@ def prediction_table(told: list[Checked]) -> Table:
     """A row an expectation and comparison; the predictions' own words stand below, by number."""
     varied = [name for name in ("model", "setting", "arm") if len({getattr(one, name) for one in told}) > 1]
     words = list(dict.fromkeys(one.prediction for one in told))
-    rows = tuple((str(words.index(one.prediction) + 1), *(getattr(one, name) for name in varied), one.condition, one.expected, one.found,
-                  one.held) for one in told)  # fmt: skip
+    rows = tuple(
+        (str(words.index(one.prediction) + 1), *(getattr(one, name) for name in varied), one.condition, one.expected,
+         one.found, one.held)
+        for one in told
+    )  # fmt: skip
     header = ("", *varied, "condition", "predicted", "found", "held")
-    return Table(
-        "Predicted, found, held",
-        header,
-        rows,
-        tuple(f"{i}: {text}" for i, text in enumerate(words, 1)),
-        labels=len(header) - 3,
-    )
+    notes = tuple(f"{i}: {text}" for i, text in enumerate(words, 1))
+    return Table("Predicted, found, held", header, rows, notes, labels=len(header) - 3)
 
 
 def plain(told: list[Checked]) -> list[dict[str, Any]]:
