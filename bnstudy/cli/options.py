@@ -11,12 +11,20 @@ import typer
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import FACTORS
 
-VARIED, MODEL, TRAINING, RUNNING = "Factors", "Model and data", "Training", "Running"
+VARIED, ASKED, MODEL, TRAINING, RUNNING = "Factors", "Question", "Model and data", "Training", "Running"
 
 # study key: (panel, how the value is written, help)
 STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     **{factor.key: (VARIED, factor.metavar, factor.help) for factor in FACTORS},
     "seeds": (VARIED, "COUNT|LIST", "How many seeds, or which: 10 or 0,3,7."),
+    "treatment": (ASKED, "FACTOR", "The factor whose effect is asked about: norm."),
+    "control": (ASKED, "LEVEL", "Its level that the others are compared with: none."),
+    "condition": (ASKED, "FACTOR", "The factor under whose poor levels it may matter: init."),
+    "reference": (ASKED, "LEVEL", "Its good level that the poor ones are compared with."),
+    "looks": (ASKED, "COUNTS", "Numbers of seeds at which results are looked at: 10,20."),
+    "mainly_times": (ASKED, "X", "Times the gain at the reference for the word mainly: 2."),
+    "margin": (ASKED, "X", "Halvings of the error within which a gain counts as none: 0.15."),
+    "alpha": (ASKED, "X", "Share of studies that may hold a false word: 0.05."),
     "dataset": (MODEL, "NAME", "Data set; `bnstudy list datasets` shows them."),
     "input_scaling": (MODEL, "standardize|unit", "Pixels: mean 0 and deviation 1, or 0 to 1."),
     "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP: 256,128."),
@@ -29,7 +37,7 @@ STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     "momentum": (TRAINING, "X", "Momentum of sgd."),
     "train_size": (TRAINING, "N", "Use this many training samples; all by default."),
     "validation_size": (TRAINING, "N", "Hold out this many of them for validation."),
-    "target_accuracy": (TRAINING, "X", "Test accuracy whose first crossing is timed: 0.98."),
+    "target_accuracy": (ASKED, "X", "Test accuracy whose first crossing is timed: 0.98."),
 }
 STUDY_FLAGS = {
     "diagnostics": "Also look at every layer before the first epoch and after each: diagnostics.nc.",

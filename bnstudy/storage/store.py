@@ -30,7 +30,8 @@ from bnstudy.study import provenance
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.schema import Status
-from bnstudy.study.study import Study, digest_of, read_toml
+from bnstudy.study.study import Study, digest_of
+from bnstudy.study.study_files import read_toml
 
 if TYPE_CHECKING:
     from bnstudy.study.curves import Curves

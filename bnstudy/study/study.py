@@ -6,9 +6,7 @@ import hashlib
 import json
 import math
 import re
-import stat
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, make_dataclass
 from functools import cached_property
 from itertools import product
@@ -42,10 +40,11 @@ from bnstudy.study.fields import (
     number,
     representable,
 )  # fmt: skip
-from bnstudy.study.predictions import Prediction, Predictions
+from bnstudy.study.predictions import Expectation, Prediction, Predictions
+from bnstudy.study.predictions import read as read_predictions
 from bnstudy.study.question import Question, default_role, level_texts
+from bnstudy.study.study_files import first_problem, read_toml
 
-MAX_FILE = 1_000_000  # bytes
 UNNAMED = "study"
 
 
@@ -132,7 +131,7 @@ class Study(_Varied):
         try:
             return cls.model_validate(dict(settings))
         except ValidationError as error:
-            raise _first_problem(error, cls) from None
+            raise first_problem(error, (*cls.model_fields, "scales")) from None
 
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> Study:
@@ -143,7 +142,18 @@ class Study(_Varied):
         InputError
             The file is missing, empty, not TOML, or holds a key or value that is wrong.
         """
-        return cls.make({**read_toml(path), **overrides})
+        values = read_toml(path)
+        if overrides and any(isinstance(told, dict) for told in values.get("predictions", ())):
+            cls.make(values)  # what the file itself has wrong is told
+            there = cls.make({**values, **overrides, "predictions": ()})
+            predictions = read_predictions(values["predictions"])
+            values["predictions"] = tuple(told if isinstance(told, str) else there._kept(told) for told in predictions)
+        return cls.make({**values, **overrides})
+
+    def _kept(self, prediction: Prediction) -> Prediction:
+        """A prediction without what it expects of levels that the study does not have."""
+        strays = {id(one) for one, _, _ in self._strays((prediction,))}
+        return Prediction(text=prediction.text, expect=tuple(one for one in prediction.expect if id(one) not in strays))
 
     @classmethod
     def from_stored(cls, values: Mapping[str, Any]) -> Study:
@@ -228,21 +238,19 @@ class Study(_Varied):
                     raise InputError(reason, "norms")
         levels = {factor.name: getattr(self, factor.key) for factor in FACTORS}
         self.declare(levels)
-        self._check_expectations(levels)
+        for _, name, stray in self._strays(self.predictions):
+            raise InputError(f"a prediction speaks of the {name} {stray!r}, which is not there", "predictions")
         return self
 
-    def _check_expectations(self, levels: Mapping[str, Sequence[Any]]) -> None:
-        """InputError where a prediction speaks of what the study does not have."""
-        expected = [one for told in self.predictions if isinstance(told, Prediction) for one in told.expect]
-        for name, factor in (("model", "model"), ("treatment", self.treatment), ("condition", self.condition)):
-            there = level_texts(BY_NAME[factor], levels[factor])
-            for one in expected:
-                said = getattr(one, name)
-                for level in said if isinstance(said, tuple) else filter(None, (said,)):
-                    if level not in there:
-                        raise InputError(
-                            f"a prediction speaks of the {name} {level!r}, which is not there", "predictions"
-                        )
+    def _strays(self, predictions: Iterable[str | Prediction]) -> Iterator[tuple[Expectation, str, str]]:
+        """What predictions expect of levels that are not there: the expectation, the kind of level, and the level."""
+        for prediction in predictions:
+            for one in prediction.expect if isinstance(prediction, Prediction) else ():
+                said = (("model", "model", [one.model]), ("treatment", self.treatment, [one.treatment]),
+                        ("condition", self.condition, one.condition))  # fmt: skip
+                for name, factor, levels in said:
+                    there = level_texts(BY_NAME[factor], getattr(self, BY_NAME[factor].key))
+                    yield from ((one, name, level) for level in levels if level and level not in there)
 
     # ----------------------------------------------------------------- out
 
@@ -337,60 +345,3 @@ def _level_of(label: str, key: str) -> str:
         return registry.initializers.level(label).label
     except InputError as error:
         raise InputError(error.problem, key) from None
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The keys of a study file; InputError if it cannot be read, is empty or is not TOML."""
-    path = Path(path)
-    try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise InputError(f"{path}: not a file; name a study file")
-        if about.st_size > MAX_FILE:
-            raise InputError(f"{path}: too large for a study file (more than {MAX_FILE // 1000} kB)")
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such study file") from None
-    except InputError:
-        raise
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
-        raise InputError(f"{path}: cannot be read as a study file: {reason}") from None
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    if not values:
-        raise InputError(f"{path}: the study file is empty")
-    return values
-
-
-def _first_problem(error: ValidationError, cls: type[Study]) -> InputError:
-    """The first of pydantic's complaints, as one line."""
-    import difflib
-
-    problem = error.errors(include_url=False)[0]
-    key = str(problem["loc"][0]) if problem["loc"] else ""
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return InputError(cause.problem, cause.key or key or None)
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, [*cls.model_fields, "scales"], n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return InputError(f"a study has no such key{hint}", key)
-    text = str(cause) if cause else PLAIN_WORDS.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
-    given = "" if cause else f", not {str(problem['input'])[:60]!r}"
-    return InputError(text.replace("input should be", "must be") + given, key or None)
-
-
-PLAIN_WORDS = {
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
-    "tuple_type": "must be a value or a list of values",
-    "string_type": "must be text",
-    "int_parsing_size": "must be a smaller whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-}

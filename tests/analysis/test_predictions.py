@@ -62,3 +62,17 @@ def test_what_is_none_is_refused(told, reason):
     with pytest.raises(InputError, match=reason) as caught:
         predicting(told)
     assert caught.value.key == "predictions"
+
+
+def test_an_option_that_takes_levels_away_takes_what_was_expected_of_them(tmp_path):
+    """A shipped study with other inits: its words stay, and what it expects of the levels that are there."""
+    told = [{"text": "nothing", "expect": [{"condition": "zero", "verdict": "none"},
+                                           {"condition": "scaled-normal:100", "verdict": "none"}]}]  # fmt: skip
+    path = tmp_path / "study.toml"
+    path.write_text(tomli_w.dumps({**STUDY, "predictions": told}))
+    (prediction,) = Study.load(path, inits="default,zero", scales="10").predictions
+    assert [one.condition for one in prediction.expect] == [("zero",)]
+    assert Study.load(path, inits="default", scales="10").predictions[0].text == "nothing"
+    path.write_text(path.read_text().replace('"zero",\n], verdict', '"zerro",\n], verdict'))
+    with pytest.raises(InputError, match="zerro"):
+        Study.load(path, inits="default,zero")

@@ -19,7 +19,8 @@ from bnstudy.study import schema
 from bnstudy.study.curves import Curves
 from bnstudy.study.errors import InputError, LockedError
 from bnstudy.study.schema import Status
-from bnstudy.study.study import Study, digest_of, read_toml
+from bnstudy.study.study import Study, digest_of
+from bnstudy.study.study_files import read_toml
 from bnstudy.training.running.execution import run
 
 from tests.faults.studies import TINY

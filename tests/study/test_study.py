@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
-from bnstudy.study.study import Study, read_toml
+from bnstudy.study.study import Study
+from bnstudy.study.study_files import read_toml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bnstudy.analysis import responses
+from bnstudy.analysis import responses, scores
 from bnstudy.analysis.criteria import criteria_of
 from bnstudy.analysis.export.identity import HASH
 from bnstudy.analysis.normal_form import factor_form
@@ -35,6 +35,8 @@ def run_table(dataset: xr.Dataset) -> pd.DataFrame:
     target = criteria_of(factor_form(dataset)).target_accuracy
     crossing = responses.epochs_to_target(dataset, target)
     runs = dataset.assign(
+        score=scores.score(dataset),
+        failed=scores.failed(dataset),
         epochs_to_target=crossing.epochs,
         reached_target=crossing.reached,
         epochs_to_stay=responses.epochs_to_stay(dataset, target),

@@ -1,0 +1,71 @@
+"""Study files as they are read, and what is wrong with them as one line."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bnstudy.study.errors import InputError
+
+MAX_FILE = 1_000_000  # bytes
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The keys of a study file; InputError if it cannot be read, is empty or is not TOML."""
+    path = Path(path)
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{path}: not a file; name a study file")
+        if about.st_size > MAX_FILE:
+            raise InputError(f"{path}: too large for a study file (more than {MAX_FILE // 1000} kB)")
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such study file") from None
+    except InputError:
+        raise
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
+        raise InputError(f"{path}: cannot be read as a study file: {reason}") from None
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    if not values:
+        raise InputError(f"{path}: the study file is empty")
+    return values
+
+
+def first_problem(error: ValidationError, keys: Iterable[str]) -> InputError:
+    """The first of pydantic's complaints, as one line; `keys` are those that there are."""
+    problem = error.errors(include_url=False)[0]
+    key = str(problem["loc"][0]) if problem["loc"] else ""
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(cause.problem, cause.key or key or None)
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, [*keys], n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return InputError(f"a study has no such key{hint}", key)
+    text = str(cause) if cause else PLAIN_WORDS.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
+    given = "" if cause else f", not {str(problem['input'])[:60]!r}"
+    return InputError(text.replace("input should be", "must be") + given, key or None)
+
+
+PLAIN_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a value or a list of values",
+    "string_type": "must be text",
+    "int_parsing_size": "must be a smaller whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}
