@@ -73,6 +73,7 @@ def test_an_option_that_takes_levels_away_takes_what_was_expected_of_them(tmp_pa
     (prediction,) = Study.load(path, inits="default,zero", scales="10").predictions
     assert [one.condition for one in prediction.expect] == [("zero",)]
     assert Study.load(path, inits="default", scales="10").predictions[0].text == "nothing"
-    path.write_text(path.read_text().replace('"zero",\n], verdict', '"zerro",\n], verdict'))
+    told[0]["expect"][0]["condition"] = "zerro"
+    path.write_text(tomli_w.dumps({**STUDY, "predictions": told}))
     with pytest.raises(InputError, match="zerro"):
         Study.load(path, inits="default,zero")
