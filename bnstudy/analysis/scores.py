@@ -34,7 +34,8 @@ def finest(accuracy: xr.DataArray) -> float:
 def error(dataset: xr.Dataset, part: str = "test", best: bool = False) -> xr.DataArray:
     """The error as it counts, epoch by epoch: (wrong + 1/2)/(N + 1), at most that of guessing.
 
-    Where N is not told it is 1 - accuracy, no less than half the smallest step between accuracies that are there. From the epoch in which a run diverged it is that of guessing; NaN where nothing was observed.
+    Where N is not told it is 1 - accuracy, no less than half the smallest step between accuracies that are there. From
+    the epoch in which a run diverged it is that of guessing; NaN where nothing was observed.
 
     Parameters
     ----------

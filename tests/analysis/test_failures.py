@@ -18,7 +18,9 @@ def arms(both: int, control: int, treated: int, neither: int) -> tuple[np.ndarra
     )
 
 
-@pytest.mark.parametrize("counts", [(0, 8, 0, 2), (3, 1, 2, 4), (2, 5, 5, 0), (0, 1, 9, 20), (5, 0, 0, 5), (0, 0, 1, 0)])
+@pytest.mark.parametrize(
+    "counts", [(0, 8, 0, 2), (3, 1, 2, 4), (2, 5, 5, 0), (0, 1, 9, 20), (5, 0, 0, 5), (0, 0, 1, 0)]
+)
 def test_pairs_are_statsmodels_mcnemar(counts):
     both, control, treated, neither = counts
     pair = arms(*counts)

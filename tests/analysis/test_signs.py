@@ -85,7 +85,7 @@ def test_missing_pairs_are_left_out_of_their_row_alone(rng):
 
 @pytest.mark.parametrize("level", [0.025, 0.05, 0.001])
 def test_rejected_is_one_more_than_the_largest_that_rejects(level):
-    for n in range(0, 15):
+    for n in range(15):
         rejecting = [k for k in range(n + 1) if n and binomtest(k, n, alternative="less").pvalue <= level]
         assert signs.rejected(np.array(n), level) == (max(rejecting) + 1 if rejecting else 0)
 
@@ -97,12 +97,12 @@ def bound(gains: np.ndarray, reference: np.ndarray, level: float) -> float:
     """Where the test first fails, on a fine grid between all places where a sign may change."""
     there = ~np.isnan(gains + reference)
     gains, reference = gains[there], reference[there]
-    if not len(gains) or not above(gains) <= level:
+    if not len(gains) or not above(gains - reference) <= level:
         return np.nan
     with np.errstate(all="ignore"):
         ratios = gains / reference
-    turns = np.unique(ratios[np.isfinite(ratios) & (ratios > 0)])
-    for start, stop in zip([0.0, *turns], [*turns, 2 * turns[-1] + 1 if len(turns) else 1.0], strict=True):
+    turns = np.unique(ratios[np.isfinite(ratios) & (ratios > 1)])
+    for start, stop in zip([1.0, *turns], [*turns, 2 * turns[-1] + 1 if len(turns) else 9.0], strict=True):
         if not above(gains - (start + stop) / 2 * reference) <= level:
             return start
     return np.inf
@@ -130,3 +130,10 @@ def test_a_bound_by_hand():
     assert signs.times_at_least(gains, -reference) == np.inf
     assert np.isnan(signs.times_at_least(-gains, reference))
     assert np.isnan(signs.times_at_least(gains[:5], reference[:5]))
+    assert np.isnan(signs.times_at_least(gains / 3, reference))  # helps, and is not shown to help more
+
+
+def test_less_harm_at_the_reference_is_no_gain_there():
+    """One pair loses, and loses more at the reference: all ten gain more than there, so there is a bound."""
+    gains, reference = np.array([-0.1, *[4.0] * 7]), np.array([-0.2, *[1.0] * 7])
+    assert signs.times_at_least(gains, reference) == 4.0
