@@ -14,21 +14,8 @@ from bnstudy.analysis.results import Results
 from bnstudy.storage.opening import open_results
 
 from tests import second_opinion
+from tests.analysis.made_up import AT_REFERENCE, GAINS, NOISE
 from tests.conftest import ROOT
-
-S = np.arange(10)
-NOISE = 0.02 * (S % 2)
-AT_REFERENCE = 0.2 + NOISE
-# Gains at the poor condition for which each word is given, where the reference's are 0.2.
-GAINS = {
-    "mainly": 3 + NOISE,
-    "more": 0.35 + NOISE[::-1],
-    "alike": 0.2 + NOISE[::-1],
-    "less": 0.0 + 0.1 * (-1.0) ** S - 0.2 * (S % 3 == 0),
-    "none": 0.1 - NOISE,
-    "harms": -0.3 - NOISE,
-    "unclear": 0.3 + 2 * (-1.0) ** S,
-}  # fmt: skip
 
 
 def assess(gains: dict[str, np.ndarray], at_reference: np.ndarray = AT_REFERENCE, **criteria: object) -> xr.Dataset:
@@ -151,11 +138,9 @@ def compare(result: xr.Dataset, scores: xr.DataArray, criteria: Criteria) -> lis
             where = (condition, opinion, cell)
             assert cell["word"] == opinion.word, where
             assert cell["n"] == opinion.n, where
-            for mine, theirs in NUMBERS.items():
-                assert cell[mine] == pytest.approx(float(getattr(opinion, theirs)), abs=2e-9, nan_ok=True), (
-                    mine,
-                    where,
-                )
+            for name in NUMBERS:
+                theirs = float(getattr(opinion, name))
+                assert cell[name] == pytest.approx(theirs, abs=2e-9, nan_ok=True), (name, where)
             for name, p in opinion.p.items():  # what could not be tested has no p here
                 same = cell[f"p_{name}"] == pytest.approx(p, rel=1e-9) or (np.isnan(cell[f"p_{name}"]) and p == 1)
                 assert same, (name, where)
