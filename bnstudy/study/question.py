@@ -53,7 +53,7 @@ class Question(BaseModel):
     reference: str = ""
     roles: dict[str, Role] = Field(default_factory=dict)
     mainly_times: Annotated[Number, Field(ge=1, le=1000)] = 2.0
-    margin: Annotated[Number, Field(gt=0, le=10)] = 0.15
+    margin: Annotated[Number, Field(gt=0, lt=10)] = 0.15
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     looks: Looks = ()
     target_accuracy: Annotated[Number, Field(gt=0, lt=1), AfterValidator(below_one)] = 0.98

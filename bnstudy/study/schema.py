@@ -157,14 +157,17 @@ ATTRIBUTES = (
     *(
         Attribute(name)
         for name in (
-            "title", "study_name", "study", "study_hash", "dataset", "amendments", "reference", "created", "device",
-            "kernel", "machine", "instructions", "versions", "environment", "git_commit", "content_sha256",
+            "title", "study_name", "study", "study_hash", "dataset", "amendments", "treatment", "control", "condition",
+            "reference", "created", "device", "kernel", "machine", "instructions", "versions", "environment",
+            "git_commit", "content_sha256",
         )
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
     Attribute("test_size", is_text=False, is_whole=True, low=1, high=1e12),
     Attribute("target_accuracy", is_text=False),
     Attribute("alpha", is_text=False),
+    Attribute("mainly_times", is_text=False, high=1e6),
+    Attribute("margin", is_text=False, high=10),
     Attribute("equivalence_epochs", is_text=False, high=MOST_EPOCHS),
     Attribute("equivalence_accuracy", is_text=False),
 )  # fmt: skip
