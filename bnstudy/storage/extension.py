@@ -13,6 +13,8 @@ from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Run, Study
 
+# Of a study that is made to read levels alone.
+UNASKED = {"treatment": "norm", "control": "", "condition": "init", "reference": "", "roles": {}}
 LISTED = (*(factor.key for factor in FACTORS), "seeds")
 
 
@@ -37,7 +39,7 @@ def extended(study: Study, settings: Mapping[str, Any]) -> Study:
     before = study.model_dump()
     # Scales come after inits, of which a study has one at least.
     stand_in = {} if "inits" in settings else {"inits": ("default",)}
-    asked = Study.make({**before, "roles": {}, "reference": "", **stand_in, **settings})
+    asked = Study.make({**before, **UNASKED, **stand_in, **settings})
     named = {name: getattr(asked, name) for name in LISTED if name in settings}
     if "scales" in settings:
         named["inits"] = asked.inits[len(stand_in) :]
@@ -103,7 +105,13 @@ def refuse_less(store: Store, after: Study) -> None:
             continue
         if key == "roles" and there.items() <= asked.items():
             continue
-        # Where no level was well there was no reference; the first that is becomes it.
-        if key == "reference" and not there and asked == next(one for one in after.inits if after.roles[one] == "well"):
+        # Where no level was well there was no reference; the first that is becomes it. So does the usual control.
+        if (
+            key == "reference"
+            and not there
+            and asked == next(one for one, role in after.roles.items() if role == "well")
+        ):
+            continue
+        if key == "control" and not there:
             continue
         raise InputError(f"differs from the study in {store.folder} other than by more of it", key)
