@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis.normal_form import CURVE_DIMS
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.selection import SELECTED, select_lr
 from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
 from bnstudy.study.errors import InputError
 
-from tests.synthetic import make_dataset
+from tests.synthetic import CURVE_DIMS, make_dataset
 
 RATES = [0.1, 0.001, 0.01]  # not in order
 N = 8

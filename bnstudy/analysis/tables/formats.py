@@ -17,10 +17,14 @@ LATEX = {
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``responses.final_accuracy.did``."""
+    """Rows of plain values as CSV (RFC 4180); nested ones become columns such as ``failures.control``.
+
+    A count with the number that it is of becomes two: ``failures.control`` and ``failures.control_of``.
+    """
     flat = [_flat(row) for row in rows]
     written = io.StringIO()
-    writer = csv.DictWriter(written, fieldnames=list(flat[0]) if flat else [], lineterminator="\r\n")
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    writer = csv.DictWriter(written, fieldnames=names, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(flat)
     return written.getvalue()
@@ -32,7 +36,7 @@ def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         if isinstance(inner, Mapping):
             found |= _flat(inner, f"{before}{key}.")
         elif isinstance(inner, list):
-            found |= {f"{before}{key}_{end}": one for end, one in zip(("low", "high"), inner, strict=True)}
+            found |= {f"{before}{key}{end}": one for end, one in zip(("", "_of"), inner, strict=True)}
         else:
             found[before + key] = harmless(inner)
     return found
