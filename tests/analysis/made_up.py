@@ -23,7 +23,7 @@ GAINS = {
     "less": 0.1 * (-1.0) ** S - 0.2 * (S % 3 == 0),
     "none": 0.1 - NOISE,
     "harms": -0.3 - NOISE,
-    "unclear": 0.3 + 1.5 * (-1.0) ** S,
+    "unclear": 0.3 + 0.8 * (-1.0) ** S,
 }  # fmt: skip
 
 

@@ -52,7 +52,9 @@ def test_times_the_fastest_by_hand():
     dataset = make_dataset(models=["mlp"], inits=["default", "zero"], seeds=2)
     # (model, norm, init, optimizer, lr, seed)
     epochs = np.array([[[4, 3], [0, 6]], [[2, 3], [0, 0]]]).reshape(1, 2, 2, 1, 1, 2)
-    ratio = robustness.times_the_fastest(reaching(dataset, epochs), 0.98).squeeze().transpose("arm", "condition", "seed")
+    ratio = (
+        robustness.times_the_fastest(reaching(dataset, epochs), 0.98).squeeze().transpose("arm", "condition", "seed")
+    )
     np.testing.assert_array_equal(ratio, [[[2, 1], [np.inf, 1]], [[1, 1], [np.inf, np.inf]]])
     profile = robustness.profile(ratio, np.array([1.0, 2.0])).transpose("arm", "seed", "within")
     np.testing.assert_array_equal(profile, [[[0, 0.5], [1, 1]], [[0.5, 0.5], [0.5, 0.5]]])
