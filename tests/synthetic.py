@@ -1,4 +1,4 @@
-"""Synthetic datasets in normal form, for tests of everything that reads one."""
+"""Synthetic datasets as studies store them, for tests of everything that reads one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from bnstudy.analysis.normal_form import CURVE_DIMS
 from bnstudy.study import schema
 from bnstudy.study.schema import Status
+
+# Of what is made here: a dataset of a study with several optimizers and learning rates.
+RUN_DIMS = ("model", "norm", "init", "optimizer", "lr", "seed")
+CURVE_DIMS = (*RUN_DIMS, "epoch")
 
 
 def make_dataset(
@@ -74,6 +77,7 @@ def make_dataset(
         "study_name": "made-up",
         "dataset": "digits",
         "classes": 10,
+        "test_size": 1000,
         "study_hash": "ab" * 32,
     }
     return xr.Dataset({k: (described[k], v) for k, v in {**data, **others}.items()}, coords, attributes)

@@ -111,9 +111,7 @@ def criteria_of(dataset: xr.Dataset) -> Criteria:
     roles = roles_of(dataset, texts["condition"], declared)
     if texts["reference"] not in roles:  # a part of a study may lack it
         texts["reference"] = next((level for level, role in roles.items() if role == "well"), "")
-    looks = said.get("looks") or ()
-    listed = tuple(int(look) for look in (looks.split(",") if isinstance(looks, str) else looks))
-    return Criteria(**{**values, **texts}, roles=roles, looks=listed)
+    return Criteria(**{**values, **texts}, roles=roles, looks=_looks(said.get("looks", ())))
 
 
 def _refuse_changes(dataset: xr.Dataset, declared: Mapping[str, Any]) -> None:
@@ -163,6 +161,17 @@ def study_of(dataset: xr.Dataset) -> dict[str, Any]:
         raise InputError(
             f"the dataset's study is not TOML ({first_line(error)[:80]}); judge the file as it was written"
         ) from None
+
+
+def _looks(said: Any) -> tuple[int, ...]:
+    try:
+        listed = said.split(",") if isinstance(said, str) and said else said if said != "" else ()
+        looks = tuple(int(look) for look in np.atleast_1d(listed))
+    except (TypeError, ValueError):
+        looks = (0,)
+    if any(look < 1 for look in looks):
+        raise InputError(f"the dataset's looks must be numbers of seeds, not {str(said)[:60]!r}")
+    return looks
 
 
 def _number(said: Mapping[str, Any], key: str, most: float) -> float:

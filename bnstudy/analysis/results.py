@@ -127,9 +127,8 @@ class Results(Judged):
     @cached_property
     def scores(self) -> Scores:
         """The score of every run and which failed."""
-        return Scores(
-            scores.score(self.runs), scores.failed(self.runs), setting_levels(self.runs), tuple(self._notes())
-        )
+        values = scores.score(self.runs)
+        return Scores(values, scores.failed(self.runs), setting_levels(self.runs), tuple(self._notes(values)))
 
     @cached_property
     def log_errors(self) -> xr.DataArray:
@@ -142,8 +141,8 @@ class Results(Judged):
         """The study's title, else its name."""
         return str(self.stored.attrs.get("title") or self.stored.attrs.get("study_name") or "A study")
 
-    def _notes(self) -> list[str]:
-        """What a reader of the verdicts should know of these runs, one sentence each."""
+    def _notes(self, values: xr.DataArray) -> list[str]:
+        """What a reader of the verdicts should know of these runs and their scores, one sentence each."""
         told = self._undeclared()
         if scores.samples(self.runs) is None:
             told.append(
@@ -155,6 +154,11 @@ class Results(Judged):
         seen = responses.observed(self.runs)
         if missing := int((~seen).sum()):
             told.append(f"{missing} of {seen.size} runs are not there; their pairs are left out")
+        if lacking := int((seen & values.isnull()).sum()):
+            told.append(
+                f"{lacking} run{'s lack' if lacking > 1 else ' lacks'} the accuracy of an epoch and did not diverge; "
+                "their pairs are left out"
+            )
         died = int(responses.diverged(self.runs).sum())
         if died and "status" not in self.runs:
             told.append(f"{died} runs have no accuracy at their end; they are taken to have diverged")

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bnstudy.analysis import scores
 from bnstudy.study.errors import InputError
+from bnstudy.study.schema import Status
 
 SELECTED = "selected"  # the learning rate's label in a dataset that holds each run at the rate selected for it
 
@@ -53,8 +54,13 @@ def select_lr(dataset: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray]:
     others = there.sum("seed") - there
     mean = ((score.fillna(0.0).sum("seed") - score.fillna(0.0)) / others.where(others > 0)).round(scores.DIGITS)
     best = mean.fillna(np.inf).argmin("lr")
-    rates = rising.lr[best].where(mean.notnull().any("lr"))
+    selected = mean.notnull().any("lr")
+    rates = rising.lr[best].where(selected)
     chosen = rising.isel(lr=best)
+    # A run without a rate is not there.
+    chosen = chosen.assign(test_accuracy=chosen.test_accuracy.where(selected))
+    if "status" in chosen:
+        chosen = chosen.assign(status=chosen.status.where(selected, np.int8(Status.PENDING)))
     # Facts of an arm have no rate, and no seed.
     kept = {name: values for name, values in rising.data_vars.items() if "lr" not in values.dims}
     chosen = chosen.assign(kept).drop_vars("lr")

@@ -70,7 +70,7 @@ def rejected(n: NDArray[np.int_], level: float) -> NDArray[np.int_]:
 def times_at_least(gains: Array, at_reference: Array, level: float = 0.025) -> Array:
     """The largest k for which sign tests say that the median of gain - k · gain at the reference is above 0.
 
-    They say so for this k and every smaller one from 0 on.
+    They say so for every k from 1 up to it.
 
     Parameters
     ----------
@@ -82,24 +82,24 @@ def times_at_least(gains: Array, at_reference: Array, level: float = 0.025) -> A
     Returns
     -------
     array (...)
-        0 or more; infinite where no k is rejected; NaN where k = 0 is.
+        1 or more; infinite where no k is rejected; NaN where k = 1 is.
     """
     gains, at_reference = np.broadcast_arrays(np.asarray(gains, np.float64), np.asarray(at_reference, np.float64))
     there = ~np.isnan(gains + at_reference)
     with np.errstate(divide="ignore", invalid="ignore"):
-        turns = np.where(there & (gains * at_reference > 0), gains / at_reference, np.inf)  # where a sign changes
-    ends = np.sort(turns, -1)
+        turns = np.where(there & (at_reference != 0), gains / at_reference, np.inf)  # where a sign changes
+    ends = np.sort(np.where(turns > 1, turns, np.inf), -1)
     # Between two turns the signs stay; each stretch is tried at its middle, the last one a little beyond.
-    starts = np.concatenate([np.zeros_like(ends[..., :1]), ends], -1)
+    starts = np.concatenate([np.ones_like(ends[..., :1]), ends], -1)
     stops = np.concatenate([ends, np.full_like(ends[..., :1], np.inf)], -1)
-    inside = np.where(np.isinf(stops), 2 * np.where(np.isinf(starts), 0, starts) + 1, (starts + stops) / 2)
+    inside = np.where(np.isinf(stops), 2 * np.where(np.isinf(starts), 1, starts), (starts + stops) / 2)
     differences = gains[..., None, :] - inside[..., None] * at_reference[..., None, :]
     shown = sign_test(differences) <= level
     empty = (starts >= stops) | np.isinf(starts)
     first = np.argmax(~shown & ~empty, -1)
     fails = (~shown & ~empty).any(-1)
     bound = np.where(fails, np.take_along_axis(starts, first[..., None], -1)[..., 0], np.inf)
-    return np.where(sign_test(np.where(there, gains, np.nan)) <= level, bound, np.nan)
+    return np.where(sign_test(gains - at_reference) <= level, bound, np.nan)
 
 
 def _at(ordered: Array, place: NDArray[np.int_], there: NDArray[np.bool_]) -> Array:

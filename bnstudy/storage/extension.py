@@ -107,11 +107,13 @@ def refuse_less(store: Store, after: Study) -> None:
             continue
         if key == "roles" and there.items() <= asked.items():
             continue
-        # Where no level was well there was no reference; the first that is becomes it.
+        # Where no level was well there was no reference; the first that is becomes it. So does the usual control.
         if (
             key == "reference"
             and not there
             and asked == next(one for one, role in after.roles.items() if role == "well")
         ):
+            continue
+        if key == "control" and not there:
             continue
         raise InputError(f"differs from the study in {store.folder} other than by more of it", key)

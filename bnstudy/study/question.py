@@ -53,7 +53,7 @@ class Question(BaseModel):
     reference: str = ""
     roles: dict[str, Role] = Field(default_factory=dict)
     mainly_times: Annotated[Number, Field(ge=1, le=1000)] = 2.0
-    margin: Annotated[Number, Field(gt=0, le=10)] = 0.15
+    margin: Annotated[Number, Field(gt=0, lt=10)] = 0.15
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     looks: Looks = ()
     target_accuracy: Annotated[Number, Field(gt=0, lt=1), AfterValidator(below_one)] = 0.98
@@ -95,10 +95,18 @@ class Question(BaseModel):
         if self.treatment == self.condition:
             raise InputError(f"must be another factor than the treatment, which is {self.treatment}", "condition")
         treatment, condition = BY_NAME[self.treatment], BY_NAME[self.condition]
+        for factor in (treatment, condition):
+            told = level_texts(factor, levels[factor.name])
+            if len(set(told)) < len(told):
+                raise InputError("has levels that are told alike, to six digits; leave one away", factor.key)
         put = object.__setattr__  # the model is frozen
         put(self, "control", self._control(treatment, level_texts(treatment, levels[treatment.name])))
         texts = level_texts(condition, levels[condition.name])
-        roles = {_level(condition, label, "roles"): role for label, role in self.roles.items()}
+        roles: dict[str, Role] = {}
+        for label, role in self.roles.items():
+            level = _level(condition, label, "roles")
+            if roles.setdefault(level, role) != role:
+                raise InputError(f"{level!r} is declared twice, well and poor", "roles")
         if stray := [label for label in roles if label not in texts]:
             raise InputError(f"{stray[0]!r} is not a level of {condition.key}", "roles")
         reference = _level(condition, self.reference, "reference") if self.reference else ""

@@ -120,10 +120,21 @@ def test_robustness_is_the_verdicts():
     assert [found[text] for text in found if "helps more" in text] == [FAILS, FAILS]
 
 
+def test_where_bn_helps_more_the_gain_is_in_halvings():
+    dataset = study(*ALIKE)
+    stuck = (dataset.norm == "none") & (dataset.init == "zero")
+    helped = dataset.assign(test_accuracy=dataset.test_accuracy.where(~stuck, 0.1))
+    found = [claim for claim in claims(Results(helped)) if "helps more" in claim.text]
+    assert {claim.answer for claim in found} == {HOLDS}
+    assert {claim.unit for claim in found} == {"halvings"}
+    result = Results(helped).assessment.sel(condition="zero", model="mlp").squeeze()
+    assert (found[0].estimate, found[0].low) == (float(result.difference), float(result.difference_low))
+
+
 def test_little_difference_is_not_claimed_where_no_run_gets_there():
     never = dict.fromkeys(ARMS, 99.0), dict.fromkeys(ARMS, 0.9)
     found = answers(study(*never), "effects of BN")
-    assert set(found.values()) == {UNKNOWN}
+    assert {answer for text, answer in found.items() if "little difference" in text} == {UNKNOWN}
 
 
 def test_too_few_seeds_do_not_make_a_claim_false():
@@ -133,10 +144,17 @@ def test_too_few_seeds_do_not_make_a_claim_false():
     assert [found[text] for text in found if "helps more" in text] == [UNKNOWN, UNKNOWN]
 
 
-def test_where_both_arms_fail_there_is_no_estimate():
+def test_where_neither_arm_learns_bn_does_not_help_more():
     dataset = study(*ALIKE)
     failing = dataset.assign(test_accuracy=dataset.test_accuracy.where(dataset.init != "zero", 0.1))
     found = [claim for claim in claims(Results(failing)) if "zero" in claim.text]
+    assert [claim.answer for claim in found] == [FAILS, FAILS]
+
+
+def test_without_runs_there_is_no_estimate():
+    dataset = study(*ALIKE)
+    pending = xr.where(dataset.init == "zero", 0, dataset.status).transpose(*dataset.status.dims)
+    found = [claim for claim in claims(Results(dataset.assign(status=pending))) if "zero" in claim.text]
     assert [claim.answer for claim in found] == [UNKNOWN, UNKNOWN]
     assert np.isnan([claim.estimate for claim in found]).all()
     rows = claims_table(found, Results(make_dataset())).rows

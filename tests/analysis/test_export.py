@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from bnstudy.analysis import export, responses
-from bnstudy.analysis.normal_form import CURVE_DIMS, RUN_DIMS
 from bnstudy.storage import atomic
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import CURVES, Status
 
-from tests.synthetic import make_dataset
+from tests.synthetic import CURVE_DIMS, RUN_DIMS, make_dataset
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis.assessment import assess
+from bnstudy.analysis.criteria import Criteria
 from bnstudy.analysis.export.tidy import run_table
 from bnstudy.analysis.figures.gallery import draw_all
-from bnstudy.analysis.normal_form import CURVE_DIMS, normal_form
+from bnstudy.analysis.normal_form import ARMS, CURVE_DIMS, arm_form, factor_form, setting_levels
 from bnstudy.analysis.report import write_report
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.results import Results, assess
+from bnstudy.analysis.tables.sentences import sentences
 from bnstudy.analysis.tables.summary import sweep_table
-from bnstudy.analysis.tables.verdicts import sentences
 from bnstudy.storage.extension import extend, extended
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
@@ -27,9 +27,7 @@ SETTINGS = {
     "dataset": "digits", "train_size": 150, "models": "mlp", "hidden": "8", "epochs": 2, "seeds": 2,
     "inits": "default,zero", "batch_size": "50,20", "weight_decay": "0,0.1",
 }  # fmt: skip
-LABELS = [
-    f"sgd, batch size {size}, weight decay {decay}" for size in (50, 20) for decay in ("0", "0.1")
-]  # fmt: skip
+LABELS = [f"batch size {size}, weight decay {decay}" for size in (50, 20) for decay in ("0", "0.1")]
 
 
 @pytest.fixture(scope="module")
@@ -60,29 +58,32 @@ def test_each_level_trains_as_in_a_study_of_its_own(stored, tmp_path, size, deca
     assert not np.array_equal(other.train_loss, here.train_loss)
 
 
-def test_folded_into_the_optimizer_every_number_keeps_its_place(stored):
+def test_as_settings_every_number_keeps_its_place(stored):
     _, dataset = stored
-    seven = normal_form(dataset)
-    assert seven.optimizer.values.tolist() == LABELS
-    assert seven.test_accuracy.dims == ("model", "norm", "init", "optimizer", "lr", "seed", "epoch")
-    there = dataset.train_loss.sel(batch_size=20, weight_decay=0.1, drop=True)
-    assert np.array_equal(
-        seven.train_loss.sel(optimizer=LABELS[3], drop=True),
-        there.transpose(*seven.train_loss.dims[:3], "seed", "epoch").expand_dims("lr", 3),
-    )
-    assert normal_form(seven).identical(seven)
+    results = Results(dataset)
+    assert results.dataset.test_accuracy.dims == CURVE_DIMS
+    assert results.runs.setting.values.tolist() == LABELS
+    assert results.runs.test_accuracy.dims == ARMS
+    there = dataset.train_loss.sel(batch_size=20, weight_decay=0.1, drop=True).transpose("model", "init", "norm", ...)
+    assert np.array_equal(results.runs.train_loss.isel(setting=3), there)
+    assert setting_levels(results.runs)[3] == {
+        "optimizer": "sgd", "lr": 0.01, "batch_size": 20, "weight_decay": 0.1,
+    }  # fmt: skip
+    assert factor_form(results.dataset).identical(results.dataset)
 
 
 def test_all_that_reads_a_dataset_reads_this_one(stored, tmp_path):
     folder, dataset = stored
-    result = assess(dataset)
-    assert result.optimizer.values.tolist() == LABELS
-    assert all("batch size 20" in row or "batch size 50" in row for row in sentences(result).values())
-    assert len(sweep_table(Results(dataset)).rows) == 8
-    assert "batch size 20, weight decay 0.1" in write_report(folder, tmp_path / "page.html").read_text()
-    drawn = draw_all(Results(dataset), tmp_path, ["accuracy-curves", "forest"])
+    results = Results(dataset)
+    result = results.assessment
+    assert result.setting.values.tolist() == LABELS
+    (sentence,) = sentences(result).values()
+    assert all(f"With {label}, Batch Normalization: " in sentence for label in LABELS)
+    assert len(sweep_table(results).rows) == 8
+    assert LABELS[3] in write_report(folder, tmp_path / "page.html").read_text()
+    drawn = draw_all(results, tmp_path, ["accuracy-curves", "forest"])
     words = " ".join(re.findall("<!-- (.*?) -->", drawn[0].paths[0].read_text()))  # text is drawn as shapes
-    assert "batch size 50, weight decay 0" in words  # the first, which it says it shows
+    assert LABELS[0] in words  # the first, which it says it shows
     table = run_table(dataset)
     assert len(table) == 2 * 2 * 4 * 2
     row = table[(table.batch_size == 20) & (table.weight_decay == 0.1) & (table.norm == "batch") & (table.seed == 1)]
@@ -103,16 +104,27 @@ def test_a_study_is_extended_by_them(tmp_path):
     xr.testing.assert_equal(after.train_loss.sel(batch_size=50), before.train_loss)
 
 
-def test_a_dataset_in_normal_form_is_left_alone():
-    dataset = make_dataset()
-    assert normal_form(dataset).identical(dataset)
-
-
-def test_a_dataset_as_stored_is_the_same_in_normal_form():
+def test_a_dataset_as_stored_is_the_same_with_every_factor_a_dimension():
     dataset = make_dataset(validation=True)
-    scalar = dataset.squeeze(["optimizer", "lr"]).assign_coords(batch_size=100, weight_decay=0.0)
-    assert normal_form(scalar).drop_vars(["batch_size", "weight_decay"]).identical(dataset)
+    full = factor_form(dataset)
+    assert factor_form(full).identical(full)
+    assert np.isnan(full.batch_size).all()  # nobody says it
+    scalar = dataset.squeeze(["optimizer", "lr"])
+    assert factor_form(scalar).identical(full)
     assert assess(scalar).identical(assess(dataset))
-    unsaid = normal_form(dataset.squeeze(["optimizer", "lr"], drop=True))
+    unsaid = factor_form(dataset.squeeze(["optimizer", "lr"], drop=True))
     assert unsaid.test_accuracy.dims == CURVE_DIMS
     assert unsaid.optimizer.values.tolist() == [""]
+
+
+def test_arms_and_conditions_are_what_is_asked_about():
+    dataset = factor_form(make_dataset(lrs=[0.1, 0.01], optimizers=["sgd", "adam"]))
+    runs = arm_form(dataset, Criteria(treatment="model", control="mlp", condition="lr"))
+    assert runs.test_accuracy.dims == ARMS
+    assert (runs.arm.values.tolist(), runs.condition.values.tolist()) == (["mlp", "cnn"], ["0.1", "0.01"])
+    assert runs.model.values.tolist() == [""]
+    assert runs.sizes["setting"] == 2 * 4 * 2
+    at = {"norm": "batch", "init": "zero", "optimizer": "adam"}
+    setting = runs.setting.values.tolist().index("batch, zero, adam")
+    there = dataset.test_accuracy.sel(at).squeeze(["batch_size", "weight_decay"]).transpose("lr", "model", ...)
+    assert np.array_equal(runs.test_accuracy.isel(model=0, setting=setting), there)

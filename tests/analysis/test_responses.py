@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.analysis.normal_form import RUN_DIMS
+from bnstudy.analysis.criteria import Criteria
 from bnstudy.study.schema import Status
 
-from tests.synthetic import make_dataset
+from tests.synthetic import RUN_DIMS, make_dataset
 
 
 def stacked(array):
@@ -43,12 +43,20 @@ def test_a_diverged_run_ends_at_chance_and_a_pending_one_has_no_response():
     assert np.isnan(stacked(responses.final(dataset, "test_loss"))[:5]).all()
 
 
-def test_the_target_is_the_studys():
-    dataset = make_dataset()
-    for target in (0.98, 0.5):
-        said = dataset.assign_attrs(target_accuracy=target)
-        assert responses.epochs_to_target(said).equals(responses.epochs_to_target(dataset, target))
-    assert responses.epochs_to_target(dataset.drop_attrs()).equals(responses.epochs_to_target(dataset, 0.98))
+def test_the_responses_to_look_at_are_by_the_studys_target_and_margins():
+    dataset, criteria = make_dataset(diverged=2), Criteria(target_accuracy=0.9, equivalence_epochs=3.0)
+    found = {one.name: one.of(dataset, criteria) for one in responses.RESPONSES}
+    assert found["epochs_to_target"].equals(responses.epochs_to_target(dataset, 0.9).epochs)
+    assert found["final_accuracy"].equals(responses.final(dataset, "test_accuracy"))
+    assert (found["epochs_to_stay"] >= found["epochs_to_target"]).all()  # these curves rise
+    assert stacked(found["mean_accuracy"])[0] == pytest.approx((stacked(dataset.test_accuracy)[0, :2].sum() + 0.4) / 6)
+    assert {one.name: one.margin(criteria) for one in responses.RESPONSES}["epochs_to_stay"] == 3.0
+
+
+def test_epochs_to_stay_count_from_the_last_crossing():
+    dataset = make_dataset(models=["mlp"], norms=["none"], inits=["default"], seeds=3)
+    dataset.test_accuracy[:] = np.array([[0, 1, 0, 1, 1, 1], [0] * 6, [1] * 6], float).reshape(1, 1, 1, 1, 1, 3, 6)
+    assert responses.epochs_to_stay(dataset, 0.5).values.ravel().tolist() == [4, 6, 1]
 
 
 def test_a_dataset_without_status_counts_what_was_measured():
@@ -59,6 +67,6 @@ def test_a_dataset_without_status_counts_what_was_measured():
 
 
 def test_censored_and_gap():
-    dataset = make_dataset(diverged=2, pending=1).assign_attrs(target_accuracy=0.99999)
-    assert int(responses.is_censored(dataset).sum()) == 2
+    dataset = make_dataset(diverged=2, pending=1)
+    assert int(responses.is_censored(dataset, 0.99999).sum()) == 2
     assert (responses.overfitting_gap(make_dataset()) == 0).all()

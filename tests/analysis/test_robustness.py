@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnstudy.analysis import responses, robustness
+from bnstudy.analysis.results import Results
 from bnstudy.analysis.summaries import share_interval
 from scipy import stats
 
@@ -41,28 +42,30 @@ def test_a_share_of_nothing_is_unknown():
 
 
 def reaching(dataset, epochs):
-    """The dataset with each run's accuracy above 0.98 from the given epoch on; 0 is never."""
+    """Runs of the dataset with each run's accuracy above 0.98 from the given epoch on; 0 is never."""
     at = dataset.status.copy(data=np.broadcast_to(epochs, dataset.status.shape))
     above = (dataset.epoch >= at) & (at > 0)
-    return dataset.assign(test_accuracy=(above * 0.99).transpose(*dataset.test_accuracy.dims))
+    return Results(dataset.assign(test_accuracy=(above * 0.99).transpose(*dataset.test_accuracy.dims))).runs
 
 
 def test_times_the_fastest_by_hand():
     dataset = make_dataset(models=["mlp"], inits=["default", "zero"], seeds=2)
     # (model, norm, init, optimizer, lr, seed)
     epochs = np.array([[[4, 3], [0, 6]], [[2, 3], [0, 0]]]).reshape(1, 2, 2, 1, 1, 2)
-    ratio = robustness.times_the_fastest(reaching(dataset, epochs), 0.98).squeeze().transpose("norm", "init", "seed")
+    ratio = (
+        robustness.times_the_fastest(reaching(dataset, epochs), 0.98).squeeze().transpose("arm", "condition", "seed")
+    )
     np.testing.assert_array_equal(ratio, [[[2, 1], [np.inf, 1]], [[1, 1], [np.inf, np.inf]]])
-    profile = robustness.profile(ratio, np.array([1.0, 2.0])).transpose("norm", "seed", "within")
+    profile = robustness.profile(ratio, np.array([1.0, 2.0])).transpose("arm", "seed", "within")
     np.testing.assert_array_equal(profile, [[[0, 0.5], [1, 1]], [[0.5, 0.5], [0.5, 0.5]]])
 
 
 def test_a_pair_with_a_missing_arm_has_no_ratio():
     dataset = make_dataset(models=["mlp"], pending=1)  # the last seed of batch at the last init
-    ratio = robustness.times_the_fastest(dataset, 0.5)
+    ratio = robustness.times_the_fastest(Results(dataset).runs, 0.5)
     missing = ratio.isnull()
     assert int(missing.sum()) == 2
-    assert bool(missing.isel(init=-1, seed=-1).all())
+    assert bool(missing.isel(condition=-1, seed=-1).all())
 
 
 SCALES = ["scaled-normal:10", "scaled-normal:0.01", "scaled-normal:1", "scaled-normal:0.1", "zero"]

@@ -62,6 +62,28 @@ def test_declared_roles_stay():
 
 
 @pytest.mark.parametrize(
+    ("question", "asked", "key"),
+    [
+        ({}, {"norms": "layer"}, "norms"),
+        (
+            {"treatment": "optimizer", "control": "sgd", "optimizers": "sgd,adam"},
+            {"optimizers": "adamw"},
+            "optimizers",
+        ),
+        ({"condition": "lr", "lr": "0.01,1", "reference": "0.01"}, {"lr": "0.1"}, "lr"),
+        ({"condition": "lr", "lr": "0.01,1", "reference": "0.01"}, {"seeds": "5"}, "seeds"),
+    ],
+)
+def test_what_is_asked_about_may_get_more_levels(question, asked, key):
+    study = Study.make({**SETTINGS, **question})
+    larger = extended(study, asked)
+    assert set(study.differences(larger)) <= {key, "roles"}
+    assert (larger.control, larger.reference) == (study.control, study.reference)
+    assert study.roles.items() <= larger.roles.items()
+    assert all(larger.roles[level] == "poor" for level in larger.roles.keys() - study.roles.keys())
+
+
+@pytest.mark.parametrize(
     ("asked", "key"),
     [({}, None), ({"seeds": "2"}, None), ({"epochs": "2"}, "epochs"), ({"epochs": "1"}, "epochs"),
      ({"inits": "zreo"}, "inits"), ({"scales": "0"}, "scales"), ({"momentum": "0.5"}, "momentum")],

@@ -89,8 +89,8 @@ def test_a_new_factor_is_one_row(tmp_path):
     assert "--rooms" in told
     assert "rooms           here, there" in plan
     assert "16 (8 cells × 2 seeds)" in plan
-    assert [row["optimizer"] for row in json.loads(as_json)["verdicts"]] == ["sgd, room here", "sgd, room there"]
-    assert "sgd, room there" in table
+    assert [row["setting"]["room"] for row in json.loads(as_json)["verdicts"]] == ["here", "there"]
+    assert [line.split()[1] for line in table.splitlines() if line.startswith(" mlp")] == ["here", "there"]
     assert "24 runs" in status
     with xr.open_dataset(tmp_path / "s" / "curves.nc") as dataset:
         assert dataset.test_accuracy.dims == ("model", "norm", "init", "room", "seed", "epoch")

@@ -132,21 +132,21 @@ CHANGES = {
     "init_scope": "hidden", "norm_eps": 1e-3, "norm_momentum": 0.2, "diagnostics": True, "mechanism": True,
     "epochs": 3, "batch_size": 7, "momentum": 0.1, "weight_decay": 0.1,
     "target_accuracy": 0.5, "alpha": 0.01, "equivalence_epochs": 1.0, "equivalence_accuracy": 0.1,
-    "roles": {"default": "poor"}, "reference": "default",
+    "roles": {"default": "poor"}, "reference": "default", "treatment": "model", "control": "batch", "condition": "lr",
+    "mainly_times": 3, "margin": 0.2, "looks": "5,10",
 }  # fmt: skip
 
 
 def test_every_key_changes_the_digest():
     assert set(CHANGES) == set(Study.model_fields)
-    plain = Study.make({"inits": "zero,default"})
+    beside = {  # what some of them take
+        "reference": {"inits": "zero,xavier,default"}, "treatment": {"models": "mlp"},
+    }  # fmt: skip
     for key, value in CHANGES.items():
-        if key == "reference":
-            changed = Study.make({"inits": "zero,default,xavier", "reference": "xavier"})
-            assert changed.digest != Study.make({"inits": "zero,default,xavier"}).digest
-        else:
-            changed = Study.make({"inits": "zero,default", key: value})
-            assert changed.digest != plain.digest, key
-            assert key in plain.differences(changed)
+        plain = Study.make({"inits": "zero,default", **beside.get(key, {})})
+        changed = Study.make({"inits": "zero,default", **beside.get(key, {}), key: value})
+        assert changed.digest != plain.digest, key
+        assert key in plain.differences(changed)
 
 
 def test_runs_count_and_order():

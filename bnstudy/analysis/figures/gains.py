@@ -16,7 +16,7 @@ from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.labels import arm_label, condition_label, treatment_name
 from bnstudy.analysis.results import Judged
-from bnstudy.analysis.tables.verdicts import word
+from bnstudy.analysis.tables.verdicts import plain, word
 from bnstudy.study.registry import figures
 
 MOST_ROWS = 40  # of the forest
@@ -195,7 +195,7 @@ def gain_map(results: Judged, ax: Axes | None = None) -> Figure:
         words = np.stack([of.word.values[arm, setting] for arm, setting in shown], 1)
         image = panel.imshow(values, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
-            text = "–" if math.isnan(value) else f"{value + 0.0:.2f}\n{words[row, column]}".strip()
+            text = "–" if math.isnan(value) else f"{plain(value)}\n{words[row, column]}".strip()
             dark = not math.isnan(value) and abs(value) > 0.6 * most
             panel.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
         panel.set_title(panels.title(model))

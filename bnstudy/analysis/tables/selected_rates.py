@@ -9,7 +9,7 @@ import numpy as np
 from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.table import Table
-from bnstudy.analysis.tables.verdicts import interval, rows, word
+from bnstudy.analysis.tables.verdicts import interval, plain, rows, word
 
 
 def selected_rows(results: Results) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def selection_table(results: Results) -> Table:
         words = (at_rate.get((_key(cell, attributes["settings"]), lr), "") for lr in rates)
         listed.append((
             *(cell[name] for name, shown in several.items() if shown), cell["condition"], *words, word(cell),
-            interval(cell, "gain"), f"{cell['reference_gain']:.2f}", both,
+            interval(cell, "gain"), plain(cell["reference_gain"]), both,
         ))  # fmt: skip
     labels = [attributes["treatment"] if name == "arm" else name for name, shown in several.items() if shown]
     header = (*labels, f"poor {attributes['condition']}", *(f"lr {lr:g}" for lr in rates), "lr selected",

@@ -1,4 +1,4 @@
-"""Verdicts told: rows that say what the assessment says, tables, sentences, and files for other programs."""
+"""Verdicts told: rows that say what the assessment says, tables, and files for other programs."""
 
 from __future__ import annotations
 
@@ -8,74 +8,88 @@ import json
 
 import numpy as np
 import pytest
-from bnstudy.analysis.assessment import VERDICTS, assess
+from bnstudy.analysis.results import assess
 from bnstudy.analysis.tables.formats import to_csv, to_latex
 from bnstudy.analysis.tables.summary import Table
-from bnstudy.analysis.tables.verdicts import rows, sentences, verdict_table
+from bnstudy.analysis.tables.verdicts import MEANINGS, meaning, plain, rows, times, verdict_table
+from bnstudy.analysis.verdict import WORDS
 
-from tests.analysis.test_assessment import CASES, study
-from tests.synthetic import make_dataset
+from tests.analysis.made_up import AT_REFERENCE, GAINS, study
+
+KEYS = ["model", "setting", "treatment", "control", "condition", "reference", "n", "gain", "gain_low", "gain_high",
+        "reference_gain", "difference", "difference_low", "difference_high", "ratio_at_least", "p", "verdict", "remark",
+        "failures"]  # fmt: skip
 
 
-@pytest.mark.parametrize("verdict", VERDICTS)
-def test_rows_sentence_and_table_say_the_verdict(verdict):
-    result = assess(study(CASES[verdict], study_name="made-up"))
+def pair(word: str):
+    return study({"well": AT_REFERENCE, "poor": GAINS[word]})
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_row_and_table_say_the_verdict(word):
+    result = assess(pair(word))
     (row,) = rows(result)
-    assert row["verdict"] == verdict
-    assert row["effect"] == float(result.did.sel(response="epochs_to_target", init="poor").squeeze())
-    assert row["interval"][0] <= row["effect"] <= row["interval"][1]
-    assert list(row)[:5] == ["model", "norm", "optimizer", "lr", "init"]
-    assert list(row["responses"]) == ["epochs_to_target", "final_accuracy", "epochs_to_stay", "mean_accuracy"]
+    assert list(row) == KEYS
+    assert (row["treatment"], row["control"], row["condition"], row["reference"]) == ("batch", "none", "poor", "well")
+    assert (row["verdict"], row["n"]) == (word, 10)
+    found = result.sel(condition="poor").squeeze()
+    assert row["gain"] == float(found.gain)
+    assert row["gain_low"] <= row["gain"] <= row["gain_high"]
+    assert row["difference"] == float(found.difference)
+    assert row["failures"] == {"control": [0, 10], "treated": [0, 10], "p": 1.0}
     json.dumps(row, allow_nan=False)
     table = verdict_table(result)
-    assert table.rows[0][-1] == verdict
-    assert len(table.rows[0]) == len(table.header)
-    sentence = sentences(result)["mlp"]
-    assert sentence.startswith("mlp: Batch Normalization saves ")
-    assert "at the well init well" in sentence
-    assert "n = 10 seeds" in sentence
-    phrase = {
-        "both-fail": "no run of either arm", "supported": "matters at poor",
-        "helps-more-when-poor": "helps more at poor",
-        "helps-everywhere": "not measurably more", "contradicted": "helps less", "no-effect": "equals",
-        "inconclusive": "cannot tell",
-    }[verdict]  # fmt: skip
-    assert phrase in sentence
+    assert table.header == ("model", "poor init", "gain [95 %]", "at well", "at least", "failed", "verdict")
+    (told,) = table.rows
+    assert told[-1] == word
+    assert told[2].startswith(plain(row["gain"]) + " [")
+    assert (told[4] == "") == (word not in ("mainly", "more"))
+    assert told[5] == "0/10 · 0/10"
+    assert f"{word}: {meaning(word, result.attrs)}" in table.notes[-1]
 
 
-def test_numbers_stand_in_the_sentence():
-    sentence = sentences(assess(study(CASES["supported"])))["mlp"]
-    saved = (15 + np.arange(10) % 2 - (7 + np.arange(10) % 3)).mean()
-    assert f"at poor ({saved:.1f} epochs, 95 % interval " in sentence
+def test_every_word_has_a_meaning():
+    assert set(MEANINGS) == set(WORDS)
+
+
+def test_setting_is_every_other_factor():
+    one, other = (pair(word).expand_dims(lr=[lr]) for word, lr in (("mainly", 0.1), ("none", 0.01)))
+    dataset = one.reindex(lr=[0.1, 0.01])
+    dataset.test_accuracy.loc[{"lr": 0.01}] = other.test_accuracy.sel(lr=0.01)
+    listed = rows(assess(dataset))
+    assert [(row["setting"]["lr"], row["verdict"]) for row in listed] == [(0.1, "mainly"), (0.01, "none")]
+    assert listed[0]["setting"] == {"optimizer": "", "lr": 0.1, "batch_size": None, "weight_decay": None}
 
 
 def test_what_is_not_there_is_null_not_nan():
-    one = {key: np.asarray(value)[:1] for key, value in CASES["supported"].items()}
-    (row,) = rows(assess(study(one)))
-    assert row["interval"] == [None, None]
-    assert row["responses"]["epochs_to_target"]["p_h2"] is None
+    (row,) = rows(assess(pair("mainly").isel(seed=slice(5))))
+    assert (row["gain_low"], row["ratio_at_least"]) == (None, None)
     json.dumps(row, allow_nan=False)
-    without = assess(study(CASES["supported"], roles={"well": "poor", "poor": "poor"}))
-    assert [row["effect"] for row in rows(without)] == [None, None]
-    assert "cannot be judged" in sentences(without)["mlp"]
-    assert verdict_table(without).rows[0][-1] == "inconclusive"
+    result = assess(pair("mainly").assign_coords(init_role=("init", ["poor", "poor"])))
+    assert [row["difference"] for row in rows(result)] == [None, None]
+    assert not any("nan" in text for row in verdict_table(result).rows for text in row)
+
+
+def test_numbers_are_told_to_two_decimals_and_never_as_minus_zero():
+    assert [plain(value) for value in (-0.001, 0.125, -1.0, np.nan)] == ["0.00", "0.12", "-1.00", "–"]
+    told = [times({"times_at_least": bound}) for bound in (8.89, 1.0, np.inf, np.nan)]
+    assert told == ["8.8 ×", "1.0 ×", "no bound", ""]
 
 
 def test_csv_is_read_back():
-    listed = rows(assess(study(CASES["supported"])))
+    listed = rows(assess(pair("mainly")))
     (read,) = csv.DictReader(io.StringIO(to_csv(listed), newline=""))
-    assert read["verdict"] == "supported"
-    assert float(read["effect"]) == listed[0]["effect"]
-    assert float(read["responses.final_accuracy.effect_interval_low"]) == pytest.approx(
-        listed[0]["responses"]["final_accuracy"]["effect_interval"][0]
-    )
+    assert read["verdict"] == "mainly"
+    assert float(read["gain"]) == listed[0]["gain"]
+    assert (read["failures.control"], read["failures.control_of"]) == ("0", "10")
+    assert read["setting.lr"] == ""
     assert to_csv([]) == "\r\n"
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+x", "-x", "@x", "\tx"])
 def test_no_label_becomes_a_formula(label):
     assert to_csv([{"model": label}]).splitlines()[1].strip('"').startswith("'")
-    assert to_csv([{"effect": -1.5}]).splitlines()[1] == "-1.5"
+    assert to_csv([{"gain": -1.5}]).splitlines()[1] == "-1.5"
 
 
 def test_latex_escapes_what_it_would_obey():
@@ -84,11 +98,3 @@ def test_latex_escapes_what_it_would_obey():
     assert r"\textless{}1 {[}2{]}" in text
     assert text.count("&") == 3 + 0
     assert text.startswith("\\begin{tabular}{lr}\n\\toprule\na\\_b & c \\\\\n")
-
-
-def test_a_study_that_has_just_begun_is_told_without_numbers():
-    curves = make_dataset(models=["mlp"], pending=24)
-    told = sentences(assess(curves))["mlp"]
-    assert "no pair of runs yet at the well init default" in told
-    assert "no pair of runs is there yet at scaled-normal:0.01 and zero" in told
-    assert "nan" not in told

@@ -1,0 +1,89 @@
+"""The answer in words: what it says for each word, for groups of conditions, and where there is little to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bnstudy.analysis.results import assess
+from bnstudy.analysis.tables.sentences import sentences
+from bnstudy.analysis.verdict import WORDS
+
+from tests.analysis.made_up import AT_REFERENCE, GAINS, study
+from tests.synthetic import make_dataset
+
+BN = "Batch Normalization"
+
+
+def told(gains: dict[str, np.ndarray], at_reference: np.ndarray = AT_REFERENCE) -> str:
+    (sentence,) = sentences(assess(study({"well": at_reference, **gains}))).values()
+    assert sentence.endswith(".")
+    assert "nan" not in sentence
+    assert ".." not in sentence
+    assert "  " not in sentence
+    return sentence
+
+
+SAID = {
+    "mainly": f"{BN} matters mainly at poor: there the error is 8.1 times smaller over the training than without "
+    "it, and 1.2 times at well.",
+    "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller over the training than "
+    "without it, and 1.2 times at well.",
+    "alike": f"{BN} makes the same difference as at well at poor.",
+    "less": f"{BN} helps less than at well at poor.",
+    "none": f"{BN} makes no difference at poor.",
+    "harms": f"{BN} does harm at poor.",
+    "unclear": f"{BN}: the data cannot tell at poor.",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_each_word_is_a_sentence(word):
+    assert told({"poor": GAINS[word]}) == SAID[word]
+
+
+def test_several_words_are_two_sentences_and_what_is_open():
+    found = told({"a": GAINS["mainly"], "b": GAINS["mainly"] + 1, "c": GAINS["none"], "d": GAINS["unclear"]})
+    assert found == (
+        f"{BN} matters mainly at a and b: there the error is 8.1 to 16 times smaller over the training than without "
+        "it, and 1.2 times at well. It makes no difference at c. The data cannot tell at d."
+    )
+
+
+def test_conditions_of_one_kind_are_told_together():
+    found = told({"scaled-normal:0.01": GAINS["mainly"], "scaled-normal:0.001": GAINS["mainly"],
+                  "scaled-normal:100": GAINS["mainly"], "poor": GAINS["mainly"]})  # fmt: skip
+    assert (
+        "where weights are too small (scaled-normal:0.01, scaled-normal:0.001), too large (scaled-normal:100)" in found
+    )
+    assert "and at poor" in found
+
+
+def test_where_nothing_learns_it_cannot_help():
+    dataset = study({"well": AT_REFERENCE, "poor": GAINS["mainly"], "dead": np.zeros(10)})
+    dataset.test_accuracy.loc[{"init": "dead"}] = 0.1
+    (sentence,) = sentences(assess(dataset)).values()
+    assert sentence.endswith("It cannot help at dead, where nothing learns with it or without.")
+
+
+def test_too_few_seeds_are_said_to_be_too_few():
+    dataset = study({"well": AT_REFERENCE, "poor": GAINS["mainly"]}).isel(seed=slice(3))
+    assert sentences(assess(dataset)) == {"mlp": f"{BN}: 3 seeds are too few to tell at poor."}
+
+
+def test_without_a_reference_there_is_none_to_name():
+    dataset = study({"a": GAINS["harms"], "b": GAINS["mainly"]}).assign_coords(init_role=("init", ["poor"] * 2))
+    assert sentences(assess(dataset)) == {"mlp": f"{BN} does harm at a. The data cannot tell at b."}
+
+
+def test_a_study_that_has_just_begun_has_nothing_to_judge():
+    found = sentences(assess(make_dataset(pending=10_000)))
+    assert found == dict.fromkeys(("mlp", "cnn"), f"{BN}: there is nothing to judge yet.")
+
+
+def test_settings_and_arms_are_told_apart():
+    found = sentences(
+        assess(make_dataset(models=["mlp"], norms=["none", "batch", "layer"], optimizers=["sgd", "adam"]))
+    )
+    sentence = found["mlp"]
+    assert sentence.count("With sgd, ") == sentence.count("With adam, ") == 2
+    assert sentence.count("With sgd, Layer Normalization") == 1
