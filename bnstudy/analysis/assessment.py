@@ -18,7 +18,7 @@ from bnstudy.study.errors import InputError
 DIMS = ("model", "setting", "arm", "condition")  # of an assessment
 # What completes a word that would mislead alone.
 NEITHER, AS_AT_REFERENCE, TOO_FEW = "neither arm learns", "as at the reference", "too few seeds to tell"
-NO_BOUND = "no bound"
+NO_BOUND, NOTHING = "no bound", "nothing to compare"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
     result = result.assign_coords(role=("condition", [criteria.roles.get(label, "") for label in conditions]))
     few = power.warnings(criteria, values.sizes["seed"])
     settings = [dict(setting) for setting in scores.settings] or [{}] * values.sizes["setting"]
-    result.attrs = {**criteria.attributes(), "settings": settings, "warnings": [*few, *scores.notes, *_roles(criteria)]}
+    result.attrs = {**criteria.attributes(), "settings": settings,
+                    "warnings": [*few, *scores.notes, *_roles(criteria), *_dead(result, criteria)]}  # fmt: skip
     return result
 
 
@@ -118,6 +119,7 @@ def _of_arm(
     nothing_learns = np.all([np.nansum(one, -1) == (~np.isnan(one)).sum(-1) for one in pair], 0) & (found.n > 0)
     too_few = power.least_p(found.n, int(poor.sum()), criteria.paired) > alpha / 2
     remarks = {
+        NOTHING: (words == verdict.UNCLEAR) & (found.n == 0),
         NEITHER: (words == "none") & nothing_learns, AS_AT_REFERENCE: (words == "harms") & (p["alike"] <= alpha / 2),
         TOO_FEW: (words == verdict.UNCLEAR) & too_few, NO_BOUND: np.isinf(bound),
     }  # fmt: skip
@@ -130,6 +132,21 @@ def _of_arm(
         "p_failures": (failures.mcnemar if criteria.paired else failures.fisher)(*pair),
         **{f"p_{name}": found.p[name] for name in TESTS},
     }  # fmt: skip
+
+
+def _dead(result: xr.Dataset, criteria: Criteria) -> list[str]:
+    """Of which models and settings no run learns at the reference, so that no gain can be seen there."""
+    if criteria.reference not in result.condition.values:
+        return []
+    there = result[["failures", "runs"]].sel(condition=criteria.reference).sum("every_arm")
+    dead = (there.failures == there.runs) & (there.runs > 0)
+    return [
+        f"no run learns at the reference, {criteria.condition} {criteria.reference}"
+        + "".join(f", {label}" for label in (str(cell.model.values), str(cell.setting.values)) if label)
+        + ": what the treatment gains there cannot be seen, and more elsewhere says little"
+        for cell in dead.stack(cell=("model", "setting")).transpose("cell")
+        if cell
+    ]
 
 
 def _roles(criteria: Criteria) -> list[str]:

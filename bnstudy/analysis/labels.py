@@ -28,11 +28,12 @@ def condition_label(level: str, factor: str) -> str:
 
 
 def number(level: str) -> float:
-    """The number that a level is; NaN where it is none."""
+    """The number that a level is; NaN where it is none, and where it is infinite."""
     try:
-        return float(level)
+        value = float(level)
     except ValueError:
         return math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def amiss(level: str, condition: str, exactly: bool = False) -> str:

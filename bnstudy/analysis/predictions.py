@@ -55,7 +55,10 @@ def checked(result: xr.Dataset, declared: Mapping[str, Any]) -> list[Checked]:
         if isinstance(said, Mapping):
             prediction = Prediction.model_validate(said)
             for expectation in prediction.expect:
-                told += [_check(prediction.text, expectation, cell) for cell in _about(expectation, listed)]
+                about = list(_about(expectation, listed))
+                told += [_check(prediction.text, expectation, cell) for cell in about]
+                if not about:
+                    told.append(_unmet(prediction.text, expectation))
     return told
 
 
@@ -66,6 +69,12 @@ def _about(expectation: Expectation, listed: list[Mapping[str, Any]]) -> Iterato
             not level or cell[name] == level for name, level in wanted.items()
         ):
             yield cell
+
+
+def _unmet(text: str, expectation: Expectation) -> Checked:
+    """Of an expectation that no comparison is about."""
+    return Checked(text, expectation.model, expectation.setting, expectation.treatment,
+                   ", ".join(expectation.condition), expectation.text, "not there", UNKNOWN)  # fmt: skip
 
 
 def _check(text: str, expectation: Expectation, cell: Mapping[str, Any]) -> Checked:

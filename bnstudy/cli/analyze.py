@@ -37,6 +37,8 @@ def analyze(
     """Say what a study's data say about the hypothesis: effects, tests, verdicts, and a sentence a model."""
     if as_json + as_csv + as_latex > 1:
         raise InputError("analyze: give one of --json, --csv and --latex")
+    if every and (as_csv or as_latex or (brief and not as_json)):
+        raise InputError("is shown on the terminal and by --json alone", "multiverse")
     if select not in (None, "lr"):
         raise InputError(f"must be lr, the one factor that can be selected, not {select[:60]!r}", "select")
     from bnstudy.analysis import claims, theory

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bnstudy.cli.options import option_name
 from bnstudy.study.errors import InputError
 
 WHAT, VALUES, TABLE, OUTPUT = "What is asked", "What the values are", "How the table is written", "Output"
@@ -75,6 +78,9 @@ def judge(
     """Judge anyone's learning curves: does a treatment matter mainly under poor conditions?"""
     if as_json + as_csv + as_latex > 1:
         raise InputError("judge: give one of --json, --csv and --latex")
+    for key, place in (("report", report), ("figures", figures)):
+        if place == "":
+            raise InputError("is empty", key)
     if seed is None and not unpaired:
         raise InputError("name the column that pairs the runs, or say --unpaired where nothing does", "seed")
     if stopped not in (None, "failed", "missing", "carry"):
@@ -93,14 +99,21 @@ def judge(
         stopped=stopped, unpaired=unpaired, wide=wide, from_name=from_name, columns=_listed(columns, "columns"),
     )  # fmt: skip
     result = judged.assessment
+    if figures:
+        from bnstudy.storage.atomic import check_folder
+
+        with _told_of("figures"):
+            check_folder(Path(figures))
     if report:
         from bnstudy.analysis.report import write_page
 
-        written = write_page(judged, report)
+        with _told_of("report"):
+            written = write_page(judged, report)
     if figures:
         from bnstudy.analysis.figures.gallery import draw_all
 
-        draw_all(judged, Path(figures))
+        with _told_of("figures"):
+            draw_all(judged, Path(figures))
     from bnstudy.cli.analyze import print_answer, print_as
 
     if as_json or as_csv or as_latex:
@@ -109,6 +122,15 @@ def judge(
     print_answer(judged)
     if report:
         print(f"\nPage: {written}")
+
+
+@contextmanager
+def _told_of(key: str) -> Iterator[None]:
+    """What is wrong with a place to write to, told of the option that names it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.problem.replace("--out", option_name(key)), key) from None
 
 
 def _listed(text: str | None, key: str) -> tuple[str, ...]:
@@ -129,8 +151,12 @@ def _scale(text: str | None, key: str) -> dict[str, float] | float | None:
         if "=" not in text:
             return float(text)
         pairs = [part.rpartition("=") for part in text.split(",")]
-        return {level.strip(): float(number) for level, _, number in pairs}
+        numbers = [(level.strip(), float(number)) for level, _, number in pairs]
     except ValueError:
         raise InputError(
             f"must be a number, or one for each level as LEVEL=X,LEVEL=X, not {text[:60]!r}", key
         ) from None
+    levels = [level for level, _ in numbers]
+    if twice := [level for level in levels if levels.count(level) > 1]:
+        raise InputError(f"names the level {twice[0][:60]!r} twice", key)
+    return dict(numbers)

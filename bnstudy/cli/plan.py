@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bnstudy.study.study import Study
 
 
+ASKED = ("treatment", "control", "condition", "reference")  # which a pilot has to share with the study
 STUDIES, SEED = 2000, 20150211  # drawn from a pilot; the same pilot says the same
 
 
@@ -65,6 +66,13 @@ def pilot_of(study: Study, folder: str) -> Table:
     results = Results.open(folder)
     if not (results.can_judge and results.criteria.poor):
         raise InputError(f"{folder}: nothing is compared there under poor levels", "pilot")
+    for key in ASKED:
+        there, here = getattr(results.criteria, key), getattr(study, key)
+        if there != here:
+            raise InputError(
+                f"{folder} asks something else: its {key} is {there or 'not there'}, the study's {here or 'not there'}",
+                "pilot",
+            )
     asked = {name: getattr(study, name) for name in ("mainly_times", "margin", "alpha", "looks")}
     rows = resampled(results.scores, replace(results.criteria, **asked), len(study.seeds), STUDIES,
                      np.random.default_rng(SEED))  # fmt: skip

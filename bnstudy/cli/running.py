@@ -60,8 +60,11 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
     if missing:  # a shard: a table of a part would be read as the whole
         print(f"{missing} of {dataset.status.size} runs are left to other shards; `bnstudy merge` joins them")
     else:
-        is_the_reports = dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
         results = Results(dataset)
+        asked = results.criteria.treatment, results.criteria.condition
+        is_the_reports = (
+            asked == ("norm", "init") and dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
+        )
         print_table((report_table if is_the_reports else sweep_table)(results))
         if results.can_judge and results.criteria.poor:
             print()

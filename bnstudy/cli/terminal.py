@@ -20,7 +20,8 @@ def print_table(table: Table) -> None:
     for row in table.rows:
         drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
     if not console.is_terminal:  # a file has no width: cut nothing
-        console = Console(markup=False, emoji=False, width=max(80, Console(width=1000).measure(drawn).maximum))
+        wide = Console(markup=False, emoji=False, width=1000)
+        console = Console(markup=False, emoji=False, width=max(80, wide.measure(drawn).maximum))
     console.print(drawn)
     for note in table.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)

@@ -167,5 +167,14 @@ def _of_amendments(text: str) -> Iterator[str]:
         listed = json.loads(text) if text else []
     except (ValueError, RecursionError):
         listed = None
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and _is_change(one) for one in listed):
         yield "its attribute amendments is not a list of amendments as JSON"
+
+
+def _is_change(amendment: Mapping[str, Any]) -> bool:
+    """Whether what an amendment says that changed can be read: of the seeds those before and after."""
+    changes = amendment.get("changes", {})
+    if not isinstance(changes, dict):
+        return False
+    seeds = changes.get("seeds", [[], []])
+    return isinstance(seeds, list) and len(seeds) == 2 and all(isinstance(one, list) for one in seeds)

@@ -67,6 +67,12 @@ class Question(BaseModel):
             raise ValueError(f"must be one of {', '.join(BY_NAME)}, not {name[:60]!r}")
         return name
 
+    @field_validator("control", "reference", mode="before")
+    @classmethod
+    def _as_text(cls, level: Any) -> Any:
+        """A level that is a number may be written as one."""
+        return str(level) if isinstance(level, (int, float)) and not isinstance(level, bool) else level
+
     @field_validator("looks", mode="before")
     @classmethod
     def _rising(cls, looks: Any) -> Any:
@@ -103,15 +109,11 @@ class Question(BaseModel):
         put(self, "control", self._control(treatment, level_texts(treatment, levels[treatment.name])))
         texts = level_texts(condition, levels[condition.name])
         roles: dict[str, Role] = {}
-        for label, role in self.roles.items():
-            level = _level(condition, label, "roles")
+        for said, role in self.roles.items():
+            level = _level(condition, said, "roles", texts)
             if roles.setdefault(level, role) != role:
                 raise InputError(f"{level!r} is declared twice, well and poor", "roles")
-        if stray := [label for label in roles if label not in texts]:
-            raise InputError(f"{stray[0]!r} is not a level of {condition.key}", "roles")
-        reference = _level(condition, self.reference, "reference") if self.reference else ""
-        if reference and reference not in texts:
-            raise InputError(f"{reference!r} is not a level of {condition.key}", "reference")
+        reference = _level(condition, self.reference, "reference", texts) if self.reference else ""
         if condition.name != "init" and len(texts) > 1 and not reference and "well" not in roles.values():
             raise InputError(
                 f"name the level of {condition.key} that is good, which the others are compared with: "
@@ -133,10 +135,7 @@ class Question(BaseModel):
                 f"name the level of {treatment.key} that the others are compared with: {', '.join(texts[:8])}",
                 "control",
             )
-        control = _level(treatment, self.control, "control")
-        if control not in texts:
-            raise InputError(f"{control!r} is not a level of {treatment.key}", "control")
-        return control
+        return _level(treatment, self.control, "control", texts)
 
 
 def level_texts(factor: Factor, levels: Sequence[Any]) -> list[str]:
@@ -144,14 +143,17 @@ def level_texts(factor: Factor, levels: Sequence[Any]) -> list[str]:
     return [factor.text(level) for level in levels]
 
 
-def _level(factor: Factor, label: str, key: str) -> str:
-    """A level's canonical spelling; InputError names the key it stands under."""
+def _level(factor: Factor, label: str, key: str, texts: Sequence[str]) -> str:
+    """The canonical spelling of one of a factor's levels; InputError names the key it stands under."""
     try:
-        return factor.text(factor.registry.level(label).label if factor.registry else float(label))
+        level = factor.text(factor.registry.level(label).label if factor.registry else float(label))
     except InputError as error:
         raise InputError(error.problem, key) from None
     except ValueError:
         raise InputError(f"{label[:60]!r} is no number, as the levels of {factor.key} are", key) from None
+    if level not in texts:
+        raise InputError(f"{level!r} is not a level of {factor.key}, which are {', '.join(texts[:8])}", key)
+    return level
 
 
 def default_role(label: str) -> Role:

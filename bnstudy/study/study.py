@@ -239,7 +239,11 @@ class Study(_Varied):
         levels = {factor.name: getattr(self, factor.key) for factor in FACTORS}
         self.declare(levels)
         for _, name, stray in self._strays(self.predictions):
-            raise InputError(f"a prediction speaks of the {name} {stray!r}, which is not there", "predictions")
+            factor = BY_NAME[{"model": "model", "treatment": self.treatment, "condition": self.condition}[name]]
+            there = ", ".join(level_texts(factor, levels[factor.name])[:8])
+            raise InputError(
+                f"a prediction speaks of the {name} {stray!r}, which is not there; there are {there}", "predictions"
+            )
         return self
 
     def _strays(self, predictions: Iterable[str | Prediction]) -> Iterator[tuple[Expectation, str, str]]:

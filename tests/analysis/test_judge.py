@@ -95,3 +95,43 @@ def test_what_cannot_be_judged_is_refused():
             bnstudy.judge(made, **{**COLUMNS, **options})
     with pytest.raises(InputError, match="seed"):
         bnstudy.judge(table({0: 0.0, 1: 1.0}, seeds=1), **COLUMNS)
+
+
+def test_an_arm_that_the_reference_lacks_is_told_and_no_arm_there_is_refused():
+    made = table({0: 0.2, 1: 2.0})
+    other = made[(made.method == "new") & (made.noise == 1)].assign(method="other")
+    judged = bnstudy.judge(pd.concat([made, other]), **COLUMNS)
+    assert "method other has no run at noise 0: not compared with it" in judged.scores.notes
+    assert words(judged) == ["mainly", "unclear"]
+    with pytest.raises(InputError, match="no treated run at noise 0"):
+        bnstudy.judge(made[(made.method == "plain") | (made.noise == 1)], **COLUMNS)
+
+
+def test_a_condition_with_the_control_alone_has_nothing_to_compare():
+    made = table({0: 0.2, 1: 2.0, 2: 2.0})
+    judged = bnstudy.judge(made[(made.method == "plain") | (made.noise < 2)], **COLUMNS)
+    assert [row["remark"] for row in rows(judged.assessment)] == ["", "nothing to compare"]
+
+
+def test_a_reference_where_nothing_learns_is_told():
+    made = table({0: 0.0, 1: 2.0})
+    made.loc[made.noise == 0, "accuracy"] = 0.1
+    warnings = bnstudy.judge(made, **COLUMNS, test_size=1000, classes=10).assessment.attrs["warnings"]
+    assert any(text.startswith("no run learns at the reference, noise 0: ") for text in warnings)
+
+
+def test_whole_numbers_beyond_any_double():
+    made = table({0: 0.2, 1: 2.0}).astype({"epoch": object, "accuracy": object})
+    steps, values = made.copy(), made.copy()
+    steps.loc[2, "epoch"] = values.loc[2, "accuracy"] = 10**400
+    with pytest.raises(InputError, match="'epoch' must hold numbers"):
+        bnstudy.judge(steps, **COLUMNS)
+    assert "1 run with numbers after a failure: they do not count" in bnstudy.judge(values, **COLUMNS).scores.notes
+
+
+def test_a_file_without_a_factor_that_others_have_is_named(tmp_path):
+    made = table({0: 0.2, 1: 2.0})
+    made[made.seed < 4].to_csv(tmp_path / "a.csv", index=False)
+    made[made.seed >= 4].rename(columns={"noise": "Noise"}).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(InputError, match=r"b\.csv has no column 'noise' \(did you mean 'Noise'\?\), and others have"):
+        bnstudy.judge(tmp_path, **COLUMNS)

@@ -76,3 +76,51 @@ def test_runs_are_paired_or_said_not_to_be(judge):
     code, out, _ = judge(*ASKED, "--unpaired")
     assert code == 0
     assert "new matters mainly at noise 1" in out
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (["--report", ""], "--report: is empty"), (["--figures", ""], "--figures: is empty"),
+    (["--report", "."], "--report: . is a folder"),
+    (["--report", "runs.csv"], "--report: runs.csv is there and no page"),
+    (["--report", "runs.csv/page.html"], "choose another with --report"),
+    (["--report", "page.html", "--figures", "runs.csv"], "--figures: runs.csv is not a folder"),
+])  # fmt: skip
+def test_where_it_cannot_write_it_writes_nothing_and_loses_nothing(judge, tmp_path, options, told):
+    before = (tmp_path / "runs.csv").read_bytes()
+    code, out, err = judge(*ASKED, *options)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert told in err
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+    assert (tmp_path / "runs.csv").read_bytes() == before
+
+
+def test_a_page_is_written_over(judge, tmp_path):
+    for _ in range(2):
+        assert judge(*ASKED, "--report", "page.html")[0] == 0
+    assert (tmp_path / "page.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("level", ["[/]", "[bold]x[/bold]", "a,b", "模型", "inf", "nan"])
+def test_any_plain_label_is_told_as_it_is(judge, level):
+    made = table({0: 0.2, 1: 2.0})
+    made.assign(noise=made.noise.map({0: level, 1: "much"})).to_csv("runs.csv", index=False)
+    code, out, err = judge(*ASKED, "--reference", level, "--figures", "drawn")
+    assert (code, err) == (0, "")
+    assert f"at {level}" in out
+
+
+def test_a_gain_of_any_size_is_told(judge):
+    made = table({0: 0.2, 1: 2.0}).rename(columns={"accuracy": "loss"})
+    made.loc[(made.method == "new") & (made.noise == 1), "loss"] = 1e-320
+    made.to_csv("runs.csv", index=False)
+    code, out, _ = judge(*ASKED, "--value", "loss", "--lower-is-better")
+    assert code == 0
+    assert "there the error is 2^1063 times smaller" in out
+
+
+def test_a_level_has_one_best(judge):
+    told = judge(*ASKED, "--best", "0=1,1=1,2=1,0=2", "--worst", "0")[2]
+    assert "--best: names the level '0' twice" in told
+    assert (
+        "--best: has two numbers for the level '0'" in judge(*ASKED, "--best", "0=1,1=1,2=1,0.0=2", "--worst", "0")[2]
+    )

@@ -72,7 +72,9 @@ def test_every_attribute_is_looked_at(dataset, attribute):
     ("name", "wrong"),
     [("classes", 0), ("classes", 1), ("classes", 2.5), ("study", DEEP), ("study", f"x = {DEEP}"), ("study", "a = 'b"),
      ("study", "predictions = 5"), ("study", "batch_size = ['a']"), ("study", "lr = [[1]]"), ("study", "seeds = 'a'"),
-     ("amendments", DEEP), ("amendments", "{}"), ("amendments", "[1]"), ("amendments", "a")],
+     ("amendments", DEEP), ("amendments", "{}"), ("amendments", "[1]"), ("amendments", "a"),
+     ("amendments", '[{"changes": 3}]'), ("amendments", '[{"changes": {"seeds": 3}}]'),
+     ("amendments", '[{"changes": {"seeds": [1, 2]}}]')],
 )  # fmt: skip
 def test_attributes_that_are_read_again_have_to_be_readable(dataset, name, wrong):
     assert f"attribute {name}" in conformity.problem(dataset.assign_attrs({name: wrong}))

@@ -54,6 +54,13 @@ def test_only_what_is_asked_is_added():
     assert extended(study, {"scales": "1,10"}).inits == ("zero", "scaled-normal:1", "scaled-normal:10")
 
 
+def test_what_is_expected_stays():
+    expected = [{"text": "so", "expect": {"condition": "zero", "verdict": "none"}}]
+    study = Study.make({**SETTINGS, "predictions": expected})
+    assert extended(study, {"seeds": "3"}).predictions == study.predictions
+    assert extended(study, {"inits": "xavier"}).predictions == study.predictions
+
+
 def test_declared_roles_stay():
     study = Study.make({**SETTINGS, "roles": {"default": "poor", "zero": "well"}, "reference": "zero"})
     larger = extended(study, {"inits": "xavier"})

@@ -114,3 +114,25 @@ def test_the_role_of_an_init_is_what_its_entry_says():
     assert {level: default_role(level) for level in ("default", "zero", "scaled-normal:1", "scaled-normal:30")} == {
         "default": "well", "zero": "poor", "scaled-normal:1": "well", "scaled-normal:30": "poor",
     }  # fmt: skip
+
+
+RATES = {"models": "mlp", "lr": "0.1,1", "condition": "lr", "reference": "0.1"}
+
+
+def test_a_level_that_is_a_number_may_be_written_as_one():
+    asked = Study.make({**RATES, "reference": 0.10})
+    assert (asked.reference, asked.digest) == ("0.1", Study.make(RATES).digest)
+    sizes = {"models": "mlp", "norms": "none", "inits": "default,zero", "batch_size": "20,50"}
+    assert Study.make({**sizes, "treatment": "batch_size", "control": 50}).control == "50"
+
+
+@pytest.mark.parametrize(("settings", "told"), [
+    ({"reference": "3"}, "reference: '3' is not a level of lr, which are 0.1, 1"),
+    ({"roles": {"7": "poor"}}, "roles: '7' is not a level of lr, which are 0.1, 1"),
+    ({"control": "layer"}, "control: 'layer' is not a level of norms, which are none, batch"),
+    ({"reference": True}, "reference: must be text"),
+    ({"predictions": [{"text": "so", "expect": {"condition": "1.0", "sign": "gain"}}]}, "there are 0.1, 1"),
+])  # fmt: skip
+def test_what_is_not_there_is_told_with_what_is(settings, told):
+    with pytest.raises(InputError, match=told):
+        Study.make({**RATES, **settings})

@@ -15,6 +15,7 @@ Stopped = Literal["failed", "missing", "carry"]
 
 FALLING = {"loss", "nll", "perplexity", "ppl", "err", "error", "mse", "rmse", "mae"}  # words in names of values
 RISING = {"acc", "accuracy", "auc", "auroc", "reward", "return", "rewards", "returns"}
+MOST_SAMPLES = 10**12  # of a test set
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Asked:
         self._check_columns()
         for key, least in (("test_size", 1), ("classes", 2)):
             number = getattr(self, key)
-            if number is not None and not (isinstance(number, int) and least <= number <= 10**12):
-                raise InputError(f"must be a whole number of at least {least}, not {number!r}", key)
+            if number is not None and not (isinstance(number, int) and least <= number <= MOST_SAMPLES):
+                raise InputError(f"must be a whole number from {least} to {MOST_SAMPLES:,}, not {number!r}", key)
         if self.guess is not None and not (math.isfinite(self.guess) and self.guess > 0):
             raise InputError(f"must be the loss of guessing, above 0, not {self.guess!r}", "guess")
         if self.stopped is not None and self.stopped not in get_args(Stopped):

@@ -123,9 +123,18 @@ def _spreads(frame: Any, name: str) -> bool:
     return bool((pd.to_numeric(frame[most], "coerce") > pd.to_numeric(frame[least], "coerce")).any())
 
 
+def numbers_of(column: Any) -> NDArray[np.float64]:
+    """A column as numbers; NaN where a cell holds none, infinite where it is beyond those of a double."""
+    try:
+        found = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # of whole numbers, not of their texts
+        found = pd.to_numeric(column.astype(str), errors="coerce")
+    return np.asarray(found.to_numpy(np.float64, na_value=np.nan))
+
+
 def steps_of(column: Any, name: str) -> NDArray[np.float64]:
     """A column of steps as numbers; InputError where one is blank, or none."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numbers = numbers_of(column)
     wrong = ~np.isfinite(numbers) if column.dtype.kind not in "mM" else np.ones(len(column), bool)
     if wrong.any():
         row = int(wrong.argmax())
@@ -144,7 +153,7 @@ def values_of(column: Any, name: str) -> tuple[NDArray[np.float64], NDArray[np.b
         return np.where(np.isfinite(numbers), numbers, np.nan), np.isinf(numbers), np.isnan(numbers)
     if column.dtype.kind in "mM":
         raise InputError(f"{shortened(name)!r} holds dates, not numbers", "value")
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    numbers = numbers_of(column)
     empty = column.isna().to_numpy(bool)
     odd = np.flatnonzero(~np.isfinite(numbers) & ~empty)
     words = column.iloc[odd].astype(str).str.strip().str.lower()

@@ -45,6 +45,8 @@ def load(sources: Any, asked: Asked) -> Table:
             _check_alike(frame, path, asked)
             frame = frame if asked.wide else frame.copy().assign(**{NAME: name})
         frames.append(frame)
+    if not asked.wide:
+        _check_factors(dict(zip(paths.values(), frames, strict=True)), asked)
     joined = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     tells_blanks = PARQUET not in kinds
     return Table(joined, tells_blanks, NAME if NAME in joined else None, NAME in joined, tuple(notes))
@@ -115,3 +117,12 @@ def _check_alike(frame: Any, path: Path, asked: Asked) -> None:
         if name not in frame:
             hint = nearest(name, list(frame.columns))
             raise InputError(f"{path} has no column {shortened(name)!r}{hint}: name the files that belong together")
+
+
+def _check_factors(frames: dict[Path, Any], asked: Asked) -> None:
+    """InputError where some files have a column that was asked for, and others do not."""
+    for name, key in asked.factors.items():
+        lacking = [path for path, frame in frames.items() if name not in frame]
+        if lacking and len(lacking) < len(frames):
+            hint = nearest(name, list(frames[lacking[0]].columns))
+            raise InputError(f"{lacking[0]} has no column {shortened(name)!r}{hint}, and others have", key)

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from bnstudy.analysis.external.asked import Asked
 from bnstudy.analysis.external.blanks import ABSENT, DIVERGED, resolved
-from bnstudy.analysis.external.columns import Levels, check_columns, first_of, levels_of, spread_of, steps_of, values_of
+from bnstudy.analysis.external.columns import (
+    Levels,
+    check_columns,
+    first_of,
+    levels_of,
+    numbers_of,
+    spread_of,
+    steps_of,
+    values_of,
+)
 from bnstudy.analysis.external.repeats import check_one_metric, without_repeats
 from bnstudy.analysis.external.tables import Table, counted, listed, shortened
 from bnstudy.study.errors import InputError
@@ -92,7 +101,7 @@ def runs_of(table: Table, asked: Asked) -> Runs:
         factors[""] = levels_of(frame[table.name], table.name, "seed")
     codes = pd.DataFrame({name: levels.codes for name, levels in factors.items()})
     run = codes.groupby(list(codes), sort=False).ngroup().to_numpy()
-    step = pd.to_numeric(frame[asked.step], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    step = numbers_of(frame[asked.step])
     is_known = (codes >= 0).all(axis=1).to_numpy(bool)
     value, fate, crashed, notes = resolved(
         table, asked, values_of(frame[asked.value], asked.value), run, step, is_known
@@ -201,13 +210,14 @@ def _check_pairs(runs: Any, labels: dict[str, list[str]], asked: Asked, there: l
             raise InputError(
                 f"no run at {labels['condition'][0]!r}{where}: every setting needs the reference", "reference"
             )
+        notes += _check_reference(cell, labels, asked, where)
         for condition, both in cell.groupby("condition"):
             label = labels["condition"][condition]
             seeds = [set(one["seed"]) for _, one in both.groupby("arm")]
             if (both["arm"] > 0).any() and not (both["arm"] == 0).any():
                 raise InputError(f"{asked.condition} {label!r}{where} has no run of the control "
                                  f"{labels['arm'][0]!r}: add or remove it", "control")  # fmt: skip
-            if len(seeds) == 1:
+            if len(seeds) == 1 and condition > 0:
                 notes.append(f"{asked.condition} {label}{where} has the control alone: not judged")
             elif asked.unpaired and max(map(len, seeds)) == 1:
                 raise InputError(f"one run of each arm at {asked.condition} {label!r}{where}: repeat them", "seed")
@@ -220,3 +230,13 @@ def _check_pairs(runs: Any, labels: dict[str, list[str]], asked: Asked, there: l
         mend = spread_of(there) or "give several"
         raise InputError(f"one level of {asked.seed!r}, {labels['seed'][0]}: nothing is repeated; {mend}", "seed")
     return notes
+
+
+def _check_reference(cell: Any, labels: dict[str, list[str]], asked: Asked, where: str) -> list[str]:
+    """InputError where no treated arm of a setting is at the reference; a note of one that is not."""
+    at_reference = set(cell["arm"][cell["condition"] == 0])
+    lacking = [labels["arm"][arm] for arm in sorted(set(cell["arm"]) - at_reference)]
+    what = f"at {asked.condition} {labels['condition'][0]}{where}"
+    if not at_reference - {0}:
+        raise InputError(f"no treated run {what}: the gain elsewhere has nothing to be compared with", "reference")
+    return [f"{asked.treatment} {shortened(arm)} has no run {what}: not compared with it" for arm in lacking]

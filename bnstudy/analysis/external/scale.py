@@ -141,6 +141,8 @@ def _per_level(scale: Scale, labels: list[str], key: str) -> Array:
         label = levels.label_of(said)
         if label not in labels:
             raise InputError(f"no level {shortened(said)!r}{nearest(label, labels)} of the condition", key)
+        if label in found:
+            raise InputError(f"has two numbers for the level {shortened(label)!r}", key)
         if not isinstance(number, int | float) or not math.isfinite(number):
             raise InputError(f"must be a number at {shortened(said)!r}, not {shortened(number)!r}", key)
         found[label] = float(number)

@@ -98,7 +98,8 @@ def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     above.yaxis.set_minor_locator(NullLocator())
     above.set_ylabel("gain (margins)")
-    above.legend(ncols=len(WORDS), loc="upper left", fontsize=7)
+    if above.get_legend_handles_labels()[0]:
+        above.legend(ncols=len(WORDS), loc="upper left", fontsize=7)
     for row, (name, level) in enumerate(levels):
         at = [i for i, one in enumerate(ranked) if getattr(one, name) == level]
         below.plot(at, [row] * len(at), "|", color="black", markersize=5)

@@ -37,8 +37,17 @@ def write_page(results: Judged, out: str | Path) -> Path:
     target = Path(out)
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
+    if target.is_file() and not _is_page(target):
+        raise InputError(f"{target} is there and no page; name another file for the page", "out")
     atomic.check_folder(target.parent)
     from bnstudy.analysis.report.page import render  # takes long to load, and what is wrong is told before
 
     atomic.write_text(target, render(results))
     return target
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file is a page, or empty: what may be written over."""
+    with path.open("rb") as file:
+        begin = file.read(200).lstrip().lower()
+    return not begin or begin.startswith((b"<!doctype html", b"<html"))

@@ -24,8 +24,8 @@ def power_table(criteria: Criteria, seeds: int) -> Table:
         rows.append((f"{n}{' (this study)' if n == seeds else ''}", "none do" if needed is None else f"{needed} of {n}",
                      *chances))  # fmt: skip
     notes = (
-        f"agree: seeds that have to lie on one side for a word of difference or sameness, with {poor} poor levels, "
-        "where no other level shows anything",
+        f"agree: seeds that have to lie on one side for a word of difference or sameness, with {poor} poor "
+        f"level{'s' * (poor > 1)}, where no other level shows anything",
         "beside it: the chance of that where so large a share of all seeds lies on that side (exact sign tests)",
     )
     header = ("seeds", "have to agree", *(f"{100 * share:g} % do" for share in SHARES))

@@ -12,6 +12,7 @@ from bnstudy.analysis.assessment import NEITHER, TOO_FEW, cells
 from bnstudy.analysis.labels import amiss, arm_label, condition_label, treatment_name
 
 Cell = Mapping[str, Any]
+MOST_HALVINGS = 20  # that are told as a number of times
 
 
 def sentences(result: xr.Dataset) -> dict[str, str]:
@@ -87,7 +88,9 @@ class _Answer:
         there = f"there the error is {low if low == high else f'{low} to {high}'} times smaller than {against}"
         if self.at_reference is None or math.isnan(self.at_reference["gain"]):
             return there
-        return f"{there}, and {_factor(self.at_reference['gain'])} times at {self.reference}"
+        gain = self.at_reference["gain"]
+        larger = " larger" if _factor(gain) != _factor(0) and gain < 0 else ""
+        return f"{there}, and {_factor(abs(gain) if larger else gain)} times{larger} at {self.reference}"
 
     def _either(self) -> str:
         return "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
@@ -126,6 +129,8 @@ class _Answer:
 
 
 def _factor(gain: float) -> str:
+    if gain > MOST_HALVINGS:
+        return f"2^{gain:.0f}"
     factor = 2.0**gain
     return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
 
