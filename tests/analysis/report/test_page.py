@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bnstudy.analysis.report import write_report
 from bnstudy.analysis.report.page import render
-from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
+from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.results import Results, assess
 from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.sentences import sentences
@@ -104,10 +104,12 @@ def test_its_numbers_are_the_datasets():
     dataset = make_dataset(seeds=4, diverged=3)
     table = cell_rows(Results(dataset))
     assert len(table) == dataset.isel(seed=0, epoch=0).test_accuracy.size
-    first = table[0]  # three of its four runs diverged
-    accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])
-    assert first["accuracy"] == pytest.approx(accuracy.mean(), rel=1e-6)
-    assert (first["diverged"], first["n"]) == (3, 4)
+    told = {measure.header: measure for measure in measures(Results(dataset))}
+    accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])  # three diverged
+    assert told["final accuracy, %"].order[0] == pytest.approx(accuracy.mean(), rel=1e-6)
+    assert told["final accuracy, %"].texts[0].startswith(f"{accuracy.mean():.2f} ± ")
+    assert told["diverged"].texts[0] == "3"
+    assert {len(measure.texts) for measure in told.values()} == {len(table)}
     data = curves(Results(dataset), table)
     lines = data["cells"][5]["values"][0]
     model, norm, init = table[5]["model"], table[5]["arm"], table[5]["condition"]
