@@ -108,7 +108,9 @@ def test_analyze_at_selected_learning_rates(bnstudy):
     (row,) = told["selected"]["verdicts"]
     assert {sum(counts.values()) for counts in row["selected_lr"].values()} == {3}
     assert len(told["verdicts"]) == 2
-    assert "selected_lr.control." in bnstudy("analyze", "results/baseline", "--select", "lr", "--csv")[1].splitlines()[0]
+    assert (
+        "selected_lr.control." in bnstudy("analyze", "results/baseline", "--select", "lr", "--csv")[1].splitlines()[0]
+    )
     for wrong in ("norm", ""):
         code, out, err = bnstudy("analyze", "results/baseline", "--select", wrong)
         assert (code, out, err.count("\n")) == (2, "", 1)
