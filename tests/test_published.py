@@ -191,7 +191,8 @@ ELSEWHERE_JUDGED = {
     },
     "cnn": {
         "default": (0.16, ""), "scaled-normal:0.001": (6.03, "mainly"), "scaled-normal:0.01": (0.64, "more"),
-        "scaled-normal:0.1": (0.34, "unclear"), "scaled-normal:10": (3.53, "mainly"), "scaled-normal:100": (0.00, "none"),
+        "scaled-normal:0.1": (0.34, "unclear"), "scaled-normal:10": (3.53, "mainly"),
+        "scaled-normal:100": (0.00, "none"),
         "large-variance": (0.47, "unclear"), "zero": (0.00, "none"), "constant:0.01": (0.12, "unclear"),
         "zero-hidden": (0.23, "unclear"),
     },
