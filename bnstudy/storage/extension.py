@@ -15,7 +15,8 @@ from bnstudy.study.study import Run, Study
 
 # A question that any levels can answer.
 UNASKED: dict[str, Any] = {
-    "treatment": "norm", "control": "", "condition": "init", "reference": "", "roles": {}, "looks": (), "predictions": (),
+    "treatment": "norm", "control": "", "condition": "init", "reference": "", "roles": {}, "looks": (),
+    "predictions": (),
 }  # fmt: skip
 LISTED = (*(factor.key for factor in FACTORS), "seeds")
 
