@@ -118,13 +118,12 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return interval
 
 
-def ratio_at_least(pairs: Sequence[tuple[float, float]]) -> float:
-    """The largest k >= 1 below which g(c) - k g(c0) > 0 is shown for every ratio from 1 on, at one-sided 97.5 %.
+def ratio_at_least(pairs: Sequence[tuple[float, float]], level: Fraction) -> float:
+    """The largest k >= 1 below which g(c) - k g(c0) > 0 is shown for every ratio from 1 on, by tests of this level.
 
     The pairs are (g(c), g(c0)). Infinity where no ratio is too large; NaN where even 1 is not shown. Signs change only
     where k is the ratio of a pair, so it is enough to look between those ratios.
     """
-    level = (1 - CONFIDENCE) / 2
 
     def shown(k: float) -> bool:
         return sign_test([gain - k * reference for gain, reference in pairs]) <= level
@@ -266,6 +265,10 @@ def opinions(
         holds = {test: adjusted[test][condition] <= level[test] for test in TESTS}
         # Where all conditions are as clear as they can be, Holm multiplies the least p-value by their number.
         too_few = len(poor) * Fraction(1, 2 ** len(both)) > exact_alpha / 2
+        # The level at which Holm decides this condition's own test, so that bound and word agree.
+        used = exact_alpha / 2 * of_word[condition]["mainly"] / adjusted["mainly"][condition]
+        bound = ratio_at_least(both, used)
+        bound = 1.0 if math.isnan(bound) else bound
         found[condition] = Opinion(
             len(gain),
             len(both),
@@ -274,7 +277,7 @@ def opinions(
             median(list(there.values())),
             median(differences),
             *median_interval(differences),
-            ratio_at_least(both) if holds["more"] else math.nan,
+            bound if holds["more"] else math.nan,
             {test: float(p) for test, p in raw[condition].items()},
             {test: float(p) for test, p in of_word[condition].items()},
             {test: float(adjusted[test][condition]) for test in TESTS},

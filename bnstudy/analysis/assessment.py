@@ -39,7 +39,7 @@ class Scores:
 
     values: xr.DataArray
     failed: xr.DataArray
-    settings: Sequence[Mapping[str, Any]]
+    settings: Sequence[Mapping[str, Any]] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -97,7 +97,7 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
     result["failures"], result["runs"] = counts.sum("seed").astype(int), counts.notnull().sum("seed")
     result = result.assign_coords(role=("condition", [criteria.roles.get(label, "") for label in conditions]))
     few = power.warnings(criteria, values.sizes["seed"])
-    settings = [dict(setting) for setting in scores.settings]
+    settings = [dict(setting) for setting in scores.settings] or [{}] * values.sizes["setting"]
     result.attrs = {**criteria.attributes(), "settings": settings, "warnings": [*few, *scores.notes, *_roles(criteria)]}
     return result
 
@@ -112,8 +112,8 @@ def _of_arm(
     p = verdict.adjusted(found, poor)
     words = verdict.words(p, poor, alpha)
     of_difference = np.fmin.reduce([p[word] for word in verdict.OF_DIFFERENCE])
-    bound = times_at_least(control, treated, reference, alpha / 2, criteria.paired)
-    bound = np.where(np.isin(words, ("mainly", "more")), bound, np.nan)
+    bound = times_at_least(control, treated, reference, verdict.level_of_bound(found, p, alpha), criteria.paired)
+    bound = np.where(np.isin(words, ("mainly", "more")), np.fmax(bound, 1.0), np.nan)
     pair = [failed.sel(arm=name).values for name in (criteria.control, arm)]
     nothing_learns = np.all([np.nansum(one, -1) == (~np.isnan(one)).sum(-1) for one in pair], 0) & (found.n > 0)
     too_few = power.least_p(found.n, int(poor.sum()), criteria.paired) > alpha / 2

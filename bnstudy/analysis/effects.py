@@ -67,7 +67,9 @@ def effects(
     return (_paired if paired else _unpaired)(control, treated, reference, times, margin)
 
 
-def times_at_least(control: Array, treated: Array, reference: int | None, level: float, paired: bool = True) -> Array:
+def times_at_least(
+    control: Array, treated: Array, reference: int | None, level: Array | float, paired: bool = True
+) -> Array:
     """How many times the gain at the reference the gain is at least, by tests of `level`: array (..., condition).
 
     Infinite where no gain at the reference limits it; NaN where it is not shown to be larger at all.

@@ -150,7 +150,7 @@ def multiverse(results: Results) -> list[Specification]:
 
 
 def _scored(values: xr.DataArray) -> Scores:
-    return Scores(values, values.isnull() & False, [{}] * values.sizes["setting"])
+    return Scores(values, values.isnull() & False)
 
 
 def _at_rates(results: Results) -> Iterator[tuple[str, str, xr.Dataset]]:

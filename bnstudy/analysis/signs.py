@@ -67,7 +67,7 @@ def rejected(n: NDArray[np.int_], level: float) -> NDArray[np.int_]:
     return np.asarray((special.bdtr(counts, n[..., None], 0.5) <= level).sum(-1) * (n > 0))
 
 
-def times_at_least(gains: Array, at_reference: Array, level: float = 0.025) -> Array:
+def times_at_least(gains: Array, at_reference: Array, level: Array | float = 0.025) -> Array:
     """The largest k for which sign tests say that the median of gain - k · gain at the reference is above 0.
 
     They say so for every k from 1 up to it.
@@ -76,7 +76,7 @@ def times_at_least(gains: Array, at_reference: Array, level: float = 0.025) -> A
     ----------
     gains, at_reference : arrays (..., n)
         Of the same pairs.
-    level : float
+    level : float, or array (...)
         Of each test.
 
     Returns
@@ -94,7 +94,7 @@ def times_at_least(gains: Array, at_reference: Array, level: float = 0.025) -> A
     stops = np.concatenate([ends, np.full_like(ends[..., :1], np.inf)], -1)
     inside = np.where(np.isinf(stops), 2 * np.where(np.isinf(starts), 1, starts), (starts + stops) / 2)
     differences = gains[..., None, :] - inside[..., None] * at_reference[..., None, :]
-    shown = sign_test(differences) <= level
+    shown = sign_test(differences) <= np.asarray(level)[..., None]
     empty = (starts >= stops) | np.isinf(starts)
     first = np.argmax(~shown & ~empty, -1)
     fails = (~shown & ~empty).any(-1)

@@ -44,6 +44,17 @@ def adjusted(effects: Effects, poor: NDArray[np.bool_]) -> dict[str, Array]:
     return result
 
 
+def level_of_bound(effects: Effects, p: dict[str, Array], alpha: float) -> Array:
+    """The level at which each condition's own test of *mainly* is decided: array (..., condition).
+
+    Tested at it, the gain is shown to be more than `mainly_times` that at the reference just where Holm's adjustment
+    says so: a bound by it does not contradict the word.
+    """
+    raw = np.max([effects.p[test] for test in OF_DIFFERENCE["mainly"]], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(alpha / 2 * raw / p["mainly"])
+
+
 def words(p: dict[str, Array], poor: NDArray[np.bool_], alpha: float) -> NDArray[np.str_]:
     """The word of each poor condition, by its adjusted p-values: array (..., condition); empty at the others."""
     shown = [~poor & np.ones(p["none"].shape, bool), *(p[word] <= alpha / 2 for word in ORDER)]

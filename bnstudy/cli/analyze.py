@@ -51,9 +51,9 @@ def analyze(
     from bnstudy.analysis.tables.predictions import prediction_table
     from bnstudy.analysis.tables.report_claims import claims_table, plain
     from bnstudy.analysis.tables.selected_rates import selected_rows, selection_table
-    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.sentences import answers, sentences
     from bnstudy.analysis.tables.verdicts import rows, verdict_table
-    from bnstudy.cli.terminal import print_table
+    from bnstudy.cli.terminal import print_table, print_text
     from bnstudy.storage.opening import has_diagnostics, open_diagnostics
 
     try:
@@ -85,8 +85,8 @@ def analyze(
         if at_choice is not None:
             print()
             print_table(selection_table(results))
-            for model, text in sentences(at_choice).items():
-                print(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
+            for model, text in answers(at_choice):
+                print_text(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
         if every:
             print()
             print_table(multiverse_table(results.multiverse))
@@ -118,7 +118,7 @@ def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) 
 
 def print_answer(results: Judged) -> None:
     """The answer: what a reader should know first, a sentence a model, and the table of verdicts."""
-    from bnstudy.analysis.tables.sentences import sentences
+    from bnstudy.analysis.tables.sentences import answers
     from bnstudy.analysis.tables.verdicts import verdict_table
     from bnstudy.cli.terminal import print_table, print_text
 
@@ -130,7 +130,7 @@ def print_answer(results: Judged) -> None:
     if not (table := verdict_table(result)).rows:
         print(f"No {results.criteria.condition} is declared poor, so there is nothing to judge.")
         return
-    for model, text in sentences(result).items():
+    for model, text in answers(result):
         print_text(f"{model}: {text}" if model else text)
     print()
     print_table(table)

@@ -25,7 +25,7 @@ from bnstudy.analysis.results import Judged, Results
 from bnstudy.analysis.tables.predictions import prediction_table
 from bnstudy.analysis.tables.report_claims import claims_table
 from bnstudy.analysis.tables.selected_rates import selection_table
-from bnstudy.analysis.tables.sentences import sentences
+from bnstudy.analysis.tables.sentences import answers
 from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import MEANINGS, meaning, rows, verdict_table
 from bnstudy.analysis.verdict import WORDS
@@ -67,7 +67,7 @@ def render(results: Judged) -> str:
     pictures = _pictures(results)
     judged = rows(result) if result is not None else []
     answered = claims.claims(study) if study and judged and claims.are_about(study) else []
-    told = list(sentences(result).items()) if judged and result is not None else []
+    told = answers(result) if judged and result is not None else []
     expected = checked(result, study.declared) if study and result is not None else []
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(

@@ -15,15 +15,23 @@ Cell = Mapping[str, Any]
 
 
 def sentences(result: xr.Dataset) -> dict[str, str]:
-    """What is found of each model; several where there are several treated arms or settings."""
+    """What is found of each model, in one text."""
+    told: dict[str, list[str]] = {}
+    for model, text in answers(result):
+        told.setdefault(model, []).append(text)
+    return {model: " ".join(texts) for model, texts in told.items()}
+
+
+def answers(result: xr.Dataset) -> list[tuple[str, str]]:
+    """What is found, a text each of a model, setting and treated arm, with the model's label."""
     families: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells(result):
         families.setdefault((cell["model"], cell["setting"], cell["arm"]), []).append(cell)
-    told: dict[str, list[str]] = {}
+    told = []
     for (model, setting, arm), family in families.items():
         where = f"With {setting}, " if setting else ""
-        told.setdefault(model, []).append(where + _Answer(arm, family, result.attrs).text())
-    return {model: " ".join(texts) for model, texts in told.items()}
+        told.append((model, where + _Answer(arm, family, result.attrs).text()))
+    return told
 
 
 class _Answer:
@@ -79,7 +87,7 @@ class _Answer:
         there = f"there the error is {low if low == high else f'{low} to {high}'} times smaller than {against}"
         if self.at_reference is None or math.isnan(self.at_reference["gain"]):
             return there
-        return f"{there}, at {self.reference} {_factor(self.at_reference['gain'])} times"
+        return f"{there}, and {_factor(self.at_reference['gain'])} times at {self.reference}"
 
     def _either(self) -> str:
         return "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
@@ -91,7 +99,7 @@ class _Answer:
         if all(cell["remark"] == TOO_FEW for cell in found):
             n = max(cell["n"] for cell in found)
             return f"{n} seed{'s are' if n > 1 else ' is'} too few to tell {self._where(found)}"
-        return f"the data cannot tell {self._where(found)}"
+        return f"it is not settled {self._where(found)}"
 
     def _where(self, found: Sequence[Cell]) -> str:
         """Where something holds, such as ``where weights are too large or 1,000 times too small, and at zero-hidden``.

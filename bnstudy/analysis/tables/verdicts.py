@@ -56,12 +56,12 @@ def verdict_table(result: xr.Dataset) -> Table:
     names = {"arm": attributes["treatment"]}
     control = arm_label(attributes["control"], attributes["treatment"])
     header = (*(names.get(name, name) for name in varied), f"poor {attributes['condition']}", "gain [95 %]",
-              f"at {reference}", "at least", "failed", "verdict")  # fmt: skip
+              f"gain at {reference}", "times, at least", "failed", "verdict")  # fmt: skip
     notes = (
         f"gain: halvings of the test error against {control}, averaged over the training; median over seeds (1: half "
         "the error)",
-        f"at least: times the gain at {reference}, this level taken alone (one-sided, 97.5 %)",
-        "failed: runs that never got below half the error of guessing, control · treated",
+        f"at least: how many times the gain at {reference} it is, by the test that decides *mainly*",
+        "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),
     )
     return Table("Verdicts", header, tuple(listed_rows), notes, labels=len(varied) + 1)

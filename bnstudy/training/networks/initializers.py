@@ -85,7 +85,7 @@ def scaled_normal(layer: Layer, scale: float) -> None:
     layer.weight.normal_(generator=layer.generator).mul_(scale * math.sqrt(2 / layer.fan_in))
 
 
-@initializers.register("zero", label="all zero", amiss=ALIKE)
+@initializers.register("zero", label="all zero", amiss=ALIKE, exactly="all weights are zero")
 def zero(layer: Layer, value: None = None) -> None:
     """Weight 0: every unit of a layer is the same, and stays so."""
     layer.weight.zero_()
@@ -100,8 +100,9 @@ def zero_hidden(layer: Layer, value: None = None) -> None:
 
 
 @initializers.register(
-    "large-variance", label="large variance", parameter=Parameter("σ", default=1.0), amiss="weights are too large"
-)
+    "large-variance", label="large variance", parameter=Parameter("σ", default=1.0), amiss="weights are too large",
+    exactly=lambda sigma: f"weights are of deviation {sigma:g}",
+)  # fmt: skip
 def large_variance(layer: Layer, sigma: float) -> None:
     """Weight from N(0, σ^2) whatever the fan-in."""
     layer.weight.normal_(generator=layer.generator).mul_(sigma)
@@ -119,7 +120,8 @@ def uniform(layer: Layer, bound: float) -> None:
     layer.weight.uniform_(-1, 1, generator=layer.generator).mul_(bound)
 
 
-@initializers.register("constant", label="constant", parameter=Parameter("c", positive=False), amiss=ALIKE)
+@initializers.register("constant", label="constant", parameter=Parameter("c", positive=False), amiss=ALIKE,
+                       exactly=lambda c: f"all weights are {c:g}")  # fmt: skip
 def constant(layer: Layer, value: float) -> None:
     """Every weight c: symmetric, as zero is."""
     layer.weight.fill_(value)
