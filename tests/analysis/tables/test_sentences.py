@@ -24,14 +24,15 @@ def told(gains: dict[str, np.ndarray], at_reference: np.ndarray = AT_REFERENCE) 
 
 
 SAID = {
-    "mainly": f"{BN} matters mainly at poor: there the error is 8.1 times smaller than without it, at well 1.2 times.",
+    "mainly": f"{BN} matters mainly at poor: there the error is 8.1 times smaller than without it, "
+    "and 1.2 times at well.",
     "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller than without it, "
-    "at well 1.2 times.",
+    "and 1.2 times at well.",
     "alike": f"{BN} makes the same difference as at well at poor.",
     "less": f"{BN} helps less than at well at poor.",
     "none": f"{BN} makes no difference at poor.",
     "harms": f"{BN} does harm at poor.",
-    "unclear": f"{BN}: the data cannot tell at poor.",
+    "unclear": f"{BN}: it is not settled at poor.",
 }
 
 
@@ -44,7 +45,7 @@ def test_several_words_are_two_sentences_and_what_is_open():
     found = told({"a": GAINS["mainly"], "b": GAINS["mainly"] + 1, "c": GAINS["none"], "d": GAINS["unclear"]})
     assert found == (
         f"{BN} matters mainly at a and b: there the error is 8.1 to 16 times smaller than without it, "
-        "at well 1.2 times. It makes no difference at c. The data cannot tell at d."
+        "and 1.2 times at well. It makes no difference at c. It is not settled at d."
     )
 
 
@@ -68,7 +69,7 @@ def test_too_few_seeds_are_said_to_be_too_few():
 
 def test_without_a_reference_there_is_none_to_name():
     dataset = study({"a": GAINS["harms"], "b": GAINS["mainly"]}).assign_coords(init_role=("init", ["poor"] * 2))
-    assert sentences(assess(dataset)) == {"mlp": f"{BN} does harm at a. The data cannot tell at b."}
+    assert sentences(assess(dataset)) == {"mlp": f"{BN} does harm at a. It is not settled at b."}
 
 
 def test_a_study_that_has_just_begun_has_nothing_to_judge():

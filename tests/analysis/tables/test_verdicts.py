@@ -39,7 +39,7 @@ def test_row_and_table_say_the_verdict(word):
     assert row["failures"] == {"control": [0, 10], "treated": [0, 10], "p": 1.0}
     json.dumps(row, allow_nan=False)
     table = verdict_table(result)
-    assert table.header == ("model", "poor init", "gain [95 %]", "at well", "at least", "failed", "verdict")
+    assert table.header == ("model", "poor init", "gain [95 %]", "gain at well", "times, at least", "failed", "verdict")
     (told,) = table.rows
     assert told[-1] == word
     assert told[2].startswith(plain(row["gain"]) + " [")
