@@ -181,6 +181,35 @@ def plain_curves(study: Study, run: Run, train: epochs.Pair, test: epochs.Pair) 
         return {curve: np.float32(value) for curve, value in found.items()}
 
 
+# Computed by another implementation, from the same curves: gain at each condition, the word, in the order of the study.
+ELSEWHERE_JUDGED = {
+    "mlp": {
+        "default": (0.15, ""), "scaled-normal:0.001": (1.96, "mainly"), "scaled-normal:0.01": (0.53, "more"),
+        "scaled-normal:0.1": (0.22, "unclear"), "scaled-normal:10": (3.96, "mainly"),
+        "scaled-normal:100": (1.16, "mainly"), "large-variance": (3.80, "mainly"), "zero": (0.00, "none"),
+        "constant:0.01": (-0.04, "none"), "zero-hidden": (0.27, "more"),
+    },
+    "cnn": {
+        "default": (0.16, ""), "scaled-normal:0.001": (6.03, "mainly"), "scaled-normal:0.01": (0.64, "more"),
+        "scaled-normal:0.1": (0.34, "unclear"), "scaled-normal:10": (3.53, "mainly"),
+        "scaled-normal:100": (0.00, "none"),
+        "large-variance": (0.47, "unclear"), "zero": (0.00, "none"), "constant:0.01": (0.12, "unclear"),
+        "zero-hidden": (0.23, "unclear"),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ELSEWHERE_JUDGED)
+def test_the_sweeps_gains_and_words_are_those_computed_elsewhere(model):
+    found = results("init-sweep").assessment.sel(model=model).squeeze(["setting", "arm"])
+    told = {
+        init: (round(float(found.gain.sel(condition=init)), 2) + 0.0, str(found.word.sel(condition=init).values))
+        for init in ELSEWHERE_JUDGED[model]
+    }
+    assert told == ELSEWHERE_JUDGED[model]
+    assert {init for init, (_, word) in told.items() if word} == set(results("init-sweep").criteria.poor)
+
+
 # ------------------------------------------------------------------ numbers quoted in README.md and docs/findings.md
 
 

@@ -67,7 +67,7 @@ def test_as_settings_every_number_keeps_its_place(stored):
     there = dataset.train_loss.sel(batch_size=20, weight_decay=0.1, drop=True).transpose("model", "init", "norm", ...)
     assert np.array_equal(results.runs.train_loss.isel(setting=3), there)
     assert setting_levels(results.runs)[3] == {
-        "optimizer": "sgd", "lr": 0.01, "batch_size": 20, "weight_decay": 0.1,
+        "optimizer": "sgd", "lr": 0.01, "batch_size": 20, "weight_decay": 0.1, "activation": "relu",
     }  # fmt: skip
     assert factor_form(results.dataset).identical(results.dataset)
 
@@ -126,5 +126,9 @@ def test_arms_and_conditions_are_what_is_asked_about():
     assert runs.sizes["setting"] == 2 * 4 * 2
     at = {"norm": "batch", "init": "zero", "optimizer": "adam"}
     setting = runs.setting.values.tolist().index("batch, zero, adam")
-    there = dataset.test_accuracy.sel(at).squeeze(["batch_size", "weight_decay"]).transpose("lr", "model", ...)
+    there = (
+        dataset.test_accuracy.sel(at)
+        .squeeze(["batch_size", "weight_decay", "activation"])
+        .transpose("lr", "model", ...)
+    )
     assert np.array_equal(runs.test_accuracy.isel(model=0, setting=setting), there)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.analysis.criteria import Criteria
 from bnstudy.study.schema import Status
 
 from tests.synthetic import RUN_DIMS, make_dataset
@@ -43,14 +42,12 @@ def test_a_diverged_run_ends_at_chance_and_a_pending_one_has_no_response():
     assert np.isnan(stacked(responses.final(dataset, "test_loss"))[:5]).all()
 
 
-def test_the_responses_to_look_at_are_by_the_studys_target_and_margins():
-    dataset, criteria = make_dataset(diverged=2), Criteria(target_accuracy=0.9, equivalence_epochs=3.0)
-    found = {one.name: one.of(dataset, criteria) for one in responses.RESPONSES}
-    assert found["epochs_to_target"].equals(responses.epochs_to_target(dataset, 0.9).epochs)
-    assert found["final_accuracy"].equals(responses.final(dataset, "test_accuracy"))
-    assert (found["epochs_to_stay"] >= found["epochs_to_target"]).all()  # these curves rise
-    assert stacked(found["mean_accuracy"])[0] == pytest.approx((stacked(dataset.test_accuracy)[0, :2].sum() + 0.4) / 6)
-    assert {one.name: one.margin(criteria) for one in responses.RESPONSES}["epochs_to_stay"] == 3.0
+def test_the_mean_accuracy_counts_chance_from_where_a_run_diverged():
+    dataset = make_dataset(diverged=2, pending=1)
+    found = stacked(responses.mean_accuracy(dataset))
+    assert found[0] == pytest.approx((stacked(dataset.test_accuracy)[0, :2].sum() + 0.4) / 6)
+    assert found[5] == pytest.approx(stacked(dataset.test_accuracy)[5].mean())
+    assert np.isnan(found[-1])
 
 
 def test_epochs_to_stay_count_from_the_last_crossing():

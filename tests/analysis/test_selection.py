@@ -121,7 +121,7 @@ def test_rates_that_differ_between_rows_have_columns_of_their_own():
     dataset.validation_accuracy.loc[{"init": "other", "lr": 0.01}] = 0.99
     read = list(csv.DictReader(io.StringIO(to_csv(selected_rows(Results(dataset))))))
     assert [row["selected_lr.control.0.01"] for row in read] == ["", str(N)]
-    assert [row["failures.control_of"] for row in read] == [str(N)] * 2
+    assert [row["failures.control_runs"] for row in read] == [str(N)] * 2
 
 
 def test_without_a_reference_nothing_is_called_nan():

@@ -27,7 +27,7 @@ def assess(gains: dict[str, np.ndarray], at_reference: np.ndarray = AT_REFERENCE
               "seed": np.arange(values.shape[-1])}  # fmt: skip
     array = xr.DataArray(values, coords, list(coords))
     roles = {label: "well" if label == "well" else "poor" for label in conditions}
-    return assess_scores(Scores(array, array > 99), Criteria(reference="well", roles=roles, **criteria))
+    return assess_scores(Scores(array, array > 99, [{}]), Criteria(reference="well", roles=roles, **criteria))
 
 
 def words(gains: dict[str, np.ndarray], *args: object, **criteria: object) -> dict[str, str]:
@@ -177,7 +177,7 @@ def made_up(rng: np.random.Generator) -> tuple[Scores, Criteria]:
         reference="well", roles=roles, mainly_times=float(rng.choice([1.0, 2.0, 3.0])),
         margin=float(rng.choice([0.15, 0.3])), alpha=0.05,
     )  # fmt: skip
-    return Scores(array, array > -0.5), criteria
+    return Scores(array, array > -0.5, [{}]), criteria
 
 
 @pytest.mark.parametrize("count", [25, pytest.param(300, marks=pytest.mark.slow)])

@@ -8,8 +8,8 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.export.tidy import run_table
+from bnstudy.analysis.results import assess
 from bnstudy.cli.app import main
 from bnstudy.storage import atomic, checksummed_json, conformity, manifest
 from bnstudy.storage.opening import open_results

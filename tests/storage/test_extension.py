@@ -73,6 +73,11 @@ def test_declared_roles_stay():
     [
         ({}, {"norms": "layer"}, "norms"),
         (
+            {"predictions": [{"text": "BN changes nothing.", "expect": {"condition": "zero", "verdict": "none"}}]},
+            {"scales": "10"},
+            "inits",
+        ),
+        (
             {"treatment": "optimizer", "control": "sgd", "optimizers": "sgd,adam"},
             {"optimizers": "adamw"},
             "optimizers",

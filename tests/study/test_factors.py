@@ -23,6 +23,7 @@ from bnstudy.study.study import Run, Study
 LEVELS = {
     "models": ("mlp", "cnn"), "norms": ("none", "batch"), "inits": ("default", "zero"), "optimizers": ("sgd", "adam"),
     "lr": (0.01, 0.1), "batch_size": (20, 50), "weight_decay": (0.0, 0.1),
+    "activation": ("relu", "tanh"),
 }  # fmt: skip
 STUDY = Study.make({"dataset": "digits", "seeds": 1, **LEVELS})
 
@@ -31,7 +32,7 @@ def test_a_study_and_its_runs_have_every_factor():
     assert [field.name for field in fields(Run)] == [*(factor.name for factor in FACTORS), "seed"]
     assert {factor.key for factor in FACTORS} == set(LEVELS) <= set(Study.model_fields)
     assert Study().model_dump().items() >= {factor.key: factor.default for factor in FACTORS}.items()
-    assert REGISTRIES.keys() == {"models", "norms", "inits", "optimizers"}
+    assert REGISTRIES.keys() == {"models", "norms", "inits", "optimizers", "activation"}
 
 
 @pytest.mark.parametrize("factor", FACTORS, ids=lambda factor: factor.name)

@@ -11,9 +11,10 @@ import sys
 import numpy as np
 import pytest
 from bnstudy.analysis import responses
-from bnstudy.analysis.figures import effects, panels, rates, style, survival
+from bnstudy.analysis.figures import gains, panels, rates, style, survival
 from bnstudy.analysis.figures.gallery import draw_all, draw_studies
 from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.verdicts import plain
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -64,7 +65,7 @@ def only_svg(monkeypatch):
 def test_every_figure_of_every_shape(tmp_path, name, parts):
     dataset = make_dataset(**{key: value for part in parts for key, value in part.items()})
     drawn = draw_all(Results(dataset), tmp_path, [name])
-    assert bool(drawn) == figures[name].about["applies"](dataset)
+    assert bool(drawn) == figures[name].about["applies"](Results(dataset))
     for one in drawn:
         assert one.caption
         assert [path.suffix[1:] for path in one.paths] == list(style.METADATA)
@@ -75,8 +76,9 @@ def test_every_figure_of_every_shape(tmp_path, name, parts):
 @pytest.mark.usefixtures("only_svg")
 def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, name):
     for module, limits in (
-        (panels, {"MOST": {"model": 2, "norm": 2, "init": 3}, "MOST_PANELS": 3, "MOST_SEEDS": 2}),
-        (effects, {"MOST_ROWS": 3}), (rates, {"MOST_COLUMNS": 2, "MOST_INITS": 2}), (survival, {"MOST_BANDS": 1}),
+        (panels, {"MOST": {"model": 2, "arm": 2, "condition": 3}, "MOST_PANELS": 3, "MOST_SEEDS": 2}),
+        (gains, {"MOST_ROWS": 3, "MOST_COLUMNS": 2}), (rates, {"MOST_COLUMNS": 2, "MOST_LINES": 2}),
+        (survival, {"MOST_BANDS": 1}),
     ):  # fmt: skip
         for limit, value in limits.items():
             monkeypatch.setattr(module, limit, value)
@@ -91,14 +93,15 @@ def test_of_more_than_a_figure_shows_it_shows_the_first(tmp_path, monkeypatch, n
 def test_every_figure_takes_an_axes(name):
     """Drawn in the place of one of several axes, it leaves the others alone."""
     shapes = ({"seeds": 2}, DEPTHS, RATES)
-    dataset = next(d for d in (make_dataset(**shape) for shape in shapes) if figures[name].about["applies"](d))
+    every = (Results(make_dataset(**shape)) for shape in shapes)
+    results = next(one for one in every if figures[name].about["applies"](one))
     with style.house_style():
-        own = figures[name].function(Results(dataset))
+        own = figures[name].function(results)
         figure = Figure(figsize=(16, 12), layout="constrained")
         axes = figure.subplots(2, 2)
-        assert figures[name].function(Results(dataset), ax=axes[0, 1]) is figure
+        assert figures[name].function(results, ax=axes[0, 1]) is figure
         bare = Figure(figsize=(8, 6))
-        assert figures[name].function(Results(dataset), ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
+        assert figures[name].function(results, ax=bare.add_axes((0.1, 0.1, 0.8, 0.8))) is bare
         for drawn in (figure, bare):
             drawn.savefig(io.BytesIO(), format="png", dpi=30)
     assert not axes[0, 0].has_data()
@@ -117,7 +120,7 @@ def test_a_dataset_of_accuracies_alone_is_drawn(tmp_path):
     dataset = make_dataset(models=["mlp"])
     bare = dataset[["test_accuracy"]].drop_vars(["init_family", "init_value"]).drop_attrs()
     names = {one.name for one in draw_all(Results(bare), tmp_path)}
-    assert {"report-panels", "accuracy-curves", "init-norm-heatmap", "forest", "paired-seeds", "survival"} <= names
+    assert {"report-panels", "accuracy-curves", "accuracy-map", "gain-by-condition", "forest", "survival"} <= names
 
 
 def digest(folder) -> str:
@@ -170,7 +173,7 @@ def test_a_diverged_run_is_drawn_at_chance_and_named():
 def test_the_heat_map_writes_its_numbers():
     dataset = make_dataset(diverged=1)
     with style.house_style():
-        panel = figures["init-norm-heatmap"].function(Results(dataset)).axes[0]
+        panel = figures["accuracy-map"].function(Results(dataset)).axes[0]
     final = responses.final(dataset, "test_accuracy").sel(model="mlp").squeeze().mean("seed")
     wanted = [f"{100 * float(final.sel(init=i, norm=n)):.1f}" for i in dataset.init.values for n in dataset.norm.values]
     found = [text.get_text() for text in panel.texts]
@@ -181,21 +184,30 @@ def test_the_heat_map_writes_its_numbers():
 def test_scales_stand_at_their_values():
     dataset = make_dataset(inits=["scaled-normal:10", "scaled-normal:0.1", "zero"])
     with style.house_style():
-        panel = figures["accuracy-by-scale"].function(Results(dataset)).axes[0]
+        panel = figures["accuracy-by-condition"].function(Results(dataset)).axes[0]
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
 
 
-def test_effects_cut_short_are_hollow_and_none_is_drawn_where_nobody_arrives():
-    dataset = make_dataset(models=["mlp"], inits=["default", "scaled-normal:0.01", "scaled-normal:1"])
-    dataset.test_accuracy.loc[{"init": "scaled-normal:0.01"}] = 0.5
-    dataset.test_accuracy.loc[{"init": "scaled-normal:1", "norm": "none", "seed": 0}] = 0.5
+def test_gains_are_drawn_where_they_are_with_their_intervals():
+    scales = ["scaled-normal:1", "scaled-normal:0.01", "zero"]
+    results = Results(make_dataset(models=["mlp"], inits=scales, seeds=8))
     with style.house_style():
-        panel = figures["effect-by-scale"].function(Results(dataset)).axes[0]
-    crosses = [line for line in panel.lines if line.get_marker() == "x" and len(line.get_xdata())]
-    assert [line.get_xdata().tolist() for line in crosses] == [[-2.0]]
-    hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
-    drawn = [[x for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if np.isfinite(y)] for line in hollow]
-    assert [places for places in drawn if places] == [[0.0]]
+        panel = figures["gain-by-condition"].function(results).axes[0]
+    found = results.assessment.squeeze(["model", "setting", "arm"])
+    drawn = {(round(float(x), 6), round(float(y), 6)) for line in panel.lines for x, y in line.get_xydata()}
+    for place, init in ((-2.0, "scaled-normal:0.01"), (0.0, "scaled-normal:1")):
+        assert (place, round(float(found.gain.sel(condition=init)), 6)) in drawn
+    assert round(float(found.gain.sel(condition="zero")), 6) in {y for _, y in drawn}
+
+
+def test_the_map_of_gains_writes_gains_and_words():
+    results = Results(make_dataset(models=["mlp"], norms=["none", "batch", "layer"], seeds=8))
+    with style.house_style():
+        panel = figures["gain-map"].function(results).axes[0]
+    found = results.assessment.squeeze(["model", "setting"]).transpose("condition", "arm", ...)
+    wanted = [f"{plain(gain)}\n{word}".strip() for gain, word in
+              zip(found.gain.values.ravel(), found.word.values.ravel(), strict=True)]  # fmt: skip
+    assert [text.get_text() for text in panel.texts] == wanted
 
 
 def test_a_long_title_stays_in_its_figure():
@@ -218,19 +230,19 @@ def test_rates_stand_in_order_and_the_selected_ones_aside():
     dataset.validation_accuracy.loc[{**at, "lr": 0.01}] = 0.6  # with BN all rates tie: the smallest
     dataset.test_accuracy.loc[{**at, "lr": 0.001}] = 0.5
     with style.house_style():
-        panel = figures["accuracy-by-rate"].function(Results(dataset)).axes[1]
-        effects = figures["effect-by-rate"].function(Results(dataset)).axes
+        results = Results(dataset)
+        panel = figures["accuracy-by-rate"].function(results).axes[1]
+        drawn = figures["gain-by-rate"].function(results).axes[-1]
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.001", "0.01", "0.1"]
-    plain = next(line for line in panel.lines if len(line.get_xdata()) == 3)
-    assert plain.get_ydata()[0] == pytest.approx(50)
+    plain_arm = next(line for line in panel.lines if len(line.get_xdata()) == 3)
+    assert plain_arm.get_ydata()[0] == pytest.approx(50)
     ring = next(line for line in panel.lines if line.get_markersize() == 11)
-    assert ring.get_xdata().tolist() == [plain.get_xdata()[1]]
-    assert ring.get_ydata().tolist() == [plain.get_ydata()[1]]
-    assert [label.get_text() for label in effects[-1].get_xticklabels()] == ["0.001", "0.01", "0.1", "selected"]
-    ends = responses.final(dataset, "test_accuracy").sel({name: at[name] for name in ("model", "init", "optimizer")})
-    gained = 100 * float((ends.sel(norm="batch", lr=0.001) - ends.sel(norm="none", lr=0.01)).mean("seed"))
-    drawn = [line.get_ydata() for line in effects[-1].lines if len(line.get_xdata()) == 1]
-    assert any(values[0] == pytest.approx(gained, abs=1e-3) for values in drawn)
+    assert ring.get_xdata().tolist() == [plain_arm.get_xdata()[1]]
+    assert ring.get_ydata().tolist() == [plain_arm.get_ydata()[1]]
+    assert [label.get_text() for label in drawn.get_xticklabels()] == ["0.001", "0.01", "0.1", "selected"]
+    gain = float(results.at_selected_rates.assessment.gain.sel(condition="zero").squeeze())
+    aside = [line.get_ydata() for line in drawn.lines if len(np.atleast_1d(line.get_xdata())) == 1]
+    assert any(values[0] == pytest.approx(gain, abs=1e-6) for values in aside)
 
 
 def test_an_unknown_figure_is_refused(tmp_path):
@@ -243,7 +255,7 @@ def test_the_gallery_of_two_studies_of_one_name(tmp_path):
         (tmp_path / name).mkdir()
         make_dataset(models=["mlp"], seeds=2).assign_attrs(study_name="../$x").to_netcdf(tmp_path / name / "curves.nc")
     out = tmp_path / "out"
-    written = draw_studies([tmp_path / "a", tmp_path / "b"], out, ["accuracy-by-scale", "forest"])
+    written = draw_studies([tmp_path / "a", tmp_path / "b"], out, ["accuracy-by-condition", "forest"])
     assert all(out in path.parents for path in written)
     index = (out / "README.md").read_text()
     assert "n = 2 seeds" in index
@@ -256,7 +268,7 @@ def test_some_figures_alone(tmp_path, capsys):
     from bnstudy.cli import main
 
     make_dataset(seeds=2).to_netcdf(tmp_path / "made-up.nc")
-    for names, found in (("accuracy-by-scale, survival", 2), ("phase-diagram", 0), ("growth", 0)):
+    for names, found in (("accuracy-by-condition, survival", 2), ("phase-diagram", 0), ("growth", 0)):
         with pytest.raises(SystemExit) as ended:
             main(["figures", str(tmp_path / "made-up.nc"), "--out", str(tmp_path / names[:8]), "--only", names])
         assert not ended.value.code

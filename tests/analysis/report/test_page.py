@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from bnstudy.analysis.assessment import assess
 from bnstudy.analysis.report import write_report
 from bnstudy.analysis.report.page import render
-from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves
-from bnstudy.analysis.results import Results
+from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves, measures
+from bnstudy.analysis.results import Results, assess
 from bnstudy.analysis.tables.selected_rates import selection_table
-from bnstudy.analysis.tables.verdicts import rows, sentences
+from bnstudy.analysis.tables.sentences import sentences
+from bnstudy.analysis.tables.verdicts import rows
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
@@ -102,19 +102,21 @@ def test_nothing_of_the_data_becomes_markup():
 
 def test_its_numbers_are_the_datasets():
     dataset = make_dataset(seeds=4, diverged=3)
-    table = cell_rows(Results(dataset), assess(dataset))
+    table = cell_rows(Results(dataset))
     assert len(table) == dataset.isel(seed=0, epoch=0).test_accuracy.size
-    first = table[0]  # three of its four runs diverged
-    accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])
-    assert first["accuracy"] == pytest.approx(accuracy.mean(), rel=1e-6)
-    assert (first["diverged"], first["n"]) == (3, 4)
+    told = {measure.header: measure for measure in measures(Results(dataset))}
+    accuracy = 100 * np.array([0.1, 0.1, 0.1, float(dataset.test_accuracy[0, 0, 0, 0, 0, 3, -1])])  # three diverged
+    assert told["final accuracy, %"].order[0] == pytest.approx(accuracy.mean(), rel=1e-6)
+    assert told["final accuracy, %"].texts[0].startswith(f"{accuracy.mean():.2f} ± ")
+    assert told["diverged"].texts[0] == "3"
+    assert {len(measure.texts) for measure in told.values()} == {len(table)}
     data = curves(Results(dataset), table)
     lines = data["cells"][5]["values"][0]
-    model, norm, init = table[5]["model"], table[5]["norm"], table[5]["init"]
+    model, norm, init = table[5]["model"], table[5]["arm"], table[5]["condition"]
     cell = 100 * dataset.test_accuracy.sel(model=model, norm=norm, init=init).squeeze()
     np.testing.assert_allclose(lines, [cell.mean("seed"), cell.min("seed"), cell.max("seed")], rtol=1e-3)
     groups = [one["group"] for one in table]
-    assert groups[0] == groups[len(dataset.init)]  # the two arms of the first init
+    assert groups[0] == groups[1]  # the two arms of the first init
     assert len(set(groups)) == len(table) / 2
 
 

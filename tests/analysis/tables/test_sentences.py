@@ -24,15 +24,15 @@ def told(gains: dict[str, np.ndarray], at_reference: np.ndarray = AT_REFERENCE) 
 
 
 SAID = {
-    "mainly": f"{BN} matters mainly at poor: there the error is 8.1 times smaller over the training than without "
-    "it, and 1.2 times at well.",
-    "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller over the training than "
-    "without it, and 1.2 times at well.",
+    "mainly": f"{BN} matters mainly at poor: there the error is 8.1 times smaller than without it, "
+    "and 1.2 times at well.",
+    "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller than without it, "
+    "and 1.2 times at well.",
     "alike": f"{BN} makes the same difference as at well at poor.",
     "less": f"{BN} helps less than at well at poor.",
     "none": f"{BN} makes no difference at poor.",
     "harms": f"{BN} does harm at poor.",
-    "unclear": f"{BN}: the data cannot tell at poor.",
+    "unclear": f"{BN}: it is not settled at poor.",
 }
 
 
@@ -44,18 +44,15 @@ def test_each_word_is_a_sentence(word):
 def test_several_words_are_two_sentences_and_what_is_open():
     found = told({"a": GAINS["mainly"], "b": GAINS["mainly"] + 1, "c": GAINS["none"], "d": GAINS["unclear"]})
     assert found == (
-        f"{BN} matters mainly at a and b: there the error is 8.1 to 16 times smaller over the training than without "
-        "it, and 1.2 times at well. It makes no difference at c. The data cannot tell at d."
+        f"{BN} matters mainly at a and b: there the error is 8.1 to 16 times smaller than without it, "
+        "and 1.2 times at well. It makes no difference at c. It is not settled at d."
     )
 
 
 def test_conditions_of_one_kind_are_told_together():
     found = told({"scaled-normal:0.01": GAINS["mainly"], "scaled-normal:0.001": GAINS["mainly"],
                   "scaled-normal:100": GAINS["mainly"], "poor": GAINS["mainly"]})  # fmt: skip
-    assert (
-        "where weights are too small (scaled-normal:0.01, scaled-normal:0.001), too large (scaled-normal:100)" in found
-    )
-    assert "and at poor" in found
+    assert "matters mainly where weights are too small or too large and at poor: there" in found
 
 
 def test_where_nothing_learns_it_cannot_help():
@@ -72,7 +69,7 @@ def test_too_few_seeds_are_said_to_be_too_few():
 
 def test_without_a_reference_there_is_none_to_name():
     dataset = study({"a": GAINS["harms"], "b": GAINS["mainly"]}).assign_coords(init_role=("init", ["poor"] * 2))
-    assert sentences(assess(dataset)) == {"mlp": f"{BN} does harm at a. The data cannot tell at b."}
+    assert sentences(assess(dataset)) == {"mlp": f"{BN} does harm at a. It is not settled at b."}
 
 
 def test_a_study_that_has_just_begun_has_nothing_to_judge():

@@ -39,7 +39,7 @@ def test_row_and_table_say_the_verdict(word):
     assert row["failures"] == {"control": [0, 10], "treated": [0, 10], "p": 1.0}
     json.dumps(row, allow_nan=False)
     table = verdict_table(result)
-    assert table.header == ("model", "poor init", "gain [95 %]", "at well", "at least", "failed", "verdict")
+    assert table.header == ("model", "poor init", "gain [95 %]", "gain at well", "times, at least", "failed", "verdict")
     (told,) = table.rows
     assert told[-1] == word
     assert told[2].startswith(plain(row["gain"]) + " [")
@@ -58,7 +58,13 @@ def test_setting_is_every_other_factor():
     dataset.test_accuracy.loc[{"lr": 0.01}] = other.test_accuracy.sel(lr=0.01)
     listed = rows(assess(dataset))
     assert [(row["setting"]["lr"], row["verdict"]) for row in listed] == [(0.1, "mainly"), (0.01, "none")]
-    assert listed[0]["setting"] == {"optimizer": "", "lr": 0.1, "batch_size": None, "weight_decay": None}
+    assert listed[0]["setting"] == {
+        "optimizer": "",
+        "lr": 0.1,
+        "batch_size": None,
+        "weight_decay": None,
+        "activation": "",
+    }
 
 
 def test_what_is_not_there_is_null_not_nan():
@@ -81,7 +87,7 @@ def test_csv_is_read_back():
     (read,) = csv.DictReader(io.StringIO(to_csv(listed), newline=""))
     assert read["verdict"] == "mainly"
     assert float(read["gain"]) == listed[0]["gain"]
-    assert (read["failures.control"], read["failures.control_of"]) == ("0", "10")
+    assert (read["failures.control_failed"], read["failures.control_runs"]) == ("0", "10")
     assert read["setting.lr"] == ""
     assert to_csv([]) == "\r\n"
 
