@@ -75,7 +75,7 @@ def judge(
     report: Annotated[str | None, _option("PAGE.html", "Also write the page.", OUTPUT)] = None,
     figures: Annotated[str | None, _option("DIR", "Also draw the figures there.", OUTPUT)] = None,
 ) -> None:
-    """Judge anyone's learning curves: does a treatment matter mainly under poor conditions?"""
+    """Judge anyone's learning curves: say whether a treatment matters mainly under poor conditions."""
     if as_json + as_csv + as_latex > 1:
         raise InputError("judge: give one of --json, --csv and --latex")
     for key, place in (("report", report), ("figures", figures)):

@@ -71,6 +71,9 @@ def study_options(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def wrapper(**values: Any) -> None:
             settings = {key: values.pop(key) for key in described}
+            for key in ("control", "reference"):  # of which the study itself takes an empty one for none
+                if settings.get(key) is not None and not settings[key].strip():
+                    raise InputError("is empty; name a level", key)
             settings |= {key: values.pop(key) or None for key in STUDY_FLAGS if flags}
             if running:
                 values["running"] = Running(**{name: values.pop(name) for name in Running._fields})

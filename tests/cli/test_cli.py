@@ -206,7 +206,8 @@ BAD = {
     "activation": "x", "init_scope": "x", "norm_eps": "0", "norm_momentum": "1.5",
     "epochs": "0", "batch_size": "1000000", "momentum": "1",
     "weight_decay": "-1", "train_size": "0", "validation_size": "60000", "target_accuracy": "2", "scales": "0",
-    "device": "tpu", "jobs": "0", "out": "/dev/null/x",
+    "device": "tpu", "jobs": "0", "out": "/dev/null/x", "treatment": "nrom", "control": "layer", "condition": "norm",
+    "reference": "layer", "looks": "20,10", "mainly_times": "0.5", "margin": "0", "alpha": "0.5",
 }  # fmt: skip
 
 
