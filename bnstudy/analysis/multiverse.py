@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from bnstudy.analysis import responses, scores
-from bnstudy.analysis.assessment import Scores, assess_scores, cells
+from bnstudy.analysis import responses, scores, verdict
 from bnstudy.analysis.criteria import Criteria
+from bnstudy.analysis.effects import effects
 from bnstudy.analysis.normal_form import setting_levels
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ CHOICES = ("response", "budget", "reference", "rate")
 
 
 def multiverse(results: Results) -> list[Specification]:
-    """Every specification of every comparison of a study; its InputErrors as those of an assessment."""
+    """Every specification of every comparison of a study that compares a treatment with its control."""
     criteria = results.criteria
     well = [level for level, role in criteria.roles.items() if role == "well"] or [criteria.reference]
     told = []
@@ -136,21 +136,35 @@ def multiverse(results: Results) -> list[Specification]:
             for response in RESPONSES:
                 name, margin = response.name, response.margin(criteria)
                 values = response.of(runs.isel(epoch=slice(epochs)), criteria)
+                of = values.transpose("model", "setting", "condition", "arm", "seed").isel(setting=0)
                 for reference in well:
-                    asked = replace(criteria, reference=reference)
-                    judged = assess_scores(_scored(values), asked, margin)
-                    told += [
-                        Specification(
-                            cell["model"], setting, cell["arm"], cell["condition"], name, f"{epochs} epochs", reference,
-                            rate, cell["gain"] / margin, cell["gain_low"] / margin, cell["gain_high"] / margin,
-                            cell["word"],
-                        ) for cell in cells(judged, poor=True)
-                    ]  # fmt: skip
+                    told += _specified(of, criteria, reference, margin, (setting, name, f"{epochs} epochs", rate))
     return told
 
 
-def _scored(values: xr.DataArray) -> Scores:
-    return Scores(values, values.isnull() & False)
+def _specified(
+    values: xr.DataArray, criteria: Criteria, reference: str, margin: float, labels: tuple[str, str, str, str]
+) -> list[Specification]:
+    """Every comparison under one choice, whose labels are those of setting, response, budget and rate."""
+    setting, name, budget, rate = labels
+    models, conditions, arms = (list(map(str, values[dim].values)) for dim in ("model", "condition", "arm"))
+    poor = np.array([criteria.roles.get(level) == "poor" for level in conditions])
+    place = conditions.index(reference) if reference in conditions else None
+    numbers = values.values
+    control = numbers[..., arms.index(criteria.control), :]
+    told = []
+    for arm in (one for one in arms if one != criteria.control):
+        treated = numbers[..., arms.index(arm), :]
+        found = effects(control, treated, place, criteria.mainly_times, margin, criteria.paired)
+        share = criteria.alpha / max(len(criteria.looks), 1)
+        words = verdict.words(verdict.adjusted(found, poor), poor, share)
+        ends = [values / margin for values in (found.gain, found.gain_low, found.gain_high)]
+        told += [
+            Specification(model, setting, arm, conditions[c], name, budget, reference, rate, float(ends[0][m, c]),
+                          float(ends[1][m, c]), float(ends[2][m, c]), str(words[m, c]))
+            for m, model in enumerate(models) for c in np.flatnonzero(poor)
+        ]  # fmt: skip
+    return told
 
 
 def _at_rates(results: Results) -> Iterator[tuple[str, str, xr.Dataset]]:

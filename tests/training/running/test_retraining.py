@@ -61,7 +61,7 @@ def test_wrong_runs_are_far_from_the_first_epoch_on(wrong, tmp_path, monkeypatch
         if wrong == "a mixing form":
             plain = Folded.__call__
             patched.setattr(Folded, "__call__", lambda self, *args: 0.9 * (y := plain(self, *args)) + 0.1 * y.mean(0))
-            patched.setattr("bnstudy.training.replicas.shown_equal", lambda forms, networks, trial: Folded)
+            patched.setattr("bnstudy.training.replicas.choice.shown_equal", lambda forms, networks, trial: Folded)
         else:
             plain_step = ensembles.optimizer_step
 
