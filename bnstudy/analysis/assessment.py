@@ -120,7 +120,7 @@ def _of_arm(
     too_few = power.least_p(found.n, int(poor.sum()), criteria.paired) > alpha / 2
     remarks = {
         NOTHING: (words == verdict.UNCLEAR) & (found.n == 0),
-        NEITHER: (words == "none") & nothing_learns, AS_AT_REFERENCE: (words == "harms") & (p["alike"] <= alpha / 2),
+        NEITHER: (words != "") & nothing_learns, AS_AT_REFERENCE: (words == "harms") & (p["alike"] <= alpha / 2),
         TOO_FEW: (words == verdict.UNCLEAR) & too_few, NO_BOUND: np.isinf(bound),
     }  # fmt: skip
     at_reference = np.full((*found.gain.shape[:-1], 1), np.nan) if reference is None else found.gain[..., [reference]]

@@ -55,9 +55,9 @@ def _ticks(panel: Axes, dataset: xr.Dataset) -> None:
 
 @figures.register(
     "report-panels",
-    label="The report's eight panels",
-    caption="Loss and accuracy over the epochs, training and test, for each model with and without BN: "
-    "the eight panels of the report.",
+    label="Loss and accuracy at the reference",
+    caption="Loss and accuracy over the epochs, training and test, for each model and arm at the reference: of the MLP "
+    "and the CNN with and without BN the eight panels of the report.",
     applies=lambda results: True,
 )
 def report_panels(results: Results, ax: Axes | None = None) -> Figure:

@@ -53,16 +53,16 @@ class _Answer:
         mainly, more = self._said("mainly"), self._said("more")
         parts = []
         if mainly:
-            parts.append(f"matters mainly {self._where(mainly)}: {self._times(mainly)}")
+            parts.append(f"matters mainly {self._where(mainly)}: {self._times(mainly)}{self._though(mainly)}")
         if more:
             parts.append(f"helps more than at {self.reference} {self._where(more)}"
-                         + ("" if mainly else f": {self._times(more)}"))  # fmt: skip
-        parts += [
-            f"{told} {self._where(found)}" for word, told in (
-                ("alike", f"makes the same difference as at {self.reference}"),
-                ("less", f"helps less than at {self.reference}"), ("harms", "does harm"),
-            ) if (found := self._said(word))
-        ]  # fmt: skip
+                         + ("" if mainly else f": {self._times(more)}") + self._though(more))  # fmt: skip
+        if harms := self._said("harms"):
+            parts.append(f"does harm {self._where(harms)}")
+        if less := self._said("less"):
+            parts.append(f"helps less than at {self.reference} {self._where(less)}")
+        if alike := self._said("alike"):
+            parts.append(f"does about the same {self._where(alike)} as at {self.reference}")
         nothing = [cell for cell in self._said("none") if cell["remark"] == NEITHER]
         if none := [cell for cell in self._said("none") if cell["remark"] != NEITHER]:
             parts.append(f"makes no difference {self._where(none)}")
@@ -77,6 +77,11 @@ class _Answer:
         if unclear:
             texts.append(f"{unclear[0].upper()}{unclear[1:]}.")
         return " ".join(texts)
+
+    def _though(self, found: Sequence[Cell]) -> str:
+        """Where a gain is no more than a lower error of runs that learn next to nothing."""
+        nothing = [cell for cell in found if cell["remark"] == NEITHER]
+        return f", though nothing learns {self._where(nothing)} {self._either()}" if nothing else ""
 
     def _said(self, word: str) -> list[Cell]:
         return [cell for cell in self.poor if cell["word"] == word]

@@ -58,8 +58,7 @@ def verdict_table(result: xr.Dataset) -> Table:
     header = (*(names.get(name, name) for name in varied), f"poor {attributes['condition']}", "gain [95 %]",
               f"gain at {reference}", "times, at least", "failed", "verdict")  # fmt: skip
     notes = (
-        f"gain: halvings of the test error against {control}, averaged over the training; median over seeds (1: half "
-        "the error)",
+        f"gain: halvings of the error against {control}, averaged over the training (1: half of it); median over seeds",
         f"at least: how many times the gain at {reference} it is, by the test that decides *mainly*",
         "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),

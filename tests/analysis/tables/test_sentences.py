@@ -28,7 +28,7 @@ SAID = {
     "and 1.2 times at well.",
     "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller than without it, "
     "and 1.2 times at well.",
-    "alike": f"{BN} makes the same difference as at well at poor.",
+    "alike": f"{BN} does about the same at poor as at well.",
     "less": f"{BN} helps less than at well at poor.",
     "none": f"{BN} makes no difference at poor.",
     "harms": f"{BN} does harm at poor.",
