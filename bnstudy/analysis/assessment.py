@@ -43,7 +43,7 @@ class Scores:
     notes: tuple[str, ...] = ()
 
 
-def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = None) -> xr.Dataset:
+def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
     """Gains, tests and words.
 
     Parameters
@@ -52,8 +52,6 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
         Of the runs.
     criteria : Criteria
         What is compared with what, and the levels.
-    margin : float, optional
-        In the scores' unit, within which a gain counts as none; that of the criteria by default.
 
     Returns
     -------
@@ -68,7 +66,7 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
     Raises
     ------
     InputError
-        There is no control, no other arm, or no reference.
+        There is no control, no other arm, or nobody declared any roles.
     """
     values = scores.values.transpose("model", "setting", "condition", "arm", "seed")
     arms, conditions = (list(map(str, values[name].values)) for name in ("arm", "condition"))
@@ -87,7 +85,7 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
     failed = scores.failed.transpose(*values.dims).where(values.notnull())
     share = criteria.alpha / max(len(criteria.looks), 1)
     reference = conditions.index(criteria.reference) if criteria.reference in conditions else None
-    parts = [_of_arm(values, failed, arm, poor, reference, margin or criteria.margin, share, criteria)
+    parts = [_of_arm(values, failed, arm, poor, reference, share, criteria)
              for arm in treated]  # fmt: skip
     result = xr.Dataset(
         {name: (DIMS, np.stack([part[name] for part in parts], 2)) for name in parts[0]},
@@ -105,11 +103,11 @@ def assess_scores(scores: Scores, criteria: Criteria, margin: float | None = Non
 
 def _of_arm(
     values: xr.DataArray, failed: xr.DataArray, arm: str, poor: NDArray[np.bool_], reference: int | None,
-    margin: float, alpha: float, criteria: Criteria,
+    alpha: float, criteria: Criteria,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything told of one treated arm: arrays (model, setting, condition)."""
     control, treated = (values.sel(arm=name).values for name in (criteria.control, arm))
-    found = effects(control, treated, reference, criteria.mainly_times, margin, criteria.paired)
+    found = effects(control, treated, reference, criteria.mainly_times, criteria.margin, criteria.paired)
     p = verdict.adjusted(found, poor)
     words = verdict.words(p, poor, alpha)
     of_difference = np.fmin.reduce([p[word] for word in verdict.OF_DIFFERENCE])

@@ -57,7 +57,7 @@ def only_svg(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 4 else [])
+        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 6 else [])
         for i, (name, *parts) in enumerate(pairs(list(figures), *PARTS))
     ],
 )
