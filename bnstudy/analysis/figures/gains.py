@@ -199,8 +199,8 @@ def gain_map(results: Judged, ax: Axes | None = None) -> Figure:
             dark = not math.isnan(value) and abs(value) > 0.6 * most
             panel.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
         panel.set_title(panels.title(model))
-        panel.set_xticks(range(len(shown)), names, rotation=30, ha="right")
-        panel.set_yticks(range(len(conditions)), panels.conditions_told(results, conditions))
+        panel.set_xticks(range(len(shown)), names, rotation=30, ha="right", fontsize=7.5)
+        panel.set_yticks(range(len(conditions)), panels.conditions_told(results, conditions), fontsize=7.5)
         panel.grid(False)
         panel.spines[:].set_visible(False)
         panel.tick_params(length=0)

@@ -133,7 +133,7 @@ def curves(results: Judged, rows: list[dict[str, Any]]) -> dict[str, Any]:
     values = [_three(curve.isel(epoch=shown))[: len(rows)] for curve, _, _ in every]
     listed = [
         {"label": row["label"], "position": _position(results.runs, row), "group": row["group"],
-         "title": ", ".join(filter(None, (row["model"], row["setting"], row["condition"], row["role"]))),
+         "title": _title(row),
          "values": [[_short(line) for line in of_kind[i]] for of_kind in values]}
         for i, row in enumerate(rows)
     ]  # fmt: skip
@@ -159,6 +159,12 @@ def _three(values: xr.DataArray) -> np.ndarray:
     """Mean, lowest and highest over seeds: (cells, 3, epochs)."""
     three = xr.concat([values.mean("seed"), values.min("seed"), values.max("seed")], "of")
     return three.transpose(*CELL, "of", "epoch").values.reshape(-1, 3, values.sizes["epoch"])
+
+
+def _title(row: dict[str, Any]) -> str:
+    """What a cell is, but for its arm: ``mlp, lr 0.1, zero (poor)``."""
+    named = ", ".join(filter(None, (row["model"], row["setting"], row["condition"])))
+    return f"{named} ({row['role']})" if row["role"] else named
 
 
 def _position(dataset: xr.Dataset, row: dict[str, Any]) -> int:
