@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 
 from scipy.stats import binomtest
@@ -302,20 +302,3 @@ def notes(opinion: Opinion, learns: bool) -> list[str]:
     if math.isnan(opinion.gain_low):
         said.append("no 95 % interval")
     return said
-
-
-def judge(
-    runs: Mapping[Run, float],
-    control: str,
-    treated: str,
-    reference: str,
-    poor: Sequence[str],
-    k: float = 2.0,
-    margin: float = 0.15,
-    alpha: float = 0.05,
-) -> dict[str, dict[str, object]]:
-    """``opinions`` as dictionaries."""
-    return {
-        condition: asdict(opinion)
-        for condition, opinion in opinions(runs, control, treated, reference, poor, k, margin, alpha).items()
-    }

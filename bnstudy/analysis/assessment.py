@@ -83,10 +83,8 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
         )
     poor = np.array([criteria.roles.get(label) == "poor" for label in conditions])
     failed = scores.failed.transpose(*values.dims).where(values.notnull())
-    share = criteria.alpha / max(len(criteria.looks), 1)
     reference = conditions.index(criteria.reference) if criteria.reference in conditions else None
-    parts = [_of_arm(values, failed, arm, poor, reference, share, criteria)
-             for arm in treated]  # fmt: skip
+    parts = [_of_arm(values, failed, arm, poor, reference, criteria) for arm in treated]
     result = xr.Dataset(
         {name: (DIMS, np.stack([part[name] for part in parts], 2)) for name in parts[0]},
         {"model": values.model.values, "setting": values.setting.values, "arm": treated, "condition": conditions},
@@ -103,9 +101,10 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
 
 def _of_arm(
     values: xr.DataArray, failed: xr.DataArray, arm: str, poor: NDArray[np.bool_], reference: int | None,
-    alpha: float, criteria: Criteria,
+    criteria: Criteria,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything told of one treated arm: arrays (model, setting, condition)."""
+    alpha = criteria.level
     control, treated = (values.sel(arm=name).values for name in (criteria.control, arm))
     found = effects(control, treated, reference, criteria.mainly_times, criteria.margin, criteria.paired)
     p = verdict.adjusted(found, poor)

@@ -64,6 +64,11 @@ class Criteria:
         """The levels of the condition that were declared poor."""
         return tuple(level for level, role in self.roles.items() if role == "poor")
 
+    @property
+    def level(self) -> float:
+        """Alpha at one look: it is shared out among those that were declared."""
+        return self.alpha / max(len(self.looks), 1)
+
     @classmethod
     def of(cls, study: Study) -> Criteria:
         """Those that a study declares."""

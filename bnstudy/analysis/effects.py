@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnstudy.analysis import ranks, signs
+from bnstudy.analysis.scores import DIGITS
 
 Array = NDArray[np.float64]
 TESTS = ("helps", "harms", "more", "less", "mainly", "none", "alike")
@@ -104,7 +105,7 @@ def _at(values: Array, reference: int | None) -> Array:
 
 def _exact(differences: Array) -> Array:
     """Sums of rounded scores without what arithmetic adds: what is equal has a difference of 0."""
-    return np.round(differences, 9) + 0.0
+    return np.round(differences, DIGITS) + 0.0
 
 
 def _unpaired(control: Array, treated: Array, reference: int | None, times: float, margin: float) -> Effects:

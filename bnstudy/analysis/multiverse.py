@@ -156,8 +156,7 @@ def _specified(
     for arm in (one for one in arms if one != criteria.control):
         treated = numbers[..., arms.index(arm), :]
         found = effects(control, treated, place, criteria.mainly_times, margin, criteria.paired)
-        share = criteria.alpha / max(len(criteria.looks), 1)
-        words = verdict.words(verdict.adjusted(found, poor), poor, share)
+        words = verdict.words(verdict.adjusted(found, poor), poor, criteria.level)
         ends = [values / margin for values in (found.gain, found.gain_low, found.gain_high)]
         told += [
             Specification(model, setting, arm, conditions[c], name, budget, reference, rate, float(ends[0][m, c]),

@@ -92,7 +92,7 @@ def resampled(
     rows = []
     for arm in (one for one in arms if one != criteria.control):
         found = effects(control, drawn[..., arms.index(arm), :], reference, criteria.mainly_times, criteria.margin)
-        words = verdict.words(verdict.adjusted(found, poor), poor, criteria.alpha / max(len(criteria.looks), 1))
+        words = verdict.words(verdict.adjusted(found, poor), poor, criteria.level)
         for m, model in enumerate(values.model.values.tolist()):
             for s, setting in enumerate(values.setting.values.tolist()):
                 for c in np.flatnonzero(poor):
@@ -114,7 +114,7 @@ def warnings(criteria: Criteria, seeds: int) -> list[str]:
     poor, told = len(criteria.poor), []
     if poor == 0:
         return []  # nothing is compared across conditions
-    share = criteria.alpha / max(len(criteria.looks), 1)
+    share = criteria.level
     needed = seeds_needed(poor, share, criteria.paired)
     if seeds < needed:
         least = float(least_p(seeds, poor, criteria.paired))

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.figures import panels, style
-from bnstudy.analysis.labels import arm_label, condition_label, treatment_name
+from bnstudy.analysis.labels import arm_label, treatment_name
 from bnstudy.analysis.results import Judged
 from bnstudy.analysis.tables.verdicts import plain, word
 from bnstudy.study.registry import figures
@@ -79,15 +79,21 @@ def _paired(results: Judged) -> str:
 
 def gain_axis(panel: Axes, margin: float) -> None:
     """A y axis of gains: a line at 0, and hatched what counts as none."""
-    panel.axhspan(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
-    panel.axhline(0, color="black", linewidth=0.8)
+    mark_none(panel, margin)
     panel.yaxis.set_major_locator(MaxNLocator(7))
+
+
+def mark_none(panel: Axes, margin: float, upright: bool = False) -> None:
+    """A line at a gain of 0, and hatched what counts as none; `upright` where gains lie on the x axis."""
+    band, line = (panel.axvspan, panel.axvline) if upright else (panel.axhspan, panel.axhline)
+    band(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
+    line(0, color="black", linewidth=0.8)
 
 
 def draw_gains(
     panel: Axes, places: np.ndarray, gains: xr.Dataset, look: dict[str, Any], label: str | None, joined: bool
 ) -> None:
-    """Median gains with their intervals; hollow where runs of either arm failed.
+    """Median gains with their intervals.
 
     Parameters
     ----------
@@ -119,19 +125,13 @@ def forest(results: Judged, ax: Axes | None = None) -> Figure:
     result, criteria = results.assessment, results.criteria
     every = cells(result, poor=True)
     rows = every[:MOST_ROWS]
-    named = [
-        name for name in ("model", "setting", "arm") if result.sizes[name] > 1 or (name == "model" and rows[0][name])
-    ]
-    conditions = [condition_label(cell["condition"], criteria.condition) for cell in rows]
-    names = [", ".join(style.shorten(str(text), 24) for text in (*(cell[name] for name in named), condition))
-             for cell, condition in zip(rows, conditions, strict=True)]  # fmt: skip
+    names = panels.comparisons_told(results, [(cell["model"], cell["setting"], cell["arm"], cell["condition"])
+                                              for cell in rows])  # fmt: skip
     told = [f"{word(cell)}{_failed(cell)}" for cell in rows]
     width = 4.6 + 0.065 * (max(map(len, names)) + max(map(len, told)))
     figure, axes = style.grid(1, 1, ax, width=width, height=0.3 * len(rows) + 0.8)
     panel = axes[0, 0]
-    panel.axvspan(-criteria.margin, criteria.margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0,
-                  zorder=0)  # fmt: skip
-    panel.axvline(0, color="black", linewidth=0.8)
+    mark_none(panel, criteria.margin, upright=True)
     for place, cell in enumerate(rows):
         _forest_row(panel, place, cell)
     panel.set_xlabel(f"gain ({UNIT})")

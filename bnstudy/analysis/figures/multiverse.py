@@ -37,10 +37,7 @@ def word_shares(results: Results, ax: Axes | None = None) -> Figure:
     """A row a comparison, a bar of the shares of its words."""
     rows = shares(results.multiverse)
     shown = rows[:MOST_ROWS]
-    varied = [name for name in ("model", "setting", "treatment") if len({row[name] for row in rows}) > 1]
-    condition = results.criteria.condition
-    names = [", ".join([*(style.shorten(str(row[name]), 24) for name in varied),
-                        style.shorten(condition_label(row["condition"], condition), 24)]) for row in shown]  # fmt: skip
+    names = panels.comparisons_told(results, [_key(row) for row in shown])
     figure, axes = style.grid(1, 1, ax, width=5.4 + 0.06 * max(map(len, names)), height=0.26 * len(shown) + 0.8)
     panel = axes[0, 0]
     left = np.zeros(len(shown))
@@ -88,8 +85,7 @@ def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
     else:
         figure, axes = style.grid(2, 1, ax)
         above, below = axes[:, 0]
-    above.axhspan(-1, 1, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
-    above.axhline(0, color="black", linewidth=0.8)
+    gains.mark_none(above, 1.0)
     for position, word in enumerate(WORDS):
         at = [i for i, one in enumerate(ranked) if one.word == word]
         if at:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,15 @@ def conditions_told(results: Judged, conditions: Iterable[str], most: int = 24) 
     role, factor = roles(results), results.criteria.condition
     named = ((style.shorten(condition_label(label, factor), most), role.get(label, "")) for label in conditions)
     return [f"{name} ({role})" if role else name for name, role in named]
+
+
+def comparisons_told(results: Judged, comparisons: Sequence[tuple[str, ...]]) -> list[str]:
+    """Comparisons, each its model, setting, treated arm and level of the condition, told by what differs in them."""
+    *others, conditions = zip(*comparisons, strict=True)
+    # A model that has a name is told, though it be the only one.
+    shown = [column for i, column in enumerate(others) if len(set(column)) > 1 or (i == 0 and column[0])]
+    levels = [condition_label(level, results.criteria.condition) for level in conditions]
+    return [", ".join(style.shorten(text, 24) for text in texts) for texts in zip(*shown, levels, strict=True)]
 
 
 def roles(results: Judged) -> dict[str, str]:

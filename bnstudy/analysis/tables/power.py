@@ -16,7 +16,7 @@ SHARES = (0.8, 0.9, 0.95, 0.99)  # of all seeds that there could be, on the side
 
 def power_table(criteria: Criteria, seeds: int) -> Table:
     """A row a number of seeds: how many have to agree, and the chance of it."""
-    poor, alpha = len(criteria.poor), criteria.alpha / max(len(criteria.looks), 1)
+    poor, alpha = len(criteria.poor), criteria.level
     rows = []
     for n in sorted({*SEEDS, seeds}):
         needed = power.needed_on_one_side(n, poor, alpha)
