@@ -62,7 +62,7 @@ def check_columns(frame: Any, asked: Asked) -> None:
         told = listed(map(repr, lacking))
         raise InputError(
             f"none of {told} is a column: these are the curves of one run; give the files of several, with --from-name "
-            f"where the factors stand in their paths (columns: {listed(there)})"
+            f"where the factors stand in their paths{_will_be_asked(frame, asked)} (columns: {listed(there)})"
         )
     for name, key in {asked.step: "step", asked.value: "value", **lacking}.items():
         if name not in there:
@@ -71,6 +71,16 @@ def check_columns(frame: Any, asked: Asked) -> None:
             if key == "seed" and (spread := spread_of(there)):
                 raise InputError(f"no column {shortened(name)!r}: {spread}", key)
             raise InputError(f"{what}no column {shortened(name)!r}{hint}; there are {listed(there)}", key)
+
+
+def _will_be_asked(frame: Any, asked: Asked) -> str:
+    """What the curves of several such runs will need to have said besides, so that it is not asked one by one."""
+    needed = []
+    if asked.value in frame and asked.best is None and (numbers_of(frame[asked.value]) < 0).any():
+        needed.append(f"what {shortened(asked.value)!r}, which goes below 0, can be (--best, --worst)")
+    if len(frame) == 1 and asked.stopped is None:
+        needed.append("whether a run that stopped at its first row crashed or is lost (--stopped)")
+    return f", and say {' and '.join(needed)}" if needed else ""
 
 
 def spread_of(names: Sequence[str]) -> str:

@@ -96,6 +96,11 @@ def test_the_nearest_name_is_told(change, key, reason):
 def test_tables_without_runs_are_told_from_misspelled_ones():
     with pytest.raises(InputError, match="curves of one run"):
         score(table()[["step", "acc"]])
+    rewards = table()[["step", "acc"]].assign(acc=lambda frame: -frame.acc)
+    with pytest.raises(InputError, match=r"one run.* 'acc', which goes below 0, can be \(--best"):
+        score(rewards)
+    with pytest.raises(InputError, match=r"one run.* stopped at its first row .*--stopped"):
+        score(table()[["step", "acc"]].head(1))
     with pytest.raises(InputError, match="W&B"):
         score(table().assign(State="finished", Created=0, Runtime=0))
     with pytest.raises(InputError, match="means over runs"):
