@@ -19,6 +19,7 @@ from bnstudy.analysis.normal_form import FIRST, arm_form, factor_form, setting_l
 from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
+from bnstudy.study.factors import BY_NAME
 
 # Treatments that change what is drawn, not only what is done with it.
 REDRAWN = ("model", "init")
@@ -194,17 +195,24 @@ class Results(Judged):
         return told + self._added([one.get("changes", {}) for one in amendments])
 
     def _added(self, changes: list[dict[str, Any]]) -> list[str]:
+        key = BY_NAME[self.criteria.condition].key
+        told = []
+        if any(key in change for change in changes):
+            told.append(f"levels of {self.criteria.condition} were added after the study had run: the words, adjusted "
+                        "for all levels there are, were not declared so")  # fmt: skip
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
             if seeds in looks:
-                return [f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
-            return [f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold"]
+                return [*told, f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
+            told.append(f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold")
+            return told
         added = [change["seeds"] for change in changes if "seeds" in change]
         if not added:
-            return []
+            return told
         counts = " to ".join(str(len(seeds)) for seeds in [added[0][0], *(one[1] for one in added)])
-        return [f"seeds were added after the study had run (from {counts}) and no looks were declared: the p-values do "
-                "not hold, and a word may be due to stopping at the right time"]  # fmt: skip
+        told.append(f"seeds were added after the study had run (from {counts}) and no looks were declared: the "
+                    "p-values do not hold, and a word may be due to stopping at the right time")  # fmt: skip
+        return told
 
     @cached_property
     def multiverse(self) -> list[Specification]:

@@ -76,7 +76,8 @@ def pilot_of(study: Study, folder: str) -> Table:
     asked = {name: getattr(study, name) for name in ("mainly_times", "margin", "alpha", "looks")}
     rows = resampled(results.scores, replace(results.criteria, **asked), len(study.seeds), STUDIES,
                      np.random.default_rng(SEED))  # fmt: skip
-    return pilot_table(rows, len(study.seeds), results.scores.values.sizes["seed"])
+    lacking = [level for level, role in study.roles.items() if role == "poor" and level not in results.criteria.poor]
+    return pilot_table(rows, len(study.seeds), results.scores.values.sizes["seed"], lacking)
 
 
 def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:

@@ -52,6 +52,12 @@ class Expectation(BaseModel):
         """What is expected, in a word or two."""
         return " or ".join(self.verdict) if self.verdict else self.sign
 
+    @property
+    def whole(self) -> str:
+        """Of which comparisons what is expected: ``mlp: mainly at scaled-normal:10, zero``."""
+        of = ", ".join(filter(None, (self.model, self.setting, self.treatment)))
+        return f"{of}{': ' * bool(of)}{self.text} at {', '.join(self.condition)}"
+
 
 class Prediction(BaseModel):
     """A prediction in words, with what would confirm it."""
@@ -88,5 +94,8 @@ Predictions = Annotated[tuple[str | Prediction, ...], BeforeValidator(read)]
 
 
 def text_of(prediction: str | Prediction) -> str:
-    """What is predicted, in words."""
-    return prediction if isinstance(prediction, str) else prediction.text
+    """What is predicted, in words, and what would confirm it."""
+    if isinstance(prediction, str):
+        return prediction
+    checked = "; ".join(one.whole for one in prediction.expect)
+    return f"{prediction.text} (to be checked: {checked})" if checked else prediction.text

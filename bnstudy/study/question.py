@@ -119,9 +119,11 @@ class Question(BaseModel):
                 f"name the level of {condition.key} that is good, which the others are compared with: "
                 f"{', '.join(texts[:8])}", "reference",
             )  # fmt: skip
-        usual = default_role if condition.name == "init" else lambda label: "well" if label == reference else "poor"
+        usual = default_role if condition.name == "init" else lambda label: "poor"
+        if reference:  # to name it is to declare it well
+            roles.setdefault(reference, "well")
         put(self, "roles", {label: roles.get(label) or usual(label) for label in texts})
-        if reference and self.roles[reference] != "well" and condition.name != "init":
+        if reference and self.roles[reference] != "well":
             raise InputError(f"{reference!r} is declared poor; the reference is a level declared well", "reference")
         well = [label for label in texts if self.roles[label] == "well"]
         put(self, "reference", reference or (well[0] if well else ""))

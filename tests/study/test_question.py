@@ -56,6 +56,12 @@ def test_numbers_are_well_where_they_are_said_to_be(settings, roles):
     assert study.reference == (well[0] if well else "")
 
 
+def test_naming_an_init_the_reference_declares_it_well():
+    assert asked(inits="default,zero,constant:1", reference="zero").roles == {
+        "default": "well", "zero": "well", "constant:1": "poor",
+    }  # fmt: skip
+
+
 def test_what_is_spelled_out_is_spelled_out_once():
     for settings in (
         {"treatment": "optimizer", "control": "sgd", "optimizers": "sgd,adam", "condition": "lr", "lr": "0.1,1",
@@ -81,6 +87,7 @@ BAD = [
     ("reference", {"condition": "lr", "lr": "0.1,1", "reference": "2"}, "'2' is not a level of lr"),
     ("reference", {"condition": "lr", "lr": "0.1,1", "reference": "1", "roles": {"1": "poor", "0.1": "well"}},
      "'1' is declared poor"),
+    ("reference", {"inits": "default,zero", "reference": "zero", "roles": {"zero": "poor"}}, "'zero' is declared poor"),
     ("reference", {"inits": "default,zero", "reference": "xavier"}, "'xavier' is not a level of inits"),
     ("roles", {"roles": {"zero": "poor"}}, "'zero' is not a level of inits"),
     ("roles", {"condition": "lr", "lr": "0.1,1", "roles": {"slow": "well"}}, "'slow' is no number"),

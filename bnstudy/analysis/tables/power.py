@@ -32,14 +32,19 @@ def power_table(criteria: Criteria, seeds: int) -> Table:
     return Table("What so many seeds can show", header, tuple(rows), notes)
 
 
-def pilot_table(rows: Sequence[dict[str, Any]], seeds: int, pilot_seeds: int) -> Table:
-    """A row a comparison of a pilot: how often a study of so many seeds would say each word."""
+def pilot_table(rows: Sequence[dict[str, Any]], seeds: int, pilot_seeds: int, lacking: Sequence[str] = ()) -> Table:
+    """A row a comparison of a pilot: how often a study of so many seeds would say each word.
+
+    `lacking` are poor levels of the study that the pilot has not.
+    """
     varied = [name for name in ("model", "setting", "arm") if len({row[name] for row in rows}) > 1]
     words = [word for word in WORDS if any(row[word] for row in rows)]
     listed = tuple((*(row[name] for name in (*varied, "condition")), *(f"{100 * row[word]:.0f} %" for word in words))
                    for row in rows)  # fmt: skip
     note = f"share of studies of {seeds} seeds, drawn with replacement from the pilot's {pilot_seeds}"
+    notes = [note, "a pilot of few seeds tells little"]
+    if lacking:
+        notes.append(f"too hopeful: the pilot lacks {len(lacking)} poor levels of the study, such as {lacking[0]}, and "
+                     "the more there are, the more a word takes")  # fmt: skip
     header = (*varied, "poor condition", *words)
-    return Table(
-        "What the pilot lets expect", header, listed, (note, "a pilot of few seeds tells little"), len(varied) + 1
-    )
+    return Table("What the pilot lets expect", header, listed, tuple(notes), len(varied) + 1)
