@@ -16,7 +16,8 @@ from bnstudy.analysis.assessment import cells
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.labels import arm_label, treatment_name
 from bnstudy.analysis.results import Judged
-from bnstudy.analysis.tables.verdicts import plain, word
+from bnstudy.analysis.tables.table import Table
+from bnstudy.analysis.tables.verdicts import interval, plain, verdict_table, word
 from bnstudy.study.registry import figures
 
 MOST_ROWS = 40  # of the forest
@@ -30,6 +31,20 @@ def is_comparison(results: Judged) -> bool:
     return results.can_judge and bool(results.criteria.poor)
 
 
+def gain_table(results: Judged) -> Table:
+    """A row a (model, setting, treated arm, condition): its role, pairs, median gain with its interval, and word."""
+    result, role = results.assessment, results.criteria.roles
+    varied = [name for name in ("model", "setting", "arm") if result.sizes[name] > 1 or (name == "model" and
+              result.model.values[0])]  # fmt: skip
+    names = [results.criteria.treatment if name == "arm" else name for name in varied]
+    header = (*names, results.criteria.condition, "declared", "n", "gain [95 %]", "verdict")
+    rows = tuple(
+        (*(str(cell[name]) for name in varied), cell["condition"], role.get(cell["condition"], ""), str(cell["n"]),
+         interval(cell, "gain"), word(cell)) for cell in cells(result)
+    )  # fmt: skip
+    return Table(f"Gains ({UNIT})", header, rows, labels=len(varied) + 1)
+
+
 @figures.register(
     "gain-by-condition",
     label="What the treatment gains, by condition",
@@ -38,6 +53,7 @@ def is_comparison(results: Judged) -> bool:
     "well are shaded; the hatched band counts as none.",
     applies=is_comparison,
     of_scores=True,
+    table=gain_table,
 )
 def gain_by_condition(results: Judged, ax: Axes | None = None) -> Figure:
     """A panel a model: median gain and interval against the condition, a line a treated arm."""
@@ -119,6 +135,7 @@ def draw_gains(
     "runs failed, control · treated. The hatched band counts as none.",
     applies=is_comparison,
     of_scores=True,
+    table=lambda results: verdict_table(results.assessment),
 )
 def forest(results: Judged, ax: Axes | None = None) -> Figure:
     """A row a (model, setting, treated arm, poor condition): gain there and at the reference, and the word."""

@@ -15,6 +15,7 @@ from bnstudy.analysis.figures import gains, panels, style
 from bnstudy.analysis.labels import condition_label
 from bnstudy.analysis.multiverse import CHOICES, Specification, shares
 from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.verdict import WORDS
 from bnstudy.study.registry import figures
 
@@ -61,15 +62,8 @@ def word_shares(results: Results, ax: Axes | None = None) -> Figure:
     return style.finish(figure, ax, style.source(results.stored), note)
 
 
-@figures.register(
-    "specification-curve",
-    label="The most disputed comparison, choice by choice",
-    caption="The comparison whose words differ most between specifications: above, each specification's gain with its "
-    "95 % interval, in units of the margin that counts as none, by rising gain; below, what it chose.",
-    applies=gains.is_comparison,
-)
-def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
-    """Gains of one comparison by rising gain, a mark a word, above a matrix of choices."""
+def _most_disputed(results: Results) -> tuple[dict[str, Any], list[Specification], list[tuple[str, str]]]:
+    """The comparison whose words differ most, its specifications by rising gain, and what they choose among."""
     told = results.multiverse
     nothing_learns = {(cell["model"], cell["setting"], cell["arm"], cell["condition"])
                       for cell in cells(results.assessment, poor=True) if cell["remark"] == NEITHER}  # fmt: skip
@@ -77,7 +71,35 @@ def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
     chosen = max([row for row in every if _key(row) not in nothing_learns] or every, key=_dispute)
     ranked = sorted((one for one in told if _is_of(one, chosen) and not math.isnan(one.gain)), key=lambda one: one.gain)
     levels = [(name, level) for name in CHOICES for level in dict.fromkeys(getattr(one, name) for one in ranked)]
-    levels = [one for one in levels if sum(name == one[0] for name, _ in levels) > 1]
+    return chosen, ranked, [one for one in levels if sum(name == one[0] for name, _ in levels) > 1]
+
+
+def choice_table(results: Results) -> Table:
+    """A row a choice: of the specifications that make it how many give each word, and their gains."""
+    chosen, ranked, levels = _most_disputed(results)
+    words = [word for word in WORDS if any(one.word == word for one in ranked)]
+    rows = []
+    for choice, level in [("all", ""), *levels]:
+        of = [one for one in ranked if not level or getattr(one, choice) == level]
+        gained = [one.gain for one in of]
+        between = f"{min(gained):.2f} to {max(gained):.2f}" if gained else "–"
+        rows.append((f"{choice}: {level}" if level else choice, str(len(of)), between,
+                     *(str(sum(one.word == word for one in of)) for word in words)))  # fmt: skip
+    title = f"Specifications of {', '.join(filter(None, _key(chosen)))}"
+    return Table(title, ("choice", "specifications", "gain, in margins", *words), tuple(rows))
+
+
+@figures.register(
+    "specification-curve",
+    label="The most disputed comparison, choice by choice",
+    caption="The comparison whose words differ most between specifications: above, each specification's gain with its "
+    "95 % interval, in units of the margin that counts as none, by rising gain; below, what it chose.",
+    applies=gains.is_comparison,
+    table=choice_table,
+)
+def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
+    """Gains of one comparison by rising gain, a mark a word, above a matrix of choices."""
+    chosen, ranked, levels = _most_disputed(results)
     height = 2.8 + 0.2 * len(levels)
     if ax is None:
         figure = Figure(figsize=(9.0, height + 1), layout="constrained")

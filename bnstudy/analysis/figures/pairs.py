@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -10,9 +12,36 @@ from matplotlib.figure import Figure
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.results import Results
+from bnstudy.analysis.tables.table import Table
 from bnstudy.study.registry import figures
 
 GREY = "#8a8a8a"
+
+
+def epochs_table(results: Results) -> Table:
+    """A row a (model, setting, condition): in each arm the median epoch, and how many of the runs get there."""
+    runs, target = results.runs, results.criteria.target_accuracy
+    crossing = responses.epochs_to_target(runs, target)
+    epochs = crossing.epochs.where(crossing.reached | crossing.epochs.isnull(), np.inf)
+    varied = [name for name in ("model", "setting") if runs.sizes[name] > 1 or runs[name].values[0]]
+    arms = panels.labels(runs, "arm")
+    rows = []
+    for levels in product(*(panels.labels(runs, name) for name in ("model", "setting", "condition"))):
+        of = dict(zip(("model", "setting", "condition"), levels, strict=True))
+        told = []
+        for arm in arms:
+            values = epochs.sel({**of, "arm": arm}).values
+            values = values[~np.isnan(values)]
+            told.append(_median(values) if len(values) else "no runs yet")
+        rows.append((*(of[name] for name in varied), of["condition"], *told))
+    header = (*varied, results.criteria.condition, *(style.arm_label(arm, results) for arm in arms))
+    note = "median epoch; in brackets, how many of how many runs get there"
+    return Table(f"Epochs to > {100 * target:g} %", header, tuple(rows), (note,), labels=len(varied) + 1)
+
+
+def _median(epochs: np.ndarray) -> str:
+    middle = np.quantile(epochs, 0.5, method="higher")  # half of the runs are there by then
+    return f"{'never' if np.isinf(middle) else f'{middle:g}'} ({int(np.isfinite(epochs).sum())}/{len(epochs)})"
 
 
 @figures.register(
@@ -22,6 +51,7 @@ GREY = "#8a8a8a"
     "seed, which see the same batches and, where the arms draw alike, start from the same random numbers. Hollow: "
     "never within the epochs trained.",
     applies=lambda results: results.runs.sizes["arm"] > 1,
+    table=epochs_table,
 )
 def paired_seeds(results: Results, ax: Axes | None = None) -> Figure:
     """A row a model, a group a condition: each seed's epochs to the target in every arm, joined by a line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.robustness import OFTEN, scaled_levels
 from bnstudy.analysis.summaries import mean_interval
+from bnstudy.analysis.tables.table import Table
 from bnstudy.study.registry import figures
 
 MOST_BANDS = 3  # arms whose bands can still be told apart
@@ -89,6 +91,30 @@ def performance_profile(results: Results, ax: Axes | None = None) -> Figure:
     return style.finish(figure, ax, style.source(results.stored), note)
 
 
+def width_table(results: Results) -> Table:
+    """A row a (model, arm): at each scale how many runs get there, and what the scales span."""
+    chosen, note = panels.choose(results)
+    target, levels = results.criteria.target_accuracy, scaled_levels(chosen, "condition")
+    counts = robustness.reach(chosen.sel(condition=list(levels)), target)
+    widths = robustness.robust_width(chosen, target)
+    rows = []
+    for model, arm in product(panels.labels(chosen, "model"), panels.labels(chosen, "arm")):
+        cell = counts.sel(model=model, arm=arm)
+        told = [f"{int(k)}/{int(n)}" for k, n in zip(cell.reached.values, cell.n.values, strict=True)]
+        rows.append((model, style.arm_label(arm, results), *told, _span(cell, widths.sel(model=model, arm=arm))))
+    header = ("model", results.criteria.treatment, *(f"{scale:g}" for scale in levels.values()), "robust over")
+    how = f"runs that exceed {100 * target:g} %, of how many, at each scale of the initial weights{note}"
+    return Table("Robust width", header, tuple(rows), (how,), labels=2)
+
+
+def _span(cell: xr.Dataset, width: xr.Dataset) -> str:
+    """What the scales span at which runs get there."""
+    decades = float(width.width)
+    if np.isnan(decades):
+        return "at no scale" if int(cell.n.max()) else "no runs yet"
+    return "one scale" if decades == 0 else f"{decades:.3g} decades"
+
+
 @figures.register(
     "robust-width",
     label="Robust width",
@@ -96,6 +122,7 @@ def performance_profile(results: Results, ax: Axes | None = None) -> Figure:
     "the widest stretch of neighbouring ones (bar) in decades. The true width is larger by up to the gap to the next "
     "scale. Beside each scale: runs that exceed the target, of how many.",
     applies=lambda results: len(scaled_levels(results.runs, "condition")) >= 2,
+    table=width_table,
 )
 def robust_width(results: Results, ax: Axes | None = None) -> Figure:
     """A row a (model, arm): the scales at which runs get there, and the decades they span."""
@@ -114,9 +141,7 @@ def robust_width(results: Results, ax: Axes | None = None) -> Figure:
         look = style.arm_style(every.index(arm))
         cell, width = counts.sel(model=model, arm=arm), widths.sel(model=model, arm=arm)
         _width_row(panel, row, scales, cell, width, look)
-        decades = float(width.width)
-        nothing = "no runs yet" if not int(cell.n.max()) else "at no scale"
-        said.append(nothing if np.isnan(decades) else "one scale" if decades == 0 else f"{decades:.3g} decades")
+        said.append(_span(cell, width))
     panel.set_xscale("log")
     panel.set_xticks(scales, [f"{scale:g}" for scale in scales])
     panel.minorticks_off()

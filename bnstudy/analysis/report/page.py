@@ -19,6 +19,7 @@ from PIL import Image
 
 from bnstudy.analysis import claims
 from bnstudy.analysis.figures import panels, style
+from bnstudy.analysis.figures.describing import describe
 from bnstudy.analysis.predictions import checked
 from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.results import Judged, Results
@@ -44,11 +45,13 @@ FACTS = ("dataset", "data_sha256", "created", "device", "kernel", "machine", "in
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as embedded: its name, what it shows, and a data address."""
+    """A figure as embedded: its name, what it shows, what stands for it, and a data address."""
 
     name: str
     label: str
     caption: str
+    alt: str
+    numbers: Table
     address: str
     width: int
     height: int
@@ -152,11 +155,13 @@ def _pictures(results: Judged) -> list[Picture]:
             drawn = io.BytesIO()
             if figure is not None:
                 style.write(figure, drawn, "png")
+                told = describe(name, results, figure)
         if figure is not None:
             with Image.open(drawn) as image:
                 small = io.BytesIO()
                 image.thumbnail((WIDEST, image.height))
                 image.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
                 address = "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
-                found.append(Picture(name, entry.label, entry.about["caption"], address, *image.size))
+                about = (entry.label, entry.about["caption"], told.alt, told.table)
+                found.append(Picture(name, *about, address, *image.size))
     return found
