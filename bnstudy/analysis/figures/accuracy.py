@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bnstudy.analysis import responses
@@ -98,7 +99,7 @@ def accuracy_map(results: Results, ax: Axes | None = None) -> Figure:
         order = ("condition", "arm")
         values = accuracy.sel(model=model).transpose(*order).values.round(6)  # equal runs read alike, however many
         image = panel.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
-        _write_cells(panel, values, dead.sel(model=model).transpose(*order).values)
+        _write_cells(panel, image, values, dead.sel(model=model).transpose(*order).values)
         panel.set_title(panels.title(model))
         turned = len(arms) > 3
         panel.set_xticks(range(len(arms)), [style.arm_label(arm, results) for arm in arms],
@@ -114,10 +115,10 @@ def accuracy_map(results: Results, ax: Axes | None = None) -> Figure:
     return style.finish(figure, ax, style.source(results.stored), f"{_count_note(chosen)}{note}")
 
 
-def _write_cells(panel: Axes, values: np.ndarray, dead: np.ndarray) -> None:
+def _write_cells(panel: Axes, image: AxesImage, values: np.ndarray, dead: np.ndarray) -> None:
     for (row, column), value in np.ndenumerate(values):
         if math.isnan(value):
             panel.text(column, row, "–", ha="center", va="center", color="black")
             continue
         text = f"{value:.1f}" + (f" ({int(dead[row, column])})" if dead[row, column] else "")
-        panel.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if value < 55 else "black")
+        panel.text(column, row, text, ha="center", va="center", fontsize=9, color=style.ink_on(image, value))

@@ -48,9 +48,8 @@ def phase_diagram(results: Results, ax: Axes | None = None) -> Figure:
         image = panel.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto", origin="lower")
         for (row, column), value in np.ndenumerate(values):
             text = "–" if math.isnan(value) else f"{value:.0f}"
-            panel.text(
-                column, row, text, ha="center", va="center", fontsize=8, color="white" if value < 55 else "black"
-            )
+            ink = "black" if math.isnan(value) else style.ink_on(image, value)
+            panel.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
         panel.set_title(style.arm_label(norm))
         panel.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales.values()])
         panel.set_yticks(range(len(depths)), [str(depth) for depth in depths.values()])

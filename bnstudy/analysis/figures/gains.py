@@ -102,7 +102,7 @@ def gain_axis(panel: Axes, margin: float) -> None:
 def mark_none(panel: Axes, margin: float, upright: bool = False) -> None:
     """A line at a gain of 0, and hatched what counts as none; `upright` where gains lie on the x axis."""
     band, line = (panel.axvspan, panel.axvline) if upright else (panel.axhspan, panel.axhline)
-    band(-margin, margin, facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0, zorder=0)
+    band(-margin, margin, facecolor="none", edgecolor="#949494", hatch="////", linewidth=0, zorder=0)
     line(0, color="black", linewidth=0.8)
 
 
@@ -213,8 +213,8 @@ def gain_map(results: Judged, ax: Axes | None = None) -> Figure:
         image = panel.imshow(values, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
             text = "–" if math.isnan(value) else f"{plain(value)}\n{words[row, column]}".strip()
-            dark = not math.isnan(value) and abs(value) > 0.6 * most
-            panel.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
+            ink = "black" if math.isnan(value) else style.ink_on(image, value)
+            panel.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink)
         panel.set_title(panels.title(model))
         panel.set_xticks(range(len(shown)), names, rotation=30, ha="right", fontsize=7.5)
         panel.set_yticks(range(len(conditions)), panels.conditions_told(results, conditions), fontsize=7.5)

@@ -54,7 +54,7 @@ def marks_of(panel: Axes, along: str, unnamed: bool = False) -> list[Mark]:
         if isinstance(found, QuadMesh):
             drawn += _map(panel, np.ma.filled(np.ma.asarray(found.get_array(), dtype=float), np.nan))
         elif isinstance(found, PathCollection):
-            places = np.ma.filled(np.ma.asarray(found.get_offsets(), dtype=float), np.nan).reshape(-1, 2)
+            places = _numbers(found.get_offsets()).reshape(-1, 2)
             drawn += _points(panel, places[:, 0], places[:, 1], None, None, False, _name(found) or "points")
     if panel.images or any(isinstance(one, QuadMesh) for one in panel.collections):
         named = []  # over a map a line is a mark, in places of cells

@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.image import AxesImage
 
 from bnstudy.analysis import labels
 from bnstudy.analysis.results import Judged, Results
@@ -22,8 +23,9 @@ from bnstudy.storage import atomic
 from bnstudy.study.errors import told_as
 from bnstudy.study.registry import figures
 
-# Okabe & Ito's colours, in an order whose greys differ; the line and marker tell the same.
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+# Each stands out 3:1 from a white page, and inverted from a dark one; none is another to whoever sees no red, green or
+# blue, and the first three differ in grey. The line and marker tell the same.
+COLOURS = ("#BD5A00", "#0158AF", "#1BA584", "#8D63FF", "#5A2F5A", "#B673B4", "#000000", "#003E03")
 LINES: tuple[Any, ...] = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)), (0, (3, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -76,6 +78,17 @@ def marks(count: int) -> list[int]:
 def arm_label(arm: str, results: Judged | None = None) -> str:
     """The name of an arm, cut to fit a panel; of a norm where there are no results that say what the treatment is."""
     return shorten(labels.arm_label(arm, results.criteria.treatment if results else "norm"))
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """How bright a colour is, from 0 to 1, as WCAG counts it."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def ink_on(image: AxesImage, value: float) -> str:
+    """Black or white, whichever stands out more from a cell of a map; both do from none by less than 4.5:1."""
+    return "white" if luminance(image.to_rgba(value)) < 0.179 else "black"
 
 
 def shorten(text: str, most: int = 28) -> str:

@@ -67,16 +67,29 @@
   filter.addEventListener("input", sift);
   sift();
 
+  // ------------------------------------------------------------ cards on a phone, as of the smaller tables
+
+  const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+  for (const part of [table, ...table.querySelectorAll("*")]) if (ROLES[part.tagName]) part.setAttribute("role", ROLES[part.tagName]);
+  for (const header of table.querySelectorAll("th")) header.setAttribute("role", header.scope === "row" ? "rowheader" : "columnheader");
+  const names = headers.map((header) => header.textContent);
+  for (const row of rows) {
+    const labels = Array.from(row.cells).findIndex((cell) => cell.tagName === "TH");
+    Array.from(row.cells).forEach((cell, column) => {
+      if (column < labels) cell.classList.add("label");
+      else cell.dataset.label = names[column];
+    });
+  }
+  table.classList.add("cards");
+  document.getElementById("hint").remove();
+
   // ------------------------------------------------------------ curves
 
   data.kinds.forEach((one, i) => kind.append(new Option(`${one.label} (${one.unit})`, i)));
 
   const number = (value) => (Math.abs(value) < 0.01 && value !== 0 ? value.toExponential(1) : String(Number(value.toPrecision(4))));
   const cells = () => data.cells.filter((cell) => cell.group === data.cells[chosen].group);
-  const colour = (cell) => {
-    const found = data.colours[cell.position % data.colours.length];
-    return found === "#000000" ? "currentColor" : found;
-  };
+  const colour = (cell) => data.colours[cell.position % data.colours.length];
 
   const ticks = (low, high) => {
     const rough = (high - low) / 5;
