@@ -120,7 +120,7 @@ def _alternative(label: str, panels: list[_Panel]) -> str:
     titles = list(dict.fromkeys(panel.title for panel in panels if panel.title))
     named = f" in {len(titles)} panels" if len(titles) > 4 else f" ({'; '.join(titles)})" if titles else ""
     told = f": {', '.join(ranges[:3])}{named}" if ranges else ""
-    return f"{label}{told}. A table with its numbers follows."
+    return f"{label}{told}. Its numbers stand below."
 
 
 def _axes_alone(label: str, figure: Figure) -> Table:

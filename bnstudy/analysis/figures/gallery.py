@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from bnstudy.analysis import responses
 from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.depth import growth_figure
+from bnstudy.analysis.figures.describing import Description, describe, describe_drawn
 from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
 from bnstudy.analysis.results import Judged, Results
 from bnstudy.analysis.theory import growths
@@ -36,16 +38,17 @@ GROWN = (
 
 @dataclass(frozen=True)
 class Drawn:
-    """One figure as drawn: its name, what it shows, and its files."""
+    """One figure as drawn: its name, what it shows, what stands for it, and its files; beside them lie its numbers."""
 
     name: str
     label: str
     caption: str
+    alt: str
     paths: tuple[Path, ...]
 
 
 def draw_all(results: Judged, folder: Path, names: Sequence[str] | None = None) -> list[Drawn]:
-    """Draw every figure that applies into `folder`, as SVG and PNG.
+    """Draw every figure that applies into `folder`, as SVG and PNG, with its numbers as a page of Markdown.
 
     Parameters
     ----------
@@ -64,8 +67,24 @@ def draw_all(results: Judged, folder: Path, names: Sequence[str] | None = None) 
             if figure is None:
                 continue
             paths = style.save(figure, folder / name)
-        drawn.append(Drawn(name, entry.label, entry.about["caption"], tuple(paths)))
+            told = describe(name, results, figure)
+        drawn.append(_with_numbers(name, entry.label, entry.about["caption"], told, paths))
     return drawn
+
+
+def _with_numbers(name: str, label: str, caption: str, told: Description, paths: list[Path]) -> Drawn:
+    atomic.write_text(paths[0].with_name(f"{name}.md"), _page(label, caption, told))
+    return Drawn(name, label, caption, told.alt, tuple(paths))
+
+
+def _page(label: str, caption: str, told: Description) -> str:
+    """The numbers of a figure, as a page of their own."""
+    table = told.table
+    lines = [[_markdown(text) for text in row] for row in (table.header, *table.rows)]
+    lines.insert(1, ["---" if i < table.labels else "--:" for i in range(len(table.header))])
+    notes = [f"- {_markdown(note, 1000)}" for note in table.notes]
+    body = "\n".join(f"| {' | '.join(row)} |" for row in lines)
+    return "\n".join([f"# {label}", "", caption, "", f"{_markdown(table.title)}:", "", body, "", *notes, ""])
 
 
 def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()) -> list[Path]:
@@ -114,12 +133,18 @@ def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[
     found, drawn = open_diagnostics(source), []
     with style.house_style():
         if "diagnostics" in names:
-            paths = style.save(diagnostics_figure(found), folder / "diagnostics")
-            drawn.append(Drawn("diagnostics", "What was looked at in training", LOOKED, tuple(paths)))
+            drawn.append(
+                _draw("diagnostics", "What was looked at in training", LOOKED, diagnostics_figure(found), folder)
+            )
         if "growth" in names and (rows := growths(found)):
-            paths = style.save(growth_figure(rows, style.source(found)), folder / "growth")
-            drawn.append(Drawn("growth", "Growth a layer, theory beside measurement", GROWN, tuple(paths)))
+            figure = growth_figure(rows, style.source(found))
+            drawn.append(_draw("growth", "Growth a layer, theory beside measurement", GROWN, figure, folder))
     return drawn
+
+
+def _draw(name: str, label: str, caption: str, figure: Figure, folder: Path) -> Drawn:
+    paths = style.save(figure, folder / name)
+    return _with_numbers(name, label, caption, describe_drawn(label, figure), paths)
 
 
 def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn], only: Sequence[str]) -> str:
@@ -134,11 +159,12 @@ def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn
     ]
     lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
     for one in drawn:
-        lines += [f"### {one.label}", "", f"![{one.label}]({name}/{one.name}.png)", "", one.caption, ""]
+        lines += [f"### {one.label}", "", f"![{_markdown(one.alt, 400)}]({name}/{one.name}.png)", "",
+                  f"{one.caption} ([its numbers]({name}/{one.name}.md))", ""]  # fmt: skip
     return "\n".join(lines)
 
 
-def _markdown(text: object) -> str:
+def _markdown(text: object, most: int = 100) -> str:
     """Text from a file as Markdown that shows it and does nothing else."""
-    shown = html.escape(style.shorten(" ".join(str(text).split()), 100), quote=False)
+    shown = html.escape(style.shorten(" ".join(str(text).split()), most), quote=False)
     return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)

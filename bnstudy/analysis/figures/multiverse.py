@@ -22,7 +22,7 @@ from bnstudy.study.registry import figures
 MOST_ROWS = 36  # comparisons whose shares are drawn
 # By word: a colour, and a hatch that tells it in grey.
 LOOKS: dict[str, tuple[str, str]] = {
-    "mainly": ("#0072B2", ""), "more": ("#56B4E9", "//"), "alike": ("#F0E442", ""), "less": ("#E69F00", "\\\\"),
+    "mainly": ("#0072B2", ""), "more": ("#56B4E9", "//"), "alike": ("#F0E442", "--"), "less": ("#E69F00", "\\\\"),
     "none": ("#dddddd", ""), "harms": ("#D55E00", "xx"), "unclear": ("white", "..."),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -80,7 +80,7 @@ def arm_label(arm: str, results: Judged | None = None) -> str:
     return shorten(labels.arm_label(arm, results.criteria.treatment if results else "norm"))
 
 
-def luminance(colour: tuple[float, ...]) -> float:
+def luminance(colour: Sequence[float]) -> float:
     """How bright a colour is, from 0 to 1, as WCAG counts it."""
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -88,7 +88,7 @@ def luminance(colour: tuple[float, ...]) -> float:
 
 def ink_on(image: AxesImage, value: float) -> str:
     """Black or white, whichever stands out more from a cell of a map; both do from none by less than 4.5:1."""
-    return "white" if luminance(image.to_rgba(value)) < 0.179 else "black"
+    return "white" if luminance(image.to_rgba(np.array([value]))[0].tolist()) < 0.179 else "black"
 
 
 def shorten(text: str, most: int = 28) -> str:

@@ -20,6 +20,7 @@ from PIL import Image
 from bnstudy.analysis import claims
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.figures.describing import describe
+from bnstudy.analysis.figures.gains import gain_table
 from bnstudy.analysis.predictions import checked
 from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.results import Judged, Results
@@ -37,7 +38,7 @@ from bnstudy.study.registry import figures
 FIRST = ("gain-by-rate", "gain-by-condition", "forest")
 MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
-COLOURS = 128  # of an embedded picture
+COLOURS = 128  # of an embedded picture; an octree keeps those of thin lines too
 WIDEST = 1800  # pixels of one
 FACTS = ("dataset", "data_sha256", "created", "device", "kernel", "machine", "instructions", "switches", "versions",
          "plugins", "environment", "git_commit", "study_hash")  # fmt: skip
@@ -72,6 +73,8 @@ def render(results: Judged) -> str:
     answered = claims.claims(study) if study and judged and claims.are_about(study) else []
     told = answers(result) if judged and result is not None else []
     expected = checked(result, study.declared) if study and result is not None else []
+    if result is not None and not judged:  # the reference alone, or nothing declared poor
+        why = f"no level of {results.criteria.condition} is declared poor, so nothing is compared with the reference"
     style_sheet, script = _asset("page.css"), _asset("page.js")
     return _template().render(
         title=results.title,
@@ -86,10 +89,10 @@ def render(results: Judged) -> str:
         why=why,
         counts=[(word, sum(row["verdict"] == word for row in judged)) for word in WORDS],
         meanings={word: meaning(word, result.attrs) for word in MEANINGS} if result is not None else {},
-        verdicts=_cut(verdict_table(result)) if judged and result is not None else None,
+        verdicts=None if result is None else _cut(verdict_table(result) if judged else gain_table(results)),
         selected=_cut(selection_table(study)) if study and judged and study.can_select else None,
         claims=claims_table(answered, study) if answered and study else None,
-        warnings=result.attrs["warnings"] if result is not None else [],
+        warnings=[text for text in result.attrs["warnings"] if judged or "verdicts" not in text] if result else [],
         headline=next((p for name in FIRST for p in pictures if p.name == name), None),
         pictures=pictures,
         cells=table,
@@ -160,7 +163,7 @@ def _pictures(results: Judged) -> list[Picture]:
             with Image.open(drawn) as image:
                 small = io.BytesIO()
                 image.thumbnail((WIDEST, image.height))
-                image.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+                image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
                 address = "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
                 about = (entry.label, entry.about["caption"], told.alt, told.table)
                 found.append(Picture(name, *about, address, *image.size))

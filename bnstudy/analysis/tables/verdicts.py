@@ -59,7 +59,7 @@ def verdict_table(result: xr.Dataset) -> Table:
               f"gain at {reference}", "times, at least", "failed", "verdict")  # fmt: skip
     notes = (
         f"gain: halvings of the error against {control}, averaged over the training (1: half of it); median over seeds",
-        f"at least: how many times the gain at {reference} it is, by the test that decides *mainly*",
+        f"at least: how many times the gain at {reference} it is, by the test that decides mainly",
         "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),
     )
