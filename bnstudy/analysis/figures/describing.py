@@ -51,7 +51,9 @@ def describe(name: str, results: Judged, figure: Figure) -> Description:
         table = own(results)
         if not isinstance(table, Table):
             raise TypeError(f"it gives a {type(table).__name__}, not a Table")
-    return Description(_alternative(entry.label, _read_panels(figure, False)), _cut(table, _notes(figure)))
+    panels = _read_panels(figure, False)
+    label = entry.label if panels or not table.rows else f"{entry.label}: {', '.join(table.rows[0])}"
+    return Description(_alternative(label, panels), _cut(table, _notes(figure)))
 
 
 def describe_drawn(label: str, figure: Figure) -> Description:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.category import StrCategoryLocator
 from matplotlib.collections import Collection, PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
@@ -236,7 +237,7 @@ def _digits(axis: Axis) -> Callable[[float], str]:
 
 def _places(axis: Axis) -> Callable[[float], str]:
     """What stands at a place of an axis: the label of the next tick with those beside it, else the number."""
-    if not isinstance(axis.get_major_locator(), FixedLocator):
+    if not isinstance(axis.get_major_locator(), FixedLocator | StrCategoryLocator):
         return lambda place: f"{place:.4g}"
     ticks = np.asarray(axis.get_majorticklocs(), float)
     texts = _texts(axis)
@@ -258,7 +259,7 @@ def _places(axis: Axis) -> Callable[[float], str]:
 
 
 def _texts(axis: Axis) -> list[str]:
-    written = axis.get_major_formatter().format_ticks(axis.get_majorticklocs().tolist())
+    written = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
     return [" ".join(str(text).split()) for text in written]
 
 

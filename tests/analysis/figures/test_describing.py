@@ -11,6 +11,7 @@ from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.describing import MOST_ROWS, Description, describe, describe_drawn
 from bnstudy.analysis.figures.gallery import draw_studies
 from bnstudy.analysis.results import Results
+from bnstudy.analysis.summaries import mean_interval
 from bnstudy.analysis.tables.verdicts import interval, plain
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
@@ -20,6 +21,7 @@ from tests.synthetic import make_dataset
 
 DEPTHS = {"models": [f"mlp:8x{depth}" for depth in (2, 5, 20)], "inits": [f"scaled-normal:{s}" for s in (0.5, 1, 2)]}
 RATES = {"models": ["mlp"], "lrs": [0.1, 0.01], "inits": ["default", "zero"]}
+BAR = ("mean", "lower", "upper")
 NUMBER = re.compile(r"\d")
 
 
@@ -62,16 +64,17 @@ def test_curves_are_told_as_they_are_with_their_bands():
 
 
 def test_points_are_told_by_their_ticks_with_their_bars():
-    dataset = make_dataset(models=["mlp"], inits=["scaled-normal:1", "scaled-normal:0.01", "zero"], seeds=8)
+    dataset = make_dataset(models=["mlp"], inits=["scaled-normal:1", "scaled-normal:0.01", "zero"], seeds=8, diverged=3)
     found = told("accuracy-by-condition", Results(dataset))
-    final = 100 * responses.final(dataset, "test_accuracy").sel(model="mlp", norm="batch").squeeze()
-    values = column(found, "with BN")
-    for label, init in (
-        ("0.01 (poor)", "scaled-normal:0.01"),
-        ("1 (well)", "scaled-normal:1"),
-        ("zero (poor)", "zero"),
-    ):
-        assert values[(label,)].startswith(f"{float(final.sel(init=init).mean()):.1f} [")
+    final = 100 * responses.final(dataset, "test_accuracy").sel(model="mlp").squeeze()
+    around = mean_interval(final)
+    places = {"0.01 (poor)": "scaled-normal:0.01", "1 (well)": "scaled-normal:1", "zero (poor)": "zero"}
+    for arm, norm in (("without BN", "none"), ("with BN", "batch")):
+        values = column(found, arm)
+        for label, init in places.items():
+            mean, low, high = (f"{float(around[name].sel(norm=norm, init=init)):.1f}" for name in BAR)
+            assert values[(label,)] in (f"{mean} [{low}, {high}]", mean)
+    assert any("[" in text for text in column(found, "without BN").values())
 
 
 def test_gains_are_told_with_interval_pairs_and_word():
@@ -100,7 +103,7 @@ def plugin(draw) -> Figure:
 
 
 @pytest.mark.parametrize(("draw", "row"), [
-    (lambda figure: figure.add_subplot().plot([1, 2, 3], [0.5, 0.25, 0.125]), ("line 1", "0.50", "0.25", "0.12")),
+    (lambda figure: figure.add_subplot().plot([1, 2, 3], [0.5, 0.25, 0.125]), ("line 1", "0.500", "0.250", "0.125")),
     (lambda figure: figure.add_subplot().scatter([1, 2], [30, 40]), ("1", "30.00")),
     (lambda figure: figure.add_subplot().bar(["a", "b"], [3, 4]), ("a", "3.00")),
     (lambda figure: figure.add_subplot().imshow([[1.5, 2.5]]), ("0", "1.5", "2.5")),

@@ -17,6 +17,7 @@ if CHROMIUM is None and not os.environ.get("CI"):
     pytest.skip("no chromium here (Debian's package has that name)", allow_module_level=True)
 
 sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 pytestmark = pytest.mark.slow
 
@@ -124,13 +125,107 @@ def test_figures_and_controls_have_names(page):
     assert all(width > 100 for width in page.locator("main img").evaluate_all("all => all.map(i => i.naturalWidth)"))
 
 
-@pytest.mark.parametrize("width", [360, 768])
-def test_a_phone_scrolls_no_page_sideways(browser, address, width):
-    context = browser.new_context(viewport={"width": width, "height": 740}, is_mobile=True)
+SCREENS = {
+    "desktop": {"viewport": {"width": 1200, "height": 900}},
+    "dark": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True},
+    "small dark phone": {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "color_scheme": "dark"},
+    "print": {"viewport": {"width": 1200, "height": 900}},
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice", "wcag22aa"]  # the last: targets of a finger
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing(browser, address, screen):
+    context = browser.new_context(**SCREENS[screen])
+    opened = context.new_page()
+    opened.goto(address)
+    opened.emulate_media(media="print" if screen == "print" else "screen")
+    opened.evaluate("document.querySelectorAll('details').forEach((one, i) => { one.open = i % 2 === 0 })")
+    opened.evaluate("document.querySelector('.enlarge').click()")
+    found = (
+        axe.Axe().run(opened, options={"runOnly": RULES[: -1 if screen == "print" else None]}).response["violations"]
+    )
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_a_phone_scrolls_no_page_sideways(browser, address, width, scripts):
+    """And on it nothing lies aside: not with scripts, and without but for the cells, of which that is said."""
+    context = browser.new_context(viewport={"width": width, "height": 740}, is_mobile=True, java_script_enabled=scripts)
     opened = context.new_page()
     opened.goto(address)
     assert opened.evaluate("document.documentElement.scrollWidth") == width
+    aside = opened.locator(".wide").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.getAttribute('aria-label'))"
+    )
+    if width < 700:
+        assert aside == ([] if scripts else ["Table of cells"])
+        assert opened.locator("#hint").is_visible() != scripts
     context.close()
+
+
+def test_a_card_tells_each_number_by_its_column(browser, address):
+    context = browser.new_context(**SCREENS["phone"])
+    opened = context.new_page()
+    opened.goto(address)
+    for table in ("#verdicts", "#table"):
+        assert opened.locator(f"{table} thead").count() == 1
+        last = opened.locator(f"{table} tbody tr").last.locator("td").last
+        assert last.evaluate("e => getComputedStyle(e, '::before').content").startswith('"verdict')
+        assert opened.get_by_role("row").count() > 10  # a table still, to whoever hears it
+    opened.locator("#table th button", has_text="gain").click()
+    assert opened.locator("#table [aria-sort=ascending]").inner_text().startswith("gain")
+    context.close()
+
+
+def test_a_figure_is_enlarged_by_a_tap_without_scripts(browser, address):
+    context = browser.new_context(**SCREENS["phone"], java_script_enabled=False, has_touch=True)
+    opened = context.new_page()
+    opened.goto(address)
+    image = opened.locator("main img").first
+    small = image.bounding_box()["width"]
+    assert small <= 390
+    image.tap()
+    assert image.bounding_box()["width"] > 900
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390
+    opened.locator(".enlarge").first.press("Space")
+    assert image.bounding_box()["width"] == small
+    context.close()
+
+
+def test_every_figure_has_its_numbers_beside_it(page):
+    for figure in page.locator("main figure:has(img)").all():
+        image, numbers = figure.locator("img"), figure.locator("details")
+        assert any(letter.isdigit() for letter in image.get_attribute("alt"))
+        assert image.get_attribute("aria-details") == numbers.get_attribute("id")
+        assert not numbers.locator("table").is_visible()
+        numbers.locator("summary").press("Enter")
+        assert numbers.locator("table").is_visible()
+        assert numbers.locator("tbody tr").count() >= 1
+
+
+def test_tab_goes_through_the_page_and_shows_where_it_is(page):
+    """From the link that skips to the answer to the last control: every stop is seen, and none keeps the focus."""
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.locator(".skip").bounding_box()["x"] >= 0
+    stops = []
+    for _ in range(400):
+        stop = page.evaluate("(window.stops ??= []).push(document.activeElement)")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        stops.append(stop)
+        assert outline != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body || window.stops.includes(document.activeElement)"):
+            break
+    controls = page.locator("a, button, summary, select, #filter, #plot, [role=region]").evaluate_all(
+        "all => all.filter(e => e.checkVisibility()).length"
+    )
+    assert len(stops) >= controls
 
 
 def luminance(colour: str) -> float:
@@ -170,4 +265,8 @@ def test_print_leaves_the_controls_out(page):
     for control in ("#filter", "#viewer", "nav"):
         assert not page.locator(control).is_visible()
     assert page.locator("#table").is_visible()
+    assert not page.locator(".numbers").first.is_visible()  # nobody can open it on paper
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("img").first.evaluate("e => getComputedStyle(e).filter") == "none"
     assert len(page.pdf(format="A4")) > 50_000

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from bnstudy.analysis.figures import style
 from bnstudy.analysis.report import write_report
 from bnstudy.analysis.report.page import render
 from bnstudy.analysis.report.rows import MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.results import Results, assess
 from bnstudy.analysis.tables.selected_rates import selection_table
 from bnstudy.analysis.tables.sentences import sentences
-from bnstudy.analysis.tables.verdicts import rows
+from bnstudy.analysis.tables.verdicts import plain, rows
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
 
 from tests.synthetic import make_dataset
 
@@ -168,6 +174,40 @@ def test_a_large_study_stays_below_three_megabytes():
     assert len(page.encode()) < 2_300_000  # and the pictures
     assert f"The first {MOST_CELLS} of 2400 cells" in page
     assert "And 20 more models" in page
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_a_study_without_a_poor_condition_says_so_and_tells_its_gains():
+    results = Results(make_dataset(models=["mlp"], inits=["default"], seeds=8))
+    text = Elements(render(results)).text
+    assert "There is no verdict: no level of init is declared poor" in text
+    assert plain(float(results.assessment.gain)) in text
+    assert "the verdicts are post hoc" not in text
+
+
+def test_a_picture_keeps_the_colours_of_the_arms(monkeypatch):
+    monkeypatch.setattr("bnstudy.analysis.report.page.figures", {"accuracy-curves": figures["accuracy-curves"]})
+    results = Results(make_dataset(norms=["none", "batch", "layer", "group", "rms"], seeds=2))
+    (address,) = (attributes["src"] for tag, attributes in Elements(render(results)).found if tag == "img")
+    with Image.open(io.BytesIO(base64.b64decode(str(address).partition(",")[2]))) as image:
+        pixels = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0).astype(int)
+    for colour in style.COLOURS[:5]:
+        assert np.abs(pixels - 255 * np.array(to_rgb(colour))).max(1).min() < 12, colour
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_a_plugins_figure_has_its_numbers_too(register, monkeypatch):
+    def mine(results, ax=None):
+        figure = Figure()
+        figure.add_subplot().bar(["a", "<b>"], [3, 4])
+        return figure
+
+    register(figures, "mine", label="Mine", caption="", applies=lambda results: True)(mine)
+    monkeypatch.setattr("bnstudy.analysis.report.page.figures", {"mine": figures["mine"]})
+    elements = Elements(render(Results(make_dataset(models=["mlp"], inits=["default", "zero"], seeds=2))))
+    (image,) = (attributes for tag, attributes in elements.found if tag == "img")
+    assert image["alt"] == "Mine: values from 3 to 4. Its numbers stand below."
+    assert "<b>4.00" in elements.text
 
 
 @pytest.mark.slow
