@@ -147,11 +147,14 @@ def _bars(panel: Axes, bars: BarContainer) -> list[Mark]:
     flat = bars.orientation == "horizontal"
     at, tell = _places(panel.yaxis if flat else panel.xaxis), _digits(panel.xaxis if flat else panel.yaxis)
     along = panel.xaxis if flat else panel.yaxis
+    texts = _texts(panel.yaxis if flat else panel.xaxis)
+    named = len(texts) == len(bars.patches) and _is_fixed(panel.yaxis if flat else panel.xaxis)
     drawn = []
-    for one in bars.patches:
+    for number, one in enumerate(bars.patches):
         middle = one.get_y() + one.get_height() / 2 if flat else one.get_x() + one.get_width() / 2
         value = float(one.get_width() if flat else one.get_height())
-        drawn.append(Mark(at(middle), _name(bars) or along.get_label_text() or "value", tell(value), (value,)))
+        place = texts[number] if named else at(middle)  # bars of a group stand beside their tick
+        drawn.append(Mark(place, _name(bars) or along.get_label_text() or "value", tell(value), (value,)))
     return drawn
 
 
@@ -237,7 +240,7 @@ def _digits(axis: Axis) -> Callable[[float], str]:
 
 def _places(axis: Axis) -> Callable[[float], str]:
     """What stands at a place of an axis: the label of the next tick with those beside it, else the number."""
-    if not isinstance(axis.get_major_locator(), FixedLocator | StrCategoryLocator):
+    if not _is_fixed(axis):
         return lambda place: f"{place:.4g}"
     ticks = np.asarray(axis.get_majorticklocs(), float)
     texts = _texts(axis)
@@ -256,6 +259,11 @@ def _places(axis: Axis) -> Callable[[float], str]:
         return f"{texts[i]} ({', '.join(beside)})" if beside else texts[i] or f"{place:.4g}"
 
     return told
+
+
+def _is_fixed(axis: Axis) -> bool:
+    """Whether ticks were set where something stands, with a label each."""
+    return isinstance(axis.get_major_locator(), FixedLocator | StrCategoryLocator)
 
 
 def _texts(axis: Axis) -> list[str]:

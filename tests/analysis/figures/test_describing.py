@@ -117,6 +117,17 @@ def test_a_figure_of_somebody_elses_is_read_too(draw, row):
     assert found.table.rows[0] == row
 
 
+def test_bars_of_a_group_belong_to_their_tick():
+    def draw(figure):
+        panel = figure.add_subplot()
+        for i in range(3):
+            panel.bar([j + 0.3 * i for j in range(2)], [10 + i, 20 + i], 0.3, label=f"arm {i}")
+        panel.set_xticks(range(2), ["mlp", "cnn"])
+
+    found = describe_drawn("Mine", plugin(draw))
+    assert found.table.rows == (("mlp", "10.00", "11.00", "12.00"), ("cnn", "20.00", "21.00", "22.00"))
+
+
 def test_much_is_told_in_short():
     many = describe_drawn("Many", plugin(lambda figure: figure.add_subplot().scatter(np.arange(999), np.arange(999))))
     assert many.table.rows == (("all points", "999 points, median 499.0, 0.0 to 998.0"),)

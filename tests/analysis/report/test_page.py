@@ -181,7 +181,7 @@ def test_a_study_without_a_poor_condition_says_so_and_tells_its_gains():
     results = Results(make_dataset(models=["mlp"], inits=["default"], seeds=8))
     text = Elements(render(results)).text
     assert "There is no verdict: no level of init is declared poor" in text
-    assert plain(float(results.assessment.gain)) in text
+    assert plain(results.assessment.gain.item()) in text
     assert "the verdicts are post hoc" not in text
 
 
@@ -202,11 +202,11 @@ def test_a_plugins_figure_has_its_numbers_too(register, monkeypatch):
         figure.add_subplot().bar(["a", "<b>"], [3, 4])
         return figure
 
-    register(figures, "mine", label="Mine", caption="", applies=lambda results: True)(mine)
+    register(figures, "mine", caption="", applies=lambda results: True)(mine)
     monkeypatch.setattr("bnstudy.analysis.report.page.figures", {"mine": figures["mine"]})
     elements = Elements(render(Results(make_dataset(models=["mlp"], inits=["default", "zero"], seeds=2))))
     (image,) = (attributes for tag, attributes in elements.found if tag == "img")
-    assert image["alt"] == "Mine: values from 3 to 4. Its numbers stand below."
+    assert image["alt"] == "mine: values from 3 to 4. Its numbers stand below."
     assert "<b>4.00" in elements.text
 
 
