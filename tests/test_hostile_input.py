@@ -47,7 +47,7 @@ def outside(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     "texts",
-    [pytest.param(HOSTILE[i : i + 9], marks=[pytest.mark.slow] if i else []) for i in range(0, len(HOSTILE), 9)],
+    [pytest.param(HOSTILE[i : i + 3], marks=[pytest.mark.slow] if i else []) for i in range(0, len(HOSTILE), 3)],
 )
 def test_hostile_text_in_results_is_shown_and_does_nothing(tmp_path, monkeypatch, capsys, texts):
     """Labels, title and names of a made-up file, through every command that reads one."""

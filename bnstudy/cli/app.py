@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -63,6 +64,12 @@ for name, command in (
     app.command(name)(command)
 
 
+@functools.cache
+def _commands() -> Any:
+    """All commands, built once a process: a notebook or a test may call many."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error, with the exit codes the README lists."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -71,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds
     try:
         rest = _load_plugins(sys.argv[1:] if arguments is None else arguments)
-        code = app(rest, standalone_mode=False)
+        code = _commands()(rest, standalone_mode=False)
     except BnstudyError as error:
         _fail(_as_option(error), error.exit_code)
     except typer.TyperException as error:

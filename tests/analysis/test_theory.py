@@ -64,11 +64,22 @@ DEEP = Study.make({
 })  # fmt: skip
 
 
+def looked_at(study, folder):
+    run(study, folder)
+    return open_diagnostics(folder)
+
+
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("deep") / "study"
-    run(DEEP, folder)
-    return open_diagnostics(folder)
+    return looked_at(DEEP, tmp_path_factory.mktemp("deep") / "study")
+
+
+NARROW = Study.make({**DEEP.model_dump(), "models": "mlp:50x12", "seeds": 2, "roles": {}, "reference": ""})
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    return looked_at(NARROW, tmp_path_factory.mktemp("narrow") / "study")
 
 
 @pytest.mark.slow
@@ -86,16 +97,16 @@ def test_networks_grow_as_predicted(deep):
     assert len(growth_table(rows).rows) == len(rows)
 
 
-def test_a_probe_grows_alike(deep):
-    study = Study.make({**DEEP.model_dump(), "batch_size": 100, "roles": {}, "reference": ""})
+def test_a_probe_grows_alike(narrow):
+    study = Study.make({**NARROW.model_dump(), "batch_size": 100, "roles": {}, "reference": ""})
     probed = theory.growths(probes.probe(study, data.load(study)))
-    trained = [one for one in theory.growths(deep.isel(seed=[0])) if one.batch == 100]
+    trained = [one for one in theory.growths(narrow.isel(seed=[0])) if one.batch == 100]
     assert [one.init for one in probed] == [one.init for one in trained]
     np.testing.assert_allclose([one.measured for one in probed], [one.measured for one in trained], rtol=1e-4)
 
 
-def test_they_are_drawn_beside_their_predictions(deep):
-    rows = theory.growths(deep)
+def test_they_are_drawn_beside_their_predictions(narrow):
+    rows = theory.growths(narrow)
     with style.house_style():
         figure = growth_figure(rows, "title")
     signal, gradient = figure.axes
@@ -104,8 +115,8 @@ def test_they_are_drawn_beside_their_predictions(deep):
     assert "theory: S²" in {line.get_label() for line in signal.lines}
 
 
-def test_shallow_networks_have_no_growth_to_tell(deep):
-    assert theory.growths(deep.assign_coords(model=["mlp:200-200"])) == []
+def test_shallow_networks_have_no_growth_to_tell(narrow):
+    assert theory.growths(narrow.assign_coords(model=["mlp:50-50"])) == []
 
 
 def test_agreement_counts_the_cells_on_their_side_of_the_line():

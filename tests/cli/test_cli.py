@@ -60,7 +60,7 @@ def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     assert code == 0
     listed = [line.split()[1] for line in out.splitlines() if line.startswith(" mlp")]
     assert sorted(listed) == ["scaled-normal:0.01"] * 2 + ["scaled-normal:1"] + ["zero"] * 2  # all, and the poor ones
-    code, out, _ = bnstudy("figures")
+    code, out, _ = bnstudy("figures", "--only", "accuracy-by-condition,forest")
     assert code == 0
     assert "figures/init-sweep/accuracy-by-condition.svg" in out
     assert (tmp_path / "figures" / "README.md").exists()

@@ -44,8 +44,8 @@ PARTS = (
 )  # fmt: skip
 
 
-# A third of them in every run.
-BY_TURNS = [pytest.param(name, marks=[pytest.mark.slow] if i % 3 else []) for i, name in enumerate(figures)]
+# A few of them in every run.
+BY_TURNS = [pytest.param(name, marks=[pytest.mark.slow] if i % 5 else []) for i, name in enumerate(figures)]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def only_svg(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 6 else [])
+        pytest.param(name, parts, marks=[pytest.mark.slow] if i % 9 else [])
         for i, (name, *parts) in enumerate(pairs(list(figures), *PARTS))
     ],
 )

@@ -146,9 +146,9 @@ def test_a_killed_worker_loses_only_what_it_had(tmp_path):
                 multiprocessing.active_children()[0].kill()
 
     killer = KillOne()
-    dataset = run(study_of(epochs=20), tmp_path / "s", jobs=2, observer=killer)
+    dataset = run(study_of(epochs=5), tmp_path / "s", jobs=2, observer=killer)
     assert killer.killed
-    assert numbers(dataset).equals(numbers(run(study_of(epochs=20), tmp_path / "t")))
+    assert numbers(dataset).equals(numbers(run(study_of(epochs=5), tmp_path / "t")))
 
 
 def test_missing_data_leave_no_folder(tmp_path, monkeypatch):

@@ -68,6 +68,7 @@ def printed(folder, *, before: str = "", call: str = IF_MAIN, inits: str = "defa
     return found.stdout
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_told(tmp_path):
     """It would start the study again in every worker, and wait there for the lock that its parent holds."""
     told = printed(tmp_path, call="main()")
