@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Step = Callable[[], None]
-LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica by replica
+LARGE = 1 << 14  # values a replica, from which on a tensor is updated piece by piece
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Piece:
 def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
     """Every parameter's pieces, each to be given some tensors of zeros like it.
 
-    Large ones are cut replica by replica, so that an update's few passes over one find it in the cache.
+    Large ones are cut where they lie apart, mostly replica by replica, so that an update's few passes over one find it in the cache.
     """
     cut = []
     for p in parameters:
@@ -64,18 +64,23 @@ def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> I
 
 
 def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:
-    return tensor.unbind() if _is_large(like) else [tensor]
+    if like.device.type != "cpu" or like[0].numel() <= LARGE:
+        return [tensor]
+    axis = max(range(like.dim()), key=like.stride)  # so that each piece lies together
+    if tensor.shape[axis] == 1:  # what is the same for all pieces
+        return [tensor] * -(-like.shape[axis] // _together(like, axis))
+    return tensor.split(_together(like, axis), axis)
 
 
-def _is_large(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu" and tensor[0].numel() > LARGE
+def _together(like: Tensor, axis: int) -> int:
+    return max(1, LARGE * like.shape[axis] // like.numel())
 
 
 def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: float) -> Tensor:
     return gradient.add(parameter, alpha=weight_decay) if weight_decay else gradient
 
 
-@optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD")
+@optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD", descent=lambda momentum: momentum)
 def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
     """Stochastic gradient descent: b = momentum b + g, p = p - lr b."""
     import torch
@@ -94,7 +99,7 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
     return step
 
 
-@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD")
+@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD", descent=lambda momentum: 0.0)
 def plain_sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
     """Stochastic gradient descent without momentum: p = p - lr g. The study's momentum is not used."""
     return sgd(parameters, lr, 0.0, weight_decay)

@@ -281,7 +281,7 @@ def test_a_kernel_that_computes_something_else_is_not_used_and_told(monkeypatch,
         told = lanes.attempt()
         assert isinstance(told, str)
         assert "computes something else than PyTorch (float32)" in told
-        assert not lanes.Lanes.suits(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)), CPU)
+        assert not lanes.Lanes.suits(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)), CPU, 8)
         with pytest.raises(SystemExit):
             main(["doctor"])
         assert "computes something else than PyTorch" in capsys.readouterr().out

@@ -291,7 +291,7 @@ def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
     for net in nets:
         for norm in (m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
             norm.reset_running_stats()
-    assert Lanes.suits(nets[0], CPU)
+    assert Lanes.suits(nets[0], CPU, len(nets))
     replicas = Lanes(copy.deepcopy(nets))
     states = train_together(replicas, data)
     assert_same(states, train_alone(nets, data))
@@ -323,7 +323,7 @@ def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
     ],
 )
 def test_lanes_do_not_take_what_they_cannot_do(chain):
-    assert not Lanes.suits(chain, CPU)
+    assert not Lanes.suits(chain, CPU, 8)
 
 
 @pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Reference])

@@ -19,14 +19,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bnstudy.study.errors import first_line
-from bnstudy.training.replicas.base import Replicas
+from bnstudy.training.replicas.base import Part, Replicas
 from bnstudy.training.replicas.folded import fold
 from bnstudy.training.replicas.lanes import kernel
 from bnstudy.training.replicas.lanes.kernel import Kernel
-from bnstudy.training.replicas.lanes.stages import Call, Signal, Stage, runs_of
-from bnstudy.training.replicas.lanes.supported import is_known, layers_of
+from bnstudy.training.replicas.lanes.background import background_of
+from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
+from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
+from bnstudy.training.replicas.lanes.stages import call_of, runs_of
+from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
 
 
 class Lanes(Replicas):
@@ -47,18 +51,26 @@ class Lanes(Replicas):
         self.packs = -(-self.size // self.lanes)
         pairs = list(zip(layers_of(networks[0]), layers_of(self.module), strict=True))
         self.runs = list(runs_of(pairs, self.packs * self.lanes))
+        self.linear = [stage for run in self.runs if isinstance(run, list) for stage in run
+                       if isinstance(stage, LinearStage)]  # fmt: skip
+        self.descents: dict[LinearStage, Descent] = {}
+        self.background: float | None = None
 
     @staticmethod
-    def suits(network: nn.Module, device: torch.device) -> bool:
-        """Whether this form can be used for a network."""
+    def suits(network: nn.Module, device: torch.device, size: int) -> bool:
+        """Whether this form can be used for so many replicas of a network, and may be the fastest.
+
+        Dense products of a few replicas leave lanes idle, and a library does not.
+        """
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
             return False
         usable = load()
-        return usable is not None and usable.lanes(dtypes.pop()) > 0
+        lanes = 0 if usable is None else usable.lanes(dtypes.pop())
+        return lanes > 0 and (has_convolutions(network) or 2 * size > lanes)
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
-        signal = Signal(inputs, self._group(len(inputs), groups))
+        signal = Signal(inputs, self._group(len(inputs), groups), background=self.background)
         for run in self.runs:
             if isinstance(run, list):
                 parameters = [p for stage in run for p in stage.parameters]
@@ -76,6 +88,47 @@ class Lanes(Replicas):
 
     def train(self, mode: bool = True) -> None:
         self.module.train(mode)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The weights may have been changed: what was summed of them does not hold."""
+        for stage in self.linear:
+            stage.row_sums = None
+
+    def expect(self, images: Tensor) -> None:
+        """Take the value that most of the inputs have as their background, if one does."""
+        first = next((run[0] for run in self.runs if isinstance(run, list)), None)
+        self.background = background_of(images) if isinstance(first, LinearStage) else None
+
+    def descend(self, lr: Tensor, momentum: float, decay: float) -> bool:
+        """Let gradients move the weights of linear layers as they are made; they are no leaves any more."""
+        rate = F.pad(lr.to(self.linear[0].weight.dtype), (0, self.packs * self.lanes - self.size))
+        for stage in self.linear:
+            if stage.may_descend:
+                self.descents[stage] = Descent(rows_like(stage.weight).zero_(), rate, momentum, decay)
+        return bool(self.descents)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        moved = {id(stage.layer.weight) for stage in self.descents}
+        leaves = (p for p in self.parameters.values() if p.requires_grad and id(p) not in moved)
+        return (Part(slice(0, self.size), tuple(leaves)),)
+
+    def learn(
+        self, inputs: Tensor, labels: Tensor, groups: Sequence[int], measured: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        if not self.descents:
+            self._forget()
+            return super().learn(inputs, labels, groups, measured)
+        squares = torch.zeros(self.packs * self.lanes, dtype=torch.float64) if measured else None
+        for stage, descent in self.descents.items():
+            stage.descent = replace(descent, squares=squares)
+        try:
+            return super().learn(inputs, labels, groups, measured)
+        finally:
+            self.squares = None if squares is None else squares[: self.size]
+            for stage in self.descents:
+                stage.descent = None
 
     def _group(self, inputs: int, groups: Sequence[int] | None) -> Tensor | None:
         """Which input each replica sees; None where there is one for all."""
@@ -102,7 +155,7 @@ class _Run(torch.autograd.Function):
         ctx.library, ctx.calls = library, []
         backward = any(ctx.needs_input_grad)
         for stage in stages:
-            call = Call(stage, signal, lanes, backward)
+            call = call_of(stage, signal, lanes, backward)
             signal = Signal(call.forward(library), is_input=False)
             if backward:
                 ctx.calls.append(call)
