@@ -109,7 +109,8 @@ def optimizer_step(
     if momentum_of := entry.about.get("descent"):
         replicas.descend(lr, momentum_of(study.momentum), runs[0].weight_decay)
     steps = [
-        entry.function(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay) for part in replicas.parts
+        entry.function(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay)
+        for part in replicas.parts
     ]
 
     def step() -> None:

@@ -39,7 +39,8 @@ class Piece:
 def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
     """Every parameter's pieces, each to be given some tensors of zeros like it.
 
-    Large ones are cut where they lie apart, mostly replica by replica, so that an update's few passes over one find it in the cache.
+    Large ones are cut where they lie apart, mostly replica by replica, so that an update's few passes over one find it
+    in the cache.
     """
     cut = []
     for p in parameters:

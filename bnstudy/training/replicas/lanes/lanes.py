@@ -10,7 +10,6 @@ that memory with the plain network's shapes.
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import functools
 from collections.abc import Sequence
@@ -24,9 +23,9 @@ from torch.nn import functional as F
 from bnstudy.study.errors import first_line
 from bnstudy.training.replicas.base import Part, Replicas
 from bnstudy.training.replicas.folded import fold
-from bnstudy.training.replicas.lanes import kernel
-from bnstudy.training.replicas.lanes.kernel import Kernel
+from bnstudy.training.replicas.lanes import kernel, self_check
 from bnstudy.training.replicas.lanes.background import background_of
+from bnstudy.training.replicas.lanes.kernel import Kernel
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
 from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
 from bnstudy.training.replicas.lanes.stages import call_of, runs_of
@@ -196,39 +195,9 @@ def attempt() -> Kernel | str:
         try:
             if wrong := kernel.different_structures(built.library):
                 return f"what {built.compiler} built lays out {wrong} otherwise than Python does"
-            right = not built.lanes(dtype) or _is_right(dtype, tolerance)
+            right = not built.lanes(dtype) or self_check.is_right(Lanes, dtype, tolerance)
         except AttributeError as error:
             return f"what {built.compiler} built is something else ({first_line(error)})"
         if not right:
             return f"what {built.compiler} built computes something else than PyTorch ({str(dtype)[6:]})"
     return built
-
-
-def _is_right(dtype: torch.dtype, tolerance: float) -> bool:
-    """Whether tiny networks give PyTorch's outputs, gradients and running statistics."""
-    draw = torch.Generator().manual_seed(7)
-    networks = [_tiny(draw).to(dtype) for _ in range(2)]
-    inputs = torch.randn(5, 1, 4, 4, generator=draw).to(dtype)
-    lanes = Lanes(copy.deepcopy(networks))
-    together, alone = lanes(inputs[None]), torch.stack([network(inputs) for network in networks])
-    for outputs in (together, alone):
-        (outputs * torch.linspace(1, 2, outputs.numel(), dtype=dtype).view_as(outputs)).sum().backward()
-    pairs: list[tuple[Any, list[Any]]] = [(together, [*alone])]
-    for name, parameter in lanes.parameters.items():
-        pairs.append((parameter.grad, [network.get_parameter(name).grad for network in networks]))
-    for name, buffer in lanes.buffers.items():
-        pairs.append((buffer, [network.get_buffer(name) for network in networks]))
-    return all(torch.allclose(one, torch.stack(other), rtol=tolerance, atol=tolerance) for one, other in pairs)
-
-
-def _tiny(draw: torch.Generator) -> nn.Module:
-    """Convolutions with a norm of the batch and one of each sample, pooling and a linear layer; weights of its own."""
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own first values, which are replaced
-        network = nn.Sequential(
-            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2),
-            nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4),
-        )  # fmt: skip
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=draw))
-    return network

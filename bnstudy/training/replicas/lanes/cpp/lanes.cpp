@@ -139,42 +139,42 @@ extern "C" int64_t size_of_norm() { return sizeof(Norm); }
 extern "C" int64_t size_of_linear() { return sizeof(Linear); }
 extern "C" int64_t size_of_descent() { return sizeof(Descent); }
 
-#define EXPORT(T, NAME)                                                                                            \
-    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                      \
-    extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,  \
-                                   void* kept, void* out) {                                                        \
-        forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                           \
-    }                                                                                                              \
-    extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b, \
-                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,  \
-                                    void* dgamma, void* dbeta) {                                                   \
-        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                        \
-    }                                                                                                              \
-    extern "C" void* sparse_##NAME(const Linear* s, const void* x) { return new Sparse<T>(*s, x); }                \
-    extern "C" void release_##NAME(void* sparse) { delete (Sparse<T>*)sparse; }                                    \
-    extern "C" void sum_rows_##NAME(const Linear* s, const void* w, void* sums) { sum_rows<T>(*s, w, sums); }      \
-    extern "C" void linear_##NAME(const Linear* s, const void* x, const void* sparse, const void* w, const void* b, \
-                                  const void* sums, const void* scale, const void* shift, void* y) {               \
-        using V = typename Types<T>::V;                                                                            \
-        Layer<T>{*s, x, (const Sparse<T>*)sparse}.forward((const V*)w, (const V*)b, (const V*)sums,                \
-                                                          (const V*)scale, (const V*)shift, (V*)y);                \
-    }                                                                                                              \
-    extern "C" void output_gradient_##NAME(const Linear* s, const void* y, const void* g, void* dy, void* db) {    \
-        output_gradient<T>(*s, y, g, dy, db);                                                                      \
-    }                                                                                                              \
-    extern "C" void input_gradient_##NAME(const Linear* s, const void* w, const void* g, void* dx) {               \
-        using V = typename Types<T>::V;                                                                            \
-        Layer<T>{*s, nullptr, nullptr}.input_gradient((const V*)w, (const V*)g, (V*)dx);                           \
-    }                                                                                                              \
-    extern "C" void weight_gradient_##NAME(const Linear* s, const void* x, const void* sparse, const void* g,      \
-                                           void* dw) {                                                             \
-        using V = typename Types<T>::V;                                                                            \
-        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Write<T>{(V*)dw});                  \
-    }                                                                                                              \
-    extern "C" void descend_##NAME(const Linear* s, const Descent* by, const void* x, const void* sparse,          \
-                                   const void* g, void* w) {                                                       \
-        using V = typename Types<T>::V;                                                                            \
-        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Descend<T>{*by, (V*)w});                                            \
+#define EXPORT(T, NAME)                                                                                              \
+    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                        \
+    extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,    \
+                                   void* kept, void* out) {                                                          \
+        forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                             \
+    }                                                                                                                \
+    extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,   \
+                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,    \
+                                    void* dgamma, void* dbeta) {                                                     \
+        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                          \
+    }                                                                                                                \
+    extern "C" void* sparse_##NAME(const Linear* s, const void* x) { return new Sparse<T>(*s, x); }                  \
+    extern "C" void release_##NAME(void* sparse) { delete (Sparse<T>*)sparse; }                                      \
+    extern "C" void sum_rows_##NAME(const Linear* s, const void* w, void* sums) { sum_rows<T>(*s, w, sums); }        \
+    extern "C" void linear_##NAME(const Linear* s, const void* x, const void* sparse, const void* w, const void* b,  \
+                                  const void* sums, const void* scale, const void* shift, void* y) {                 \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.forward((const V*)w, (const V*)b, (const V*)sums, (const V*)scale, \
+                                                          (const V*)shift, (V*)y);                                   \
+    }                                                                                                                \
+    extern "C" void output_gradient_##NAME(const Linear* s, const void* y, const void* g, void* dy, void* db) {      \
+        output_gradient<T>(*s, y, g, dy, db);                                                                        \
+    }                                                                                                                \
+    extern "C" void input_gradient_##NAME(const Linear* s, const void* w, const void* g, void* dx) {                 \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, nullptr, nullptr}.input_gradient((const V*)w, (const V*)g, (V*)dx);                             \
+    }                                                                                                                \
+    extern "C" void weight_gradient_##NAME(const Linear* s, const void* x, const void* sparse, const void* g,        \
+                                           void* dw) {                                                               \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Write<T>{(V*)dw});                    \
+    }                                                                                                                \
+    extern "C" void descend_##NAME(const Linear* s, const Descent* by, const void* x, const void* sparse,            \
+                                   const void* g, void* w) {                                                         \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Descend<T>{*by, (V*)w});              \
     }
 
 EXPORT(float, float32)

@@ -144,7 +144,13 @@ template <class T> struct Descend {
         long packs;
         bool measured;
         Some(Descend& to, long r, long hop, long packs)
-            : by(to.by), w(to.w), m((V*)to.by.momentum), keep((T)to.by.keep), decay((T)to.by.decay), packs(packs), measured(to.by.squares) {
+            : by(to.by),
+              w(to.w),
+              m((V*)to.by.momentum),
+              keep((T)to.by.keep),
+              decay((T)to.by.decay),
+              packs(packs),
+              measured(to.by.squares) {
             for (int k = 0; k < W; k++) rate[k] = ((const V*)by.rate)[(r + k * hop) % packs];
         }
         inline void take(long at, int k, V g) {

@@ -1,8 +1,9 @@
 // Linear layers: dense products, and those of an input that is mostly background.
 //
-// Weights lie (input, output, replica), so that a row holds outputs * packs registers, register o * packs + p for output
-// o of pack p; rows are `row` registers apart, a little more than they hold, since powers of two share few lines of the
-// caches. Sums run over their terms in ascending order whatever the tiles and blocks are: no number depends on them.
+// Weights lie (input, output, replica), so that a row holds outputs * packs registers, register o * packs + p for
+// output o of pack p; rows are `row` registers apart, a little more than they hold, since powers of two share few lines
+// of the caches. Sums run over their terms in ascending order whatever the tiles and blocks are: no number depends on
+// them.
 #pragma once
 
 #include "sparse.h"

@@ -48,9 +48,8 @@ template <class T> struct Sparse {
     Sparse(const Linear& s, const void* x) : shared(s.groups), mixed(s.packs) {
         for (long p = 0; p < s.packs; p++) {
             const int32_t* group = s.group ? s.group + p * LANES : nullptr;
-            alike = alike && (!group || std::equal(group, group + LANES, s.group, [&](int32_t a, int32_t) {
-                                  return a == s.group[0];
-                              }));
+            alike = alike && (!group || std::equal(group, group + LANES, s.group,
+                                                   [&](int32_t a, int32_t) { return a == s.group[0]; }));
             if (is_whole(group)) list(s, (const T*)x, group ? group[0] : 0);
             else mix(s, (const T*)x, p, group);
         }
