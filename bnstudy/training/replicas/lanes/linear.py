@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bnstudy.training.networks.layers import standardized_weight
 from bnstudy.training.replicas.folded import (
@@ -23,7 +23,16 @@ from bnstudy.training.replicas.folded import (
     FoldedStandardizedLinear,
 )
 from bnstudy.training.replicas.lanes import kernel
-from bnstudy.training.replicas.lanes.layout import GROUPED, OWN, SHARED, FoldedNorm, Signal, Stage, rows_like
+from bnstudy.training.replicas.lanes.layout import (
+    GROUPED,
+    OWN,
+    SHARED,
+    FoldedNorm,
+    Signal,
+    Stage,
+    as_parameter,
+    rows_like,
+)
 
 
 @dataclass
@@ -134,7 +143,7 @@ class LinearCall:
     def backward(
         self, library: ctypes.CDLL, gradient: Tensor, needs_input: bool
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """The gradients of the input (if needed) and of the stage's four parameters; None if the weights were moved."""
+        """The gradients of the input (if needed) and of the stage's four parameters; that of its weights is left there."""
         dtype, weight = self.weight.dtype, kernel.address_of_rows(self.weight)
         dy, db = torch.empty_like(self.given), torch.empty_like(self.stage.bias)
         dgamma, dbeta = (torch.empty_like(db) if self.normed else None for _ in range(2))
@@ -159,7 +168,16 @@ class LinearCall:
         kernel.call(library, "weight_gradient", dtype, self.linear, *inputs, kernel.address_of_rows(dw))
         if self.raw is not None:
             (dw,) = torch.autograd.grad(self.standardized, self.raw, dw)
-        return dx, self.stage.as_gradients(dw, db, dgamma, dbeta)
+        parameter = self.stage.layer.weight
+        assert parameter is not None
+        _leave(parameter, as_parameter(dw, parameter))
+        return dx, self.stage.as_gradients(None, db, dgamma, dbeta)
+
+
+def _leave(parameter: nn.Parameter, gradient: Tensor) -> None:
+    """Add to a parameter's gradient, as autograd does; but autograd would first copy rows that lie apart."""
+    if parameter.requires_grad:
+        parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
 
 def _order(values: Tensor) -> Tensor | None:
