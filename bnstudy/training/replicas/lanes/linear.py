@@ -143,7 +143,7 @@ class LinearCall:
     def backward(
         self, library: ctypes.CDLL, gradient: Tensor, needs_input: bool
     ) -> tuple[Tensor | None, list[Tensor | None]]:
-        """The gradients of the input (if needed) and of the stage's four parameters; that of its weights is left there."""
+        """The gradients of the input (if needed) and of the stage's parameters; that of its weights is left there."""
         dtype, weight = self.weight.dtype, kernel.address_of_rows(self.weight)
         dy, db = torch.empty_like(self.given), torch.empty_like(self.stage.bias)
         dgamma, dbeta = (torch.empty_like(db) if self.normed else None for _ in range(2))
