@@ -105,9 +105,12 @@ def optimizer_step(
 ) -> Callable[[], None]:
     """One step of the runs' optimizer, over all parts of the replicas; each run at its own rate."""
     lr = torch.tensor([run.lr for run in runs], device=device, dtype=torch.float64)
-    optimizer = registry.optimizers[registry.optimizers.level(runs[0].optimizer).family].function
+    entry = registry.optimizers[registry.optimizers.level(runs[0].optimizer).family]
+    if momentum_of := entry.about.get("descent"):
+        replicas.descend(lr, momentum_of(study.momentum), runs[0].weight_decay)
     steps = [
-        optimizer(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay) for part in replicas.parts
+        entry.function(list(part.leaves), lr[part.replicas], study.momentum, runs[0].weight_decay)
+        for part in replicas.parts
     ]
 
     def step() -> None:

@@ -67,9 +67,11 @@ class Trainer:
         self.loss_sum = torch.zeros(replicas.size, dtype=torch.float64, device=self.device)
         self.correct_sum = torch.zeros(replicas.size, dtype=torch.float64, device=self.device)
         self.gradients: Gradients = []
+        self.is_last = False  # whether the step at hand is the last of its epoch
         recorded = self.device.type == "cuda" and replicas.is_recordable
         self.full_step: Callable[[], Gradients] | None = None if recorded else self._full
         self.steps = 0
+        replicas.expect(samples[0])
 
     def epoch(self, number: int) -> dict[str, np.ndarray]:
         """Train epoch `number`, from 1.
@@ -86,6 +88,7 @@ class Trainer:
         self.replicas.train()
         for i, part in enumerate(batches(n, self.batch_size)):
             self.replicas.at(number, i)
+            self.is_last = part.stop == n
             if part.stop - part.start == self.batch_size:
                 self.gradients = self._full_or_recorded()
             else:
@@ -94,9 +97,14 @@ class Trainer:
             {
                 "train_loss": self.loss_sum / n,
                 "train_accuracy": self.correct_sum / n,
-                "grad_norm": torch.cat([norm(gradients, count) for count, gradients in self.gradients]),
+                "grad_norm": self._grad_norm(),
             }
         )
+
+    def _grad_norm(self) -> Tensor:
+        """The norm of all gradients of the last step, those included that were not kept."""
+        kept = torch.cat([norm(gradients, count) for count, gradients in self.gradients])
+        return kept if self.replicas.squares is None else (kept.square() + self.replicas.squares).sqrt()
 
     def _full_or_recorded(self) -> Gradients:
         self.steps += 1
@@ -115,7 +123,7 @@ class Trainer:
         images, labels = (
             values.index_select(0, chosen.flatten()).unflatten(0, chosen.shape) for values in self.samples
         )
-        losses, correct = self.replicas.learn(images.to(self.dtype), labels, self.groups)
+        losses, correct = self.replicas.learn(images.to(self.dtype), labels, self.groups, self.is_last)
         gradients = [
             (part.replicas.stop - part.replicas.start, [leaf.grad for leaf in part.leaves if leaf.grad is not None])
             for part in self.replicas.parts

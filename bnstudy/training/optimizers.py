@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Step = Callable[[], None]
-LARGE = 1 << 14  # values a replica, from which on a tensor is updated replica by replica
+LARGE = 1 << 14  # values a replica, from which on a tensor is updated piece by piece
 
 
 @dataclass
@@ -39,14 +39,31 @@ class Piece:
 def _pieces(parameters: Sequence[Tensor], lr: Tensor, memory: int) -> list[list[Piece]]:
     """Every parameter's pieces, each to be given some tensors of zeros like it.
 
-    Large ones are cut replica by replica, so that an update's few passes over one find it in the cache.
+    Large ones are cut where they lie apart, mostly replica by replica, so that an update's few passes over one find it
+    in the cache.
     """
     cut = []
     for p in parameters:
         each = lr.view(-1, *[1] * (p.dim() - 1))
-        parts = zip(_cut(p.detach(), p), _cut(each.to(p.dtype), p), _cut(each, p), strict=True)
+        parts = zip(_cut(p.detach(), p), _cut(_spread(each, p), p), _cut(each, p), strict=True)
         cut.append([Piece(values, rate, own, memory) for values, rate, own in parts])
     return cut
+
+
+def _spread(rate: Tensor, like: Tensor) -> Tensor:
+    """The rates (replicas, 1, ...) in a parameter's precision.
+
+    Where replicas lie innermost, as lanes do, there is one for each value that lies together: an update then goes along
+    whole rows, not replica by replica.
+    """
+    rate = rate.to(like.dtype)
+    if like.stride(0) != 1 or like.dim() < 3 or not _is_large(like):
+        return rate
+    axis = _apart(like)
+    order = sorted(range(like.dim()), key=like.stride, reverse=True)
+    shape = [1 if i == axis else size for i, size in enumerate(like.shape)]
+    laid = rate.expand(shape).permute(order).contiguous()
+    return laid.permute([order.index(i) for i in range(like.dim())])
 
 
 def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> Iterator[tuple[Piece, Tensor]]:
@@ -56,7 +73,7 @@ def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> I
     for p, cut in zip(parameters, pieces, strict=True):
         if p.grad is not None:
             for piece, gradient in zip(cut, _cut(p.grad.detach(), p), strict=True):
-                if piece.rate.dtype != piece.lr.dtype:
+                if piece.rate.data_ptr() != piece.lr.data_ptr():
                     piece.rate.copy_(piece.lr)  # whoever made this optimizer may change the rates as it goes
                 if not piece.memory:
                     piece.memory = [torch.zeros_like(piece.values) for _ in range(piece.kept)]
@@ -64,18 +81,29 @@ def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> I
 
 
 def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:
-    return tensor.unbind() if _is_large(like) else [tensor]
+    if not _is_large(like):
+        return [tensor]
+    axis = _apart(like)
+    together = max(1, LARGE * like.shape[axis] // like.numel())
+    if tensor.shape[axis] == 1:  # what is the same for all pieces
+        return [tensor] * -(-like.shape[axis] // together)
+    return tensor.split(together, axis)
 
 
 def _is_large(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and tensor[0].numel() > LARGE
 
 
+def _apart(tensor: Tensor) -> int:
+    """The axis along which values lie farthest apart: cut there, each piece lies together."""
+    return max(range(tensor.dim()), key=tensor.stride)
+
+
 def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: float) -> Tensor:
     return gradient.add(parameter, alpha=weight_decay) if weight_decay else gradient
 
 
-@optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD")
+@optimizers.register("sgd", label="SGD with momentum", citation="torch.optim.SGD", descent=lambda momentum: momentum)
 def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
     """Stochastic gradient descent: b = momentum b + g, p = p - lr b."""
     import torch
@@ -94,7 +122,7 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
     return step
 
 
-@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD")
+@optimizers.register("plain-sgd", label="SGD", citation="torch.optim.SGD", descent=lambda momentum: 0.0)
 def plain_sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay: float) -> Step:
     """Stochastic gradient descent without momentum: p = p - lr g. The study's momentum is not used."""
     return sgd(parameters, lr, 0.0, weight_decay)

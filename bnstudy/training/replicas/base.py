@@ -47,6 +47,8 @@ class Replicas(ABC):
         Why no faster form was taken, where that is worth telling.
     is_recordable : bool
         Whether a step is the same work every time, so that it may be recorded as a CUDA graph.
+    squares : Tensor, shape (R,), optional
+        The sum of squares of the last gradients that :meth:`learn` did not leave.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Replicas(ABC):
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
     aliases: dict[str, str] = {}  # noqa: RUF012 (replaced, never changed)
+    squares: Tensor | None = None
     _index: tuple[Sequence[int], Tensor] | None = None
 
     @abstractmethod
@@ -95,10 +98,23 @@ class Replicas(ABC):
     def at(self, *moment: str | int) -> None:  # noqa: B027 (most forms need not know)
         """Say when the next call happens: what draws random numbers draws from the streams of that moment."""
 
-    def learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def expect(self, images: Tensor) -> None:  # noqa: B027 (most forms need not know)
+        """Say what the inputs are going to be like: (samples, ...) of the training data, as :meth:`learn` gets them."""
+
+    def descend(self, lr: Tensor, momentum: float, decay: float) -> bool:
+        """Ask that :meth:`learn` moves weights by gradient descent with momentum as it makes their gradients.
+
+        Returns whether it will: those that it moves are no :attr:`parts` any more, and have no gradient. `lr` is (R,).
+        """
+        return False
+
+    def learn(
+        self, inputs: Tensor, labels: Tensor, groups: Sequence[int], measured: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Losses and whether predictions are right, each (R, batch), of one batch; leaves each replica's gradients.
 
-        `labels` are (inputs, batch), as the inputs of :meth:`__call__`.
+        `labels` are (inputs, batch), as the inputs of :meth:`__call__`. Of gradients that are not left, `squares` holds
+        the sum of squares if they are to be `measured`.
         """
         for part in self.parts:
             for leaf in part.leaves:

@@ -48,7 +48,7 @@ def replicate(
         Two networks share a layer, or differ in structure.
     """
     refuse_unlike(networks)
-    form = None if traits.obstacle else shown_equal(_forms(networks[0], traits, compiled), networks, trial)
+    form = None if traits.obstacle else shown_equal(_forms(networks, traits, compiled), networks, trial)
     if form:
         return form(networks)
     replicas = Reference(networks, seeds, traits.draws, dtype)
@@ -56,10 +56,10 @@ def replicate(
     return replicas
 
 
-def _forms(network: nn.Module, traits: Traits, compiled: bool) -> list[Form]:
-    """What may be tried for a network, the fastest first."""
-    forms: list[Form] = []
-    if compiled and Lanes.suits(network, next(network.parameters()).device):
+def _forms(networks: Sequence[nn.Module], traits: Traits, compiled: bool) -> list[Form]:
+    """What may be tried for some networks, the fastest first."""
+    network, forms = networks[0], list[Form]()
+    if compiled and Lanes.suits(network, next(network.parameters()).device, len(networks)):
         forms.append(Lanes)
     if traits.channelwise and foldable(network):
         forms.append(Folded)

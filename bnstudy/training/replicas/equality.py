@@ -147,6 +147,7 @@ def _norms(values: Tensor) -> Tensor:
 
 def _steps(replicas: Replicas, trial: Trial) -> Iterator[Found]:
     """What replicas give in each step and in evaluation, by what it is, each (R, ...)."""
+    replicas.expect(trial.evaluation)
     replicas.train()
     dtype = next(iter(replicas.parameters.values())).dtype
     for inputs, labels, seen in trial.steps:

@@ -89,7 +89,9 @@ class Reference(Replicas):
         with streams.kept():
             return torch.stack([self._evaluate(r, inputs[group].clone()) for r, group in enumerate(chosen)])
 
-    def learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def learn(
+        self, inputs: Tensor, labels: Tensor, groups: Sequence[int], measured: bool = False
+    ) -> tuple[Tensor, Tensor]:
         chosen = self._index_of(inputs, groups).tolist()
         with streams.kept():
             learnt = [self._learn(r, inputs[group].clone(), labels[group]) for r, group in enumerate(chosen)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from bnstudy.training.networks.layers import RootMeanSquare
 from bnstudy.training.replicas.lanes import kernel, lanes
-from bnstudy.training.replicas.lanes.stages import GROUPED, OWN, SHARED
+from bnstudy.training.replicas.lanes.layout import GROUPED, OWN, SHARED
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -18,7 +18,7 @@ from bnstudy.cli.app import main
 from bnstudy.study.study import Study
 from bnstudy.training.networks import models
 from bnstudy.training.replicas import Folded
-from bnstudy.training.replicas.lanes import compiling, kernel, lanes
+from bnstudy.training.replicas.lanes import compiling, kernel, lanes, self_check
 from torch import nn
 
 from tests.conftest import ROOT
@@ -211,7 +211,7 @@ def test_a_damaged_library_ends_no_process(cache):
 
 @needs_compiler
 def test_a_folder_in_the_librarys_place_is_left_alone(cache, monkeypatch):
-    monkeypatch.setattr(lanes, "_is_right", lambda *_: True)  # it is not the whole kernel
+    monkeypatch.setattr(self_check, "is_right", lambda *_: True)  # it is not the whole kernel
     monkeypatch.setattr(kernel, "different_structures", lambda _: "")
     assert again() is not None
     library = library_in(cache)
@@ -265,23 +265,32 @@ def test_a_build_that_is_killed_leaves_nothing_behind(cache, tmp_path, monkeypat
 
 
 @needs_compiler
-@pytest.mark.parametrize("wrong", ["forward", "backward"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["forward", "backward", "linear", "sum_rows", "output_gradient", "input_gradient", "weight_gradient", "descend"],
+)
 def test_a_kernel_that_computes_something_else_is_not_used_and_told(monkeypatch, capsys, wrong):
     """An output or a gradient is off by a thousandth."""
     real = kernel.call
 
     def call(library, function, dtype, *arguments):
+        last = next((a for a in reversed(arguments) if isinstance(a, torch.Tensor)), None)
+        given = function in ("weight_gradient", "descend")  # the last tensor is what they are given, not what they give
+        if function == wrong and given:
+            last.mul_(1.001)
         real(library, function, dtype, *arguments)
-        if function == wrong:
-            next(a for a in reversed(arguments) if isinstance(a, torch.Tensor)).mul_(1.001)
+        if function == wrong and not given:
+            last.mul_(1.001)
 
     monkeypatch.setattr(kernel, "call", call)
     forget()
     try:
         told = lanes.attempt()
         assert isinstance(told, str)
-        assert "computes something else than PyTorch (float32)" in told
-        assert not lanes.Lanes.suits(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)), CPU)
+        assert "computes something else than PyTorch (float" in told
+        assert not lanes.Lanes.suits(
+            nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 2)), CPU, 8
+        )
         with pytest.raises(SystemExit):
             main(["doctor"])
         assert "computes something else than PyTorch" in capsys.readouterr().out

@@ -113,7 +113,7 @@ def assert_same(found: list[dict[str, Tensor]], wanted: list[dict[str, Tensor]],
 
 
 # Every norm in the form that is to be chosen for it: lanes know all but a norm after the activation.
-KINDS = [(Folded, "mlp"), (Folded, "cnn"), (Lanes, "cnn")]
+KINDS = [(Folded, "mlp"), (Folded, "cnn"), (Lanes, "cnn"), (Lanes, "mlp")]
 # A third of the initializers each, so that every pair of a norm with one, and of a form with one, is tried.
 PAIRS = [
     pytest.param(form, model, norm, init, marks=[needs_kernel] * (form is Lanes) + [pytest.mark.slow] * (number % 2))
@@ -291,7 +291,7 @@ def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
     for net in nets:
         for norm in (m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
             norm.reset_running_stats()
-    assert Lanes.suits(nets[0], CPU)
+    assert Lanes.suits(nets[0], CPU, len(nets))
     replicas = Lanes(copy.deepcopy(nets))
     states = train_together(replicas, data)
     assert_same(states, train_alone(nets, data))
@@ -312,18 +312,17 @@ def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(128, 10)),
         conv_net(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2, track_running_stats=False)),
         conv_net(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.GroupNorm(1, 2)),
-        nn.Sequential(
-            nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 8), nn.GroupNorm(1, 8), nn.Linear(8, 10)
-        ),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Linear(8, 10), nn.Flatten()),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(2, padding=1), nn.Flatten(), nn.Linear(50, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1)),
-        nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
+        nn.Sequential(nn.Flatten(), nn.ReLU()),
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.GroupNorm(1, 8), nn.Linear(8, 10)),
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Dropout(), nn.Linear(8, 10)),
     ],
 )
 def test_lanes_do_not_take_what_they_cannot_do(chain):
-    assert not Lanes.suits(chain, CPU)
+    assert not Lanes.suits(chain, CPU, 8)
 
 
 @pytest.mark.parametrize("form", [LANES, Folded, Vmapped, Reference])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,27 @@ class Block(ctypes.Structure):
         *((name, c_int64) for name in ("relu", "pool", "sharing")),
         ("group", c_void_p),
         ("eps", c_double),
-        *((name, c_int64) for name in ("packs", "groups", "centred")),
+        *((name, c_int64) for name in ("packs", "groups", "centred", "given")),
+    ]
+
+
+class Linear(ctypes.Structure):
+    """A linear layer on one batch; the fields of ``struct Linear``."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("samples", "inputs", "outputs", "packs", "row", "sharing", "groups")),
+        *((name, c_void_p) for name in ("group", "order")),
+        ("relu", c_int64),
+        ("background", c_double),
+    ]
+
+
+class Descent(ctypes.Structure):
+    """How the gradient moves a layer's weights; the fields of ``struct Descent``."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("momentum", "rate", "row_sums", "squares")),
+        *((name, c_double) for name in ("keep", "decay")),
     ]
 
 
@@ -93,7 +114,8 @@ def different_structures(library: ctypes.CDLL) -> str:
     AttributeError
         The library does not say.
     """
-    for name, structure in (("Block", Block), ("Norm", Norm)):
+    for structure in (Block, Norm, Linear, Descent):
+        name = structure.__name__
         ask = getattr(library, f"size_of_{name.lower()}")
         ask.restype = c_int64
         if ask() != ctypes.sizeof(structure):
@@ -118,10 +140,28 @@ def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:
 
 
 def call(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> None:
-    """Call ``{function}_{dtype}`` with structures and tensors (or None), each as a pointer."""
+    """Call ``{function}_{dtype}`` with structures, tensors, addresses or None, each as a pointer."""
+    _called(library, function, dtype, arguments)
+
+
+def make(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> int:
+    """The same for a function that returns a pointer."""
+    return int(_called(library, function, dtype, arguments, c_void_p))
+
+
+def _called(
+    library: ctypes.CDLL, function: str, dtype: torch.dtype, arguments: Sequence[Any], gives: Any = None
+) -> Any:
     run = getattr(library, f"{function}_{_name(dtype)}")
-    run.argtypes = run.argtypes or [c_void_p] * len(arguments)
-    run(*(ctypes.byref(a) if isinstance(a, ctypes.Structure) else address(a) for a in arguments))
+    if run.argtypes is None:
+        run.argtypes, run.restype = [c_void_p] * len(arguments), gives
+    return run(*map(_pointer, arguments))
+
+
+def _pointer(argument: Any) -> Any:
+    if isinstance(argument, ctypes.Structure):
+        return ctypes.byref(argument)
+    return argument if isinstance(argument, int) else address(argument)
 
 
 def address(tensor: Tensor | None) -> int | None:
@@ -130,6 +170,12 @@ def address(tensor: Tensor | None) -> int | None:
         return None
     assert tensor.is_contiguous()
     return tensor.data_ptr()
+
+
+def address_of_rows(weight: Tensor) -> int:
+    """Where the weights of a linear layer start, (in, out, replicas): rows that may lie apart."""
+    assert weight[0].is_contiguous()
+    return weight.data_ptr()
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -10,7 +10,6 @@ that memory with the plain network's shapes.
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import functools
 from collections.abc import Sequence
@@ -19,14 +18,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bnstudy.study.errors import first_line
-from bnstudy.training.replicas.base import Replicas
+from bnstudy.training.replicas.base import Part, Replicas
 from bnstudy.training.replicas.folded import fold
-from bnstudy.training.replicas.lanes import kernel
+from bnstudy.training.replicas.lanes import kernel, self_check
+from bnstudy.training.replicas.lanes.background import background_of
 from bnstudy.training.replicas.lanes.kernel import Kernel
-from bnstudy.training.replicas.lanes.stages import Call, Signal, Stage, runs_of
-from bnstudy.training.replicas.lanes.supported import is_known, layers_of
+from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
+from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
+from bnstudy.training.replicas.lanes.stages import call_of, runs_of
+from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
 
 
 class Lanes(Replicas):
@@ -47,18 +50,26 @@ class Lanes(Replicas):
         self.packs = -(-self.size // self.lanes)
         pairs = list(zip(layers_of(networks[0]), layers_of(self.module), strict=True))
         self.runs = list(runs_of(pairs, self.packs * self.lanes))
+        self.linear = [stage for run in self.runs if isinstance(run, list) for stage in run
+                       if isinstance(stage, LinearStage)]  # fmt: skip
+        self.descents: dict[LinearStage, Descent] = {}
+        self.background: float | None = None
 
     @staticmethod
-    def suits(network: nn.Module, device: torch.device) -> bool:
-        """Whether this form can be used for a network."""
+    def suits(network: nn.Module, device: torch.device, size: int) -> bool:
+        """Whether this form can be used for so many replicas of a network, and may be the fastest.
+
+        Dense products of a few replicas leave lanes idle, and a library does not.
+        """
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
             return False
         usable = load()
-        return usable is not None and usable.lanes(dtypes.pop()) > 0
+        lanes = 0 if usable is None else usable.lanes(dtypes.pop())
+        return lanes > 0 and (has_convolutions(network) or 2 * size > lanes)
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
-        signal = Signal(inputs, self._group(len(inputs), groups))
+        signal = Signal(inputs, self._group(len(inputs), groups), background=self.background)
         for run in self.runs:
             if isinstance(run, list):
                 parameters = [p for stage in run for p in stage.parameters]
@@ -76,6 +87,47 @@ class Lanes(Replicas):
 
     def train(self, mode: bool = True) -> None:
         self.module.train(mode)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The weights may have been changed: what was summed of them does not hold."""
+        for stage in self.linear:
+            stage.row_sums = None
+
+    def expect(self, images: Tensor) -> None:
+        """Take the value that most of the inputs have as their background, if one does."""
+        first = next((run[0] for run in self.runs if isinstance(run, list)), None)
+        self.background = background_of(images) if isinstance(first, LinearStage) else None
+
+    def descend(self, lr: Tensor, momentum: float, decay: float) -> bool:
+        """Let gradients move the weights of linear layers as they are made; they are no leaves any more."""
+        rate = F.pad(lr.to(self.linear[0].weight.dtype), (0, self.packs * self.lanes - self.size))
+        for stage in self.linear:
+            if stage.may_descend:
+                self.descents[stage] = Descent(rows_like(stage.weight).zero_(), rate, momentum, decay)
+        return bool(self.descents)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        moved = {id(stage.layer.weight) for stage in self.descents}
+        leaves = (p for p in self.parameters.values() if p.requires_grad and id(p) not in moved)
+        return (Part(slice(0, self.size), tuple(leaves)),)
+
+    def learn(
+        self, inputs: Tensor, labels: Tensor, groups: Sequence[int], measured: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        if not self.descents:
+            self._forget()
+            return super().learn(inputs, labels, groups, measured)
+        squares = torch.zeros(self.packs * self.lanes, dtype=torch.float64) if measured else None
+        for stage, descent in self.descents.items():
+            stage.descent = replace(descent, squares=squares)
+        try:
+            return super().learn(inputs, labels, groups, measured)
+        finally:
+            self.squares = None if squares is None else squares[: self.size]
+            for stage in self.descents:
+                stage.descent = None
 
     def _group(self, inputs: int, groups: Sequence[int] | None) -> Tensor | None:
         """Which input each replica sees; None where there is one for all."""
@@ -102,7 +154,7 @@ class _Run(torch.autograd.Function):
         ctx.library, ctx.calls = library, []
         backward = any(ctx.needs_input_grad)
         for stage in stages:
-            call = Call(stage, signal, lanes, backward)
+            call = call_of(stage, signal, lanes, backward)
             signal = Signal(call.forward(library), is_input=False)
             if backward:
                 ctx.calls.append(call)
@@ -143,39 +195,9 @@ def attempt() -> Kernel | str:
         try:
             if wrong := kernel.different_structures(built.library):
                 return f"what {built.compiler} built lays out {wrong} otherwise than Python does"
-            right = not built.lanes(dtype) or _is_right(dtype, tolerance)
+            right = not built.lanes(dtype) or self_check.is_right(Lanes, dtype, tolerance)
         except AttributeError as error:
             return f"what {built.compiler} built is something else ({first_line(error)})"
         if not right:
             return f"what {built.compiler} built computes something else than PyTorch ({str(dtype)[6:]})"
     return built
-
-
-def _is_right(dtype: torch.dtype, tolerance: float) -> bool:
-    """Whether tiny networks give PyTorch's outputs, gradients and running statistics."""
-    draw = torch.Generator().manual_seed(7)
-    networks = [_tiny(draw).to(dtype) for _ in range(2)]
-    inputs = torch.randn(5, 1, 4, 4, generator=draw).to(dtype)
-    lanes = Lanes(copy.deepcopy(networks))
-    together, alone = lanes(inputs[None]), torch.stack([network(inputs) for network in networks])
-    for outputs in (together, alone):
-        (outputs * torch.linspace(1, 2, outputs.numel(), dtype=dtype).view_as(outputs)).sum().backward()
-    pairs: list[tuple[Any, list[Any]]] = [(together, [*alone])]
-    for name, parameter in lanes.parameters.items():
-        pairs.append((parameter.grad, [network.get_parameter(name).grad for network in networks]))
-    for name, buffer in lanes.buffers.items():
-        pairs.append((buffer, [network.get_buffer(name) for network in networks]))
-    return all(torch.allclose(one, torch.stack(other), rtol=tolerance, atol=tolerance) for one, other in pairs)
-
-
-def _tiny(draw: torch.Generator) -> nn.Module:
-    """Convolutions with a norm of the batch and one of each sample, pooling and a linear layer; weights of its own."""
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own first values, which are replaced
-        network = nn.Sequential(
-            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2),
-            nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4),
-        )  # fmt: skip
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=draw))
-    return network

@@ -25,12 +25,17 @@ def layers_of(network: nn.Module) -> list[nn.Module]:
     return [network]
 
 
+def has_convolutions(network: nn.Module) -> bool:
+    """Whether there are any in a chain."""
+    return any(isinstance(layer, nn.Conv2d) for layer in layers_of(network))
+
+
 def is_known(network: nn.Module) -> bool:
     """Whether a network is a chain of what the kernel and elementwise layers can do, with convolutions that are small
     enough to starve a library, and ends in a vector."""
     layers = layers_of(network)
     channels = [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)]
-    if has_ties(network) or not 0 < max(channels, default=0) <= MOST_CHANNELS:
+    if has_ties(network) or max(channels, default=0) > MOST_CHANNELS:
         return False
     flat, before = False, None
     for layer in layers:
@@ -38,7 +43,7 @@ def is_known(network: nn.Module) -> bool:
             kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
             fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and _usual_norm(layer)
         elif type(layer) in (nn.GroupNorm, RootMeanSquare):
-            fits = isinstance(before, nn.Conv2d)  # after a linear layer the kernel knows no samples
+            fits = isinstance(before, nn.Conv2d | nn.Linear)
         elif type(layer) is nn.Flatten:
             fits = not flat and (layer.start_dim, layer.end_dim) == (1, -1)
             flat = True
@@ -53,7 +58,7 @@ def is_known(network: nn.Module) -> bool:
         if not fits:
             return False
         before = layer
-    return flat
+    return flat and any(isinstance(layer, WEIGHT_LAYERS) for layer in layers)
 
 
 def _usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:

@@ -102,14 +102,16 @@ template <class W> struct Backward {
 
     // All gradients of one sample; of weights and biases they are added up.
     template <class N, class X> void sample(const N& norm, long n, const X* sample) {
+        if (s.given) dy = to.dx + n * work.size;
         std::fill(sum.begin(), sum.end(), V{});
         for (long first = 0; first < s.height; first += work.block) {
             long last = std::min(first + work.block, s.height);
             differentiate(norm, n, N::NORM ? work.convolved(n, sample, first, last) : nullptr, first, last);
-            weight_gradient(s, sample + first * in_row(s), dy + first * g_row, g_row, last - first, to.dw);
+            if (!s.given)
+                weight_gradient(s, sample + first * in_row(s), dy + first * g_row, g_row, last - first, to.dw);
         }
         for (long o = 0; o < outputs; o++) bias[o] += __builtin_convertvector(sum[o], D);
-        for (long h = 0; to.dx && h < s.height; h++)
+        for (long h = 0; to.dx && !s.given && h < s.height; h++)
             correlate(padded.data() + h * g_row, g_row, outputs, flipped, s.inputs, s.kernel, s.width,
                       (const V*)nullptr, to.dx + (n * s.height + h) * s.width * s.inputs);
     }

@@ -11,6 +11,7 @@
 // it is shared by all of them, or by groups of them.
 #include "backward.h"
 #include "forward.h"
+#include "layer.h"
 
 // Calls f with a null pointer to the kind of work that a block asks for.
 template <class T, int POOL, bool RELU, class F> static void by_sharing(const Block& s, F f) {
@@ -97,7 +98,7 @@ static void backward_packs(const Block& s, const Norm& norm, const void* x, cons
     each_pack<T>(s, norm, x, w, b, kept, [&](auto& work, auto& own_norm, long p) {
         auto own_flipped = taken<V>(flipped, p, s.packs, weights);
         std::vector<V> own_w(weights), own_b(s.outputs), own_gamma(dgamma ? s.outputs : 0), own_beta(own_gamma);
-        V* own_dx = dx ? (V*)dx + p * size * s.inputs : nullptr;
+        V* own_dx = dx ? (V*)dx + p * size * (s.given ? s.outputs : s.inputs) : nullptr;
         Gradients<T> to{own_dx, own_w.data(), own_b.data(), own_gamma.data(), own_beta.data()};
         const V* own_g = (const V*)g + p * s.samples * work.out_size;
         Backward<std::remove_reference_t<decltype(work)>>{work, own_flipped.data(), own_g, to}.run(own_norm);
@@ -108,20 +109,72 @@ static void backward_packs(const Block& s, const Norm& norm, const void* x, cons
 
 // ------------------------------------------------------------------ what Python calls
 
+// The gradient at the layer's output, where what it gave was rectified; and that of its biases.
+template <class T> static void output_gradient(const Linear& s, const void* y, const void* g, void* dy, void* db) {
+    using V = typename Types<T>::V;
+    using D = typename Types<T>::D;
+    for (long p = 0; p < s.packs; p++) {
+        std::vector<D> sum(s.outputs);
+        for (long n = 0; n < s.samples; n++)
+            for (long o = 0, at = (p * s.samples + n) * s.outputs; o < s.outputs; o++, at++) {
+                V v = ((const V*)g)[at];
+                if (s.relu) v = where(~(((const V*)y)[at] <= 0), v);
+                ((V*)dy)[at] = v;
+                sum[o] += __builtin_convertvector(v, D);
+            }
+        for (long o = 0; o < s.outputs; o++) ((V*)db)[o * s.packs + p] = __builtin_convertvector(sum[o], V);
+    }
+}
+
+template <class T> static void sum_rows(const Linear& s, const void* w, void* sums) {
+    using V = typename Types<T>::V;
+    std::fill_n((V*)sums, s.outputs * s.packs, V{});
+    for (long i = 0; i < s.inputs; i++)
+        for (long r = 0; r < s.outputs * s.packs; r++) ((V*)sums)[r] += ((const V*)w)[i * s.row + r];
+}
+
 // Of the structures that both sides have to lay out alike.
 extern "C" int64_t size_of_block() { return sizeof(Block); }
 extern "C" int64_t size_of_norm() { return sizeof(Norm); }
+extern "C" int64_t size_of_linear() { return sizeof(Linear); }
+extern "C" int64_t size_of_descent() { return sizeof(Descent); }
 
-#define EXPORT(T, NAME)                                                                                            \
-    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                      \
-    extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,  \
-                                   void* kept, void* out) {                                                        \
-        forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                           \
-    }                                                                                                              \
-    extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b, \
-                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,  \
-                                    void* dgamma, void* dbeta) {                                                   \
-        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                        \
+#define EXPORT(T, NAME)                                                                                              \
+    extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                        \
+    extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,    \
+                                   void* kept, void* out) {                                                          \
+        forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                             \
+    }                                                                                                                \
+    extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,   \
+                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,    \
+                                    void* dgamma, void* dbeta) {                                                     \
+        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                          \
+    }                                                                                                                \
+    extern "C" void* sparse_##NAME(const Linear* s, const void* x) { return new Sparse<T>(*s, x); }                  \
+    extern "C" void release_##NAME(void* sparse) { delete (Sparse<T>*)sparse; }                                      \
+    extern "C" void sum_rows_##NAME(const Linear* s, const void* w, void* sums) { sum_rows<T>(*s, w, sums); }        \
+    extern "C" void linear_##NAME(const Linear* s, const void* x, const void* sparse, const void* w, const void* b,  \
+                                  const void* sums, const void* scale, const void* shift, void* y) {                 \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.forward((const V*)w, (const V*)b, (const V*)sums, (const V*)scale, \
+                                                          (const V*)shift, (V*)y);                                   \
+    }                                                                                                                \
+    extern "C" void output_gradient_##NAME(const Linear* s, const void* y, const void* g, void* dy, void* db) {      \
+        output_gradient<T>(*s, y, g, dy, db);                                                                        \
+    }                                                                                                                \
+    extern "C" void input_gradient_##NAME(const Linear* s, const void* w, const void* g, void* dx) {                 \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, nullptr, nullptr}.input_gradient((const V*)w, (const V*)g, (V*)dx);                             \
+    }                                                                                                                \
+    extern "C" void weight_gradient_##NAME(const Linear* s, const void* x, const void* sparse, const void* g,        \
+                                           void* dw) {                                                               \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Write<T>{(V*)dw});                    \
+    }                                                                                                                \
+    extern "C" void descend_##NAME(const Linear* s, const Descent* by, const void* x, const void* sparse,            \
+                                   const void* g, void* w) {                                                         \
+        using V = typename Types<T>::V;                                                                              \
+        Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Descend<T>{*by, (V*)w});              \
     }
 
 EXPORT(float, float32)

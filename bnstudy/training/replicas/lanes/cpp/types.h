@@ -4,19 +4,22 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
+// TILE: 32 registers hold 4 x 4 sums, 4 weights and an input. WIDE: registers of a row whose sums for two samples are
+// kept. AHEAD: how many rows before they are needed they are fetched.
 #if defined(__AVX512VL__)
-constexpr int BYTES = 32,
-              TILE = 4;  // 32 registers hold 4 x 4 sums, 4 weights and an input; wider ones outgrow the caches
+constexpr int BYTES = 32, TILE = 4, WIDE = 8;
 #elif defined(__AVX__)
-constexpr int BYTES = 32, TILE = 3;
+constexpr int BYTES = 32, TILE = 3, WIDE = 4;
 #elif defined(__aarch64__)
-constexpr int BYTES = 16, TILE = 4;
+constexpr int BYTES = 16, TILE = 4, WIDE = 8;
 #else
-constexpr int BYTES = 16, TILE = 3;
+constexpr int BYTES = 16, TILE = 3, WIDE = 4;
 #endif
+constexpr int AHEAD = 4;
 constexpr long CACHE = 24 * 1024;  // bytes of the first-level cache to plan with
 
 template <class T> struct Types {
@@ -37,6 +40,26 @@ struct Block {
     int64_t packs;
     int64_t groups;   // of channels that a norm takes together in each sample; 0: a batch norm
     int64_t centred;  // whether such a norm subtracts their mean
+    int64_t given;    // whether there is no convolution: `kept` holds what a norm takes, `dx` gets the gradient of that
+};
+// A linear layer on one batch.
+struct Linear {
+    int64_t samples, inputs, outputs, packs;
+    int64_t row;           // registers from one input's weights to the next's
+    int64_t sharing;       // as above
+    int64_t groups;        // how many inputs are stacked
+    const int32_t* group;  // (replica)
+    const int32_t* order;  // (input): which row its weights are; null: its own
+    int64_t relu;
+    double background;  // what most of a sparse input is
+};
+// One pass of gradient descent with momentum over a layer's weights.
+struct Descent {
+    void* momentum;    // as the weights: what was kept of earlier gradients
+    const void* rate;  // (replica)
+    void* row_sums;    // (output, replica), of the new weights; null: not needed
+    double* squares;   // (replica), to which those of the gradient are added; null: not needed
+    double keep, decay;
 };
 struct Norm {
     const void *gamma, *beta;  // (output, replica); gamma null: no norm

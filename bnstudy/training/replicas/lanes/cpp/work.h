@@ -30,6 +30,7 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
         : s(s), w((const V*)w), b((const V*)b), kept(kept), input(s, x) {}
 
     template <class X> void convolve(const X* sample, long first, long last, V* y) const {
+        if (s.given) return;
         for (long h = first; h < last; h++)
             correlate(sample + h * in_row(s), in_row(s), s.inputs, w, outputs, s.kernel, s.width, b,
                       y + (h - first) * row);
