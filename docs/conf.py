@@ -50,6 +50,8 @@ linkcheck_ignore = [r"http://localhost.*"]
 # ------------------------------------------------------------------ how it looks
 html_theme = "pydata_sphinx_theme"
 html_title = "bnstudy"
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_extra_path = ["../studies/study.schema.json"]

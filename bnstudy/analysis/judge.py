@@ -110,6 +110,24 @@ def judge(
     ------
     InputError
         The table cannot be read, or in more than one way; one line with the mend.
+
+    Examples
+    --------
+    Made-up runs in which ``new`` helps at the level ``bad`` alone:
+
+    >>> import bnstudy, numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> rows = [
+    ...     (method, level, seed, epoch, 0.9 - 0.4 * (level == "bad" and method == "plain") + rng.normal(0, 0.005))
+    ...     for method in ("plain", "new") for level in ("good", "bad") for seed in range(8) for epoch in range(1, 4)
+    ... ]
+    >>> runs = pd.DataFrame(rows, columns=["method", "start", "seed", "epoch", "accuracy"])
+    >>> judged = bnstudy.judge(
+    ...     runs, treatment="method", control="plain", condition="start", reference="good", seed="seed", step="epoch",
+    ...     value="accuracy", test_size=1000, classes=10,
+    ... )
+    >>> print(judged.assessment.word.sel(condition="bad").item())
+    mainly
     """
     asked = Asked(treatment, control, condition, reference, seed, step, value, **options)
     scored = read(table, asked)

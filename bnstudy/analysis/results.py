@@ -87,6 +87,19 @@ class Results(Judged):
         The same.
     dataset : Dataset
         With every factor as a dimension, then seed and epoch.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make(
+    ...     {"dataset": "digits", "models": "mlp", "hidden": "16", "inits": "default,zero", "seeds": 8, "epochs": 2}
+    ... )
+    >>> _ = bnstudy.run(study, "results/zero")
+    >>> results = bnstudy.Results.open("results/zero")
+    >>> results.criteria.poor
+    ('zero',)
+    >>> print(results.assessment.word.sel(condition="zero").item())
+    none
     """
 
     def __init__(self, stored: xr.Dataset, criteria: Criteria | None = None) -> None:
@@ -100,7 +113,23 @@ class Results(Judged):
 
     @classmethod
     def open(cls, source: str | Path) -> Results:
-        """Those of a study folder or a netCDF file; InputError as :func:`~bnstudy.storage.opening.open_results`."""
+        """Those of a study folder or a netCDF file.
+
+        Parameters
+        ----------
+        source : path
+            The folder, or the file.
+
+        Returns
+        -------
+        Results
+            Opened, and not yet judged.
+
+        Raises
+        ------
+        InputError
+            As :func:`~bnstudy.open_results`.
+        """
         return cls(open_results(source))
 
     @cached_property
@@ -263,5 +292,22 @@ def assess(dataset: xr.Dataset, criteria: Criteria | None = None) -> xr.Dataset:
     ------
     InputError
         There are no roles, no control or nothing treated.
+
+    Examples
+    --------
+    A dataset by hand, in which the treated runs have half the error under the poor level alone:
+
+    >>> import bnstudy, numpy as np, xarray as xr
+    >>> error = np.full((1, 2, 2, 8, 1), 0.2) + 0.001 * np.arange(8)[:, None]
+    >>> error[:, 1, 1] /= 2
+    >>> dataset = xr.Dataset(
+    ...     {"test_accuracy": (("model", "norm", "init", "seed", "epoch"), 1 - error)},
+    ...     {"model": ["mine"], "norm": ["none", "batch"], "init": ["good", "bad"], "seed": range(8), "epoch": [1],
+    ...      "init_role": ("init", ["well", "poor"])},
+    ...     {"test_size": 1000, "classes": 10},
+    ... )
+    >>> found = bnstudy.assess(dataset).sel(condition="bad").squeeze()
+    >>> print(found.word.item(), round(found.gain.item(), 1))
+    mainly 1.0
     """
     return Results(dataset, criteria).assessment

@@ -46,6 +46,11 @@ def open_results(path: str | Path) -> xr.Dataset:
     path : path
         A study folder, or a netCDF file in its layout.
 
+    Returns
+    -------
+    Dataset
+        Curves over model, norm, init, every other factor with several levels, seed and epoch.
+
     Raises
     ------
     InputError
@@ -55,6 +60,15 @@ def open_results(path: str | Path) -> xr.Dataset:
     -----
     DataWarning
         A file's content is not what bnstudy wrote into it.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> _ = bnstudy.run(study, "results/small")
+    >>> curves = bnstudy.open_results("results/small")
+    >>> curves.test_accuracy.dims
+    ('model', 'norm', 'init', 'seed', 'epoch')
     """
     path = Path(path)
     file = path / DATASET if path.is_dir() else path

@@ -67,6 +67,22 @@ class InputError(BnstudyError, ValueError):
         What is wrong and what to do instead, in one line.
     key : str, optional
         The study key the problem is about, e.g. ``"batch_size"``. The command line shows it as an option.
+
+    Attributes
+    ----------
+    problem, key : str
+        The same.
+    exit_code : int
+        With which a command ends: 2.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> try:
+    ...     bnstudy.Study.make({"dataset": "digits", "epoch": 5})
+    ... except bnstudy.InputError as error:
+    ...     print(error)
+    epoch: a study has no such key; did you mean 'epochs'?
     """
 
     exit_code = 2

@@ -26,6 +26,13 @@ class Parameter:
         The value when the level is written without one; such a level keeps its bare name. None: it must be given.
     positive, whole : bool
         Whether only values above zero, or whole numbers, make sense.
+
+    Examples
+    --------
+    >>> from bnstudy.plugins import Parameter
+    >>> gain = Parameter("g", default=1.0)
+    >>> gain.parse("0.5", "orthogonal:0.5")
+    0.5
     """
 
     symbol: str
@@ -34,7 +41,25 @@ class Parameter:
     whole: bool = False
 
     def parse(self, text: str, level: str) -> float:
-        """The value written in `text`; InputError if it is not a finite (if asked, positive or whole) number."""
+        """The value written in `text`.
+
+        Parameters
+        ----------
+        text : str
+            What stands after the colon.
+        level : str
+            The whole level, for the message.
+
+        Returns
+        -------
+        float
+            The value.
+
+        Raises
+        ------
+        InputError
+            It is not a finite (if asked, positive or whole) number.
+        """
         try:
             value = float(text)
         except ValueError:

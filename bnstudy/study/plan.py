@@ -68,6 +68,18 @@ def make_plan(
         Of the machine; on a CPU each should have an ensemble to work on.
     leave_out : container of Run
         Runs that are planned already.
+
+    Returns
+    -------
+    tuple of Ensemble
+        Each with its ``runs``, which share model, norm, optimizer, batch size and weight decay.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "scales": "0.01,1", "seeds": 10})
+    >>> [(ensemble.runs[0].norm, len(ensemble.runs)) for ensemble in bnstudy.make_plan(study, capacity=16)]
+    [('none', 10), ('none', 10), ('batch', 10), ('batch', 10)]
     """
     most = capacity or CAPACITY[device]
     if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:

@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bnstudy.study import kinds
 from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
@@ -58,11 +59,14 @@ class Registry(Mapping[str, Entry]):
         What an entry is, in the singular, as messages say it.
     provider : str
         The module that registers the built-in entries when it is imported.
+    told : str
+        What its entries are and how one is added; it becomes the registry's docstring.
     needed : tuple of str
         What an entry has to say of itself besides its label.
     """
 
-    def __init__(self, kind: str, provider: str, needed: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, provider: str, told: str = "", needed: tuple[str, ...] = ()) -> None:
+        self.__doc__ = told
         self.kind = kind
         self.provider = provider
         self.needed = needed
@@ -74,6 +78,24 @@ class Registry(Mapping[str, Entry]):
         self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: add a function under `name`.
+
+        Parameters
+        ----------
+        name : str
+            As studies and options write it: without blanks, commas and colons.
+        label : str
+            As figures and tables write it.
+        citation : str
+            Where it comes from.
+        parameter : Parameter, optional
+            The value that a level may carry after its name; without one it takes none.
+        **about
+            What else is to be known of it without calling it; each kind says what.
+
+        Returns
+        -------
+        callable
+            The decorator, which gives the function back as it is.
 
         Raises
         ------
@@ -192,13 +214,15 @@ class ModelRegistry(Registry):
         return Level(level.family, None, level.widths, level.activation or activation).label
 
 
-datasets = Registry("dataset", "bnstudy.training.datasets.builtin", ("shape", "classes", "train_size", "test_size"))
-models = ModelRegistry("model", "bnstudy.training.networks.models")
-activations = Registry("activation", "bnstudy.training.networks.models")
-norms = Registry("norm", "bnstudy.training.networks.norms")
-initializers = Registry("initializer", "bnstudy.training.networks.initializers")
-optimizers = Registry("optimizer", "bnstudy.training.optimizers")
-figures = Registry("figure", "bnstudy.analysis.figures", ("caption", "applies"))
+datasets = Registry(
+    "dataset", "bnstudy.training.datasets.builtin", kinds.DATASETS, ("shape", "classes", "train_size", "test_size")
+)
+models = ModelRegistry("model", "bnstudy.training.networks.models", kinds.MODELS)
+activations = Registry("activation", "bnstudy.training.networks.models", kinds.ACTIVATIONS)
+norms = Registry("norm", "bnstudy.training.networks.norms", kinds.NORMS)
+initializers = Registry("initializer", "bnstudy.training.networks.initializers", kinds.INITIALIZERS)
+optimizers = Registry("optimizer", "bnstudy.training.optimizers", kinds.OPTIMIZERS)
+figures = Registry("figure", "bnstudy.analysis.figures", kinds.FIGURES, ("caption", "applies"))
 
 _ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
 _discovery = threading.RLock()  # held by the one thread that imports what registers

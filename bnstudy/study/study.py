@@ -96,11 +96,25 @@ class Study(_Varied):
     Lists may also be given as text with commas (``models="mlp,cnn"``), `seeds` also as a count. `scales` is shorthand:
     each S becomes the initializer level ``scaled-normal:S``, after those of `inits`.
 
+    Parameters
+    ----------
+    **settings
+        The keys of a study file, each with a default. Use :meth:`make` or :meth:`load`, whose errors are one line.
+
     Raises
     ------
     InputError
         From :meth:`load` and :meth:`make`, naming the key and saying what to write instead. (The constructor itself
         raises pydantic's ValidationError.)
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "scales": "0.01,1", "seeds": 8})
+    >>> study.inits
+    ('scaled-normal:0.01', 'scaled-normal:1')
+    >>> study.n_runs, study.reference, study.roles["scaled-normal:0.01"]
+    (32, 'scaled-normal:1', 'poor')
     """
 
     seeds: Seeds = tuple(range(10))
@@ -127,7 +141,23 @@ class Study(_Varied):
 
     @classmethod
     def make(cls, settings: Mapping[str, Any]) -> Study:
-        """A study from plain values; InputError names the first key that is wrong."""
+        """A study from plain values.
+
+        Parameters
+        ----------
+        settings : mapping
+            Keys of a study file.
+
+        Returns
+        -------
+        Study
+            Validated and frozen.
+
+        Raises
+        ------
+        InputError
+            It names the first key that is wrong.
+        """
         try:
             return cls.model_validate(dict(settings))
         except ValidationError as error:
@@ -136,6 +166,18 @@ class Study(_Varied):
     @classmethod
     def load(cls, path: str | Path, **overrides: Any) -> Study:
         """Read a study file and lay `overrides` over it.
+
+        Parameters
+        ----------
+        path : path
+            The file, in TOML.
+        **overrides
+            Keys of a study file, in place of those that stand there.
+
+        Returns
+        -------
+        Study
+            Validated and frozen.
 
         Raises
         ------
@@ -160,6 +202,16 @@ class Study(_Varied):
         """A study that was stored, perhaps before some key existed: it keeps its digest.
 
         So the default of a new key has to mean what studies did before there was such a key.
+
+        Parameters
+        ----------
+        values : mapping
+            As :attr:`stored` gave them.
+
+        Returns
+        -------
+        Study
+            Its :attr:`stored` and :attr:`digest` are those of `values`.
         """
         study = cls.make(values)
         study.__dict__["stored"] = dict(values)
@@ -259,7 +311,13 @@ class Study(_Varied):
     # ----------------------------------------------------------------- out
 
     def to_toml(self) -> str:
-        """The study as resolved: reading it back gives an equal study."""
+        """The study as resolved.
+
+        Returns
+        -------
+        str
+            TOML; reading it back gives an equal study.
+        """
         return tomli_w.dumps(self.stored)
 
     @cached_property
@@ -273,7 +331,18 @@ class Study(_Varied):
         return digest_of(self.stored)
 
     def differences(self, other: Study) -> dict[str, tuple[Any, Any]]:
-        """The keys in which two studies differ, with both values."""
+        """The keys in which two studies differ, with both values.
+
+        Parameters
+        ----------
+        other : Study
+            What to compare with.
+
+        Returns
+        -------
+        dict
+            This study's value and the other's, by key.
+        """
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         return {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
 
@@ -304,15 +373,38 @@ class Study(_Varied):
         return {label: self.roles[label] if self.condition == "init" else default_role(label) for label in self.inits}
 
     def network_of(self, run: Run) -> str:
-        """The label of a run's network: its model's, with its activation where the study varies that."""
+        """The label of a run's network: its model's, with its activation where the study varies that.
+
+        Parameters
+        ----------
+        run : Run
+            One of the study's.
+
+        Returns
+        -------
+        str
+            As ``mlp:256-128:tanh``.
+        """
         return registry.models.activated(run.model, run.activation) if len(self.activation) > 1 else run.model
 
     def arms(self) -> list[tuple[str, str]]:
-        """Every combination of model and norm."""
+        """Every combination of model and norm.
+
+        Returns
+        -------
+        list of tuple
+            Their labels.
+        """
         return list(product(self.models, self.norms))
 
     def runs(self) -> Iterator[Run]:
-        """Every run, the last factor fastest."""
+        """Every run, the last factor fastest.
+
+        Yields
+        ------
+        Run
+            With an attribute for each factor, and its seed.
+        """
         return (Run(*labels) for labels in product(*self._levels()))
 
     def _levels(self) -> list[tuple[Any, ...]]:

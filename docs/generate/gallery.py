@@ -7,10 +7,11 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
-from bnstudy.analysis.figures import gallery
+from bnstudy.analysis.figures import gallery, style
 from bnstudy.analysis.results import Results
 from bnstudy.cli.app import main
 from bnstudy.plugins import figures
@@ -56,7 +57,7 @@ def pages() -> dict[str, str]:
         cards += [f":img-alt: {label}", ":::", ""]
     own = DOCS / FOLDER / "images" / "mine.png"
     if outdated(own):
-        in_folder(lambda folder: exec(compile(OWN_FIGURE, "gallery", "exec"), {}), own)
+        in_folder(lambda: exec(compile(OWN_FIGURE, "gallery", "exec"), {}), own)
     index = [HEAD, *cards, "::::", "", "## In a figure of your own", "", "A figure is a function of results, and draws"]
     index += ["into a figure of yours if it is given an axes:", "", "```python", OWN_FIGURE.rstrip(), "```", ""]
     index += ["![Paired seeds beside verdicts](images/mine.png)", "", *toctree(list(shown))]
@@ -77,33 +78,28 @@ def registered() -> dict[str, tuple[str, str, str]]:
 
 def page(name: str, label: str, caption: str, line: str) -> str:
     """One figure: its picture, what it shows, and the line that drew it."""
-    lines = [f"# {label}", "", plain(caption), "", "```bash", line, "```", "", f"```{{figure}} images/{name}.svg"]
-    lines += [f":alt: {label}. {' '.join(caption.split())}", f":target: ../_images/{name}.svg", "```", ""]
+    lines = [f"# {label}", "", plain(caption), "", "```bash", line, "```", "", f"```{{figure}} images/{name}.png"]
+    lines += [f":alt: {label}. {' '.join(caption.split())}", f":target: ../_images/{name}.png", "```", ""]
     if name in figures:
         lines += [f"Its function is `figures[\"{name}\"].function(results, ax=None)`, from `bnstudy.plugins`."]
     return "\n".join([*lines, ""])
 
 
 def draw(name: str, study: str, line: str) -> None:
-    """Run the line that is shown, in a folder that is thrown away but for the pictures."""
-    picture = DOCS / FOLDER / "images" / f"{name}.svg"
-    if not outdated(picture):
-        return
-    in_folder(lambda folder: command(line), picture, f"figures/{study}/{name}.svg")
-    png = ROOT / "figures" / study / f"{name}.png"  # a small one for the card
-    if png.is_file():
-        shutil.copy(png, picture.with_suffix(".png"))
-    else:
-        in_folder(lambda folder: command(line), picture.with_suffix(".png"), f"figures/{study}/{name}.png")
+    """Run the line that is shown, in a folder that is thrown away but for the picture."""
+    picture = DOCS / FOLDER / "images" / f"{name}.png"
+    if outdated(picture):
+        in_folder(lambda: command(line), picture, f"figures/{study}/{name}.png")
 
 
 def command(line: str) -> None:
     """A command as a shell would run it."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    only_png = mock.patch.object(style, "METADATA", {"png": style.METADATA["png"]})  # SVG would take as long again
+    with only_png, contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         main(line.split()[1:])
 
 
-def in_folder(call: Any, target: Path, made: str = "mine.png") -> None:
+def in_folder(call: Callable[[], None], target: Path, made: str = "mine.png") -> None:
     """Call something that writes a file into the current folder, and keep the file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     before = Path.cwd()
@@ -111,7 +107,7 @@ def in_folder(call: Any, target: Path, made: str = "mine.png") -> None:
         os.symlink(ROOT / "studies", Path(folder) / "studies")
         os.chdir(folder)
         try:
-            call(Path(folder))
+            call()
             shutil.copy(made, target)
         finally:
             os.chdir(before)

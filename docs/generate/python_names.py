@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from functools import cached_property
 from typing import Any
 
+from bnstudy.study.registry import Registry
 from pydantic import BaseModel
 
 from generate import heading, toctree
@@ -57,7 +59,9 @@ def page(module: str, name: str, thing: Any) -> str:
     elif inspect.isroutine(thing):
         lines += [f".. autofunction:: {name}"]
     else:
-        lines += [f".. autodata:: {name}", "   :no-value:"]
+        lines += [f".. autodata:: {name}", "   :no-value:", ""]
+        if isinstance(thing, Registry):
+            lines += [".. automethod:: bnstudy.study.registry.Registry.register", "   :no-index:"]
     return "\n".join([*lines, ""])
 
 
@@ -73,5 +77,5 @@ def members(cls: type) -> list[tuple[str, str]]:
                 continue
             if "validator" in type(member).__name__.lower() or "Decorator" in type(member).__name__:
                 continue
-            found[name] = "method" if inspect.isroutine(getattr(cls, name)) else "property"
+            found[name] = "property" if isinstance(member, property | cached_property) else "method"
     return [(kind, name) for name, kind in sorted(found.items())]

@@ -49,6 +49,17 @@ def register_arrays(
     ------
     InputError
         The arrays are not fit to be trained on; the message says why.
+
+    Examples
+    --------
+    >>> import bnstudy, numpy as np
+    >>> from bnstudy.plugins import register_arrays
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(120) % 3
+    >>> images = rng.integers(0, 100, (120, 8, 8)) + 50 * labels[:, None, None]
+    >>> register_arrays("shades", images[:90], labels[:90], images[90:], labels[90:])
+    >>> bnstudy.Study.make({"dataset": "shades", "models": "mlp", "batch_size": 30}).n_train
+    90
     """
     raw = raw_of(name, train_images, train_labels, test_images, test_labels)
     _register(name, label, raw, lambda: raw)
@@ -58,6 +69,35 @@ def register_npz(name: str, path: str | Path, label: str | None = None) -> None:
     """Make a data set of an ``.npz`` file with ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
 
     The file is read again when a study loads it. See :func:`register_arrays` for what it may hold.
+
+    Parameters
+    ----------
+    name : str
+        What ``--dataset`` calls it.
+    path : path
+        The file.
+    label : str, optional
+        What figures call it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks an array, or what it holds is not fit to be trained on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bnstudy.plugins import datasets, register_npz
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(120) % 3
+    >>> images = rng.normal(size=(120, 8, 8)) + labels[:, None, None]
+    >>> np.savez(
+    ...     "mine.npz", train_images=images[:90], train_labels=labels[:90], test_images=images[90:],
+    ...     test_labels=labels[90:],
+    ... )
+    >>> register_npz("mine", "mine.npz")
+    >>> datasets["mine"].about["shape"], datasets["mine"].about["classes"]
+    ((1, 8, 8), 3)
     """
     place = Path(path).absolute()
 
@@ -90,6 +130,20 @@ def register_image_folder(
     ------
     InputError
         A part is missing or holds no images, or the test part has classes of its own.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from bnstudy.plugins import datasets, register_image_folder
+    >>> for part in ("train", "test"):
+    ...     for kind, colour in (("day", "white"), ("night", "black")):
+    ...         folder = Path("pictures", part, kind)
+    ...         folder.mkdir(parents=True)
+    ...         Image.new("RGB", (16, 16), colour).save(folder / "1.png")
+    >>> register_image_folder("skies", "pictures", size=(8, 8))
+    >>> datasets["skies"].about["label_names"]
+    ('day', 'night')
     """
     if channels not in (1, 3):
         raise InputError(f"{name}: channels must be 3 for colours or 1 for grey, not {channels!r}")

@@ -118,6 +118,11 @@ def run(
     observer : Observer, optional
         Told of progress.
 
+    Returns
+    -------
+    Dataset
+        The curves, as :func:`~bnstudy.open_results` gives them.
+
     Raises
     ------
     InputError
@@ -128,6 +133,14 @@ def run(
         Some ensembles failed; all others are stored.
     StoppedError
         A signal came; what is finished is stored, and the same call resumes.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> curves = bnstudy.run(study, "results/small")
+    >>> dict(curves.test_accuracy.sizes)
+    {'model': 1, 'norm': 2, 'init': 1, 'seed': 2, 'epoch': 1}
     """
     main_guard.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
