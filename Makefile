@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo architecture test test-all test-faults calibration publish figures bench bench-clean format check coverage clean
+.PHONY: install demo architecture docs linkcheck schema test test-all test-faults calibration publish figures bench bench-clean format check coverage clean
 
 install: .venv/.installed
 
@@ -56,11 +56,11 @@ test-all: check
 coverage: .venv/.dev
 	$(BIN)/python -m pytest -n 2 -m 'not faults' --cov --cov-report=term
 
-# Every fault in full, half an hour or more; each prints its figure. docs/reliability.md holds them as measured.
+# Every fault in full, half an hour or more; each prints its figure. docs/explanation/reliability.md holds them as measured.
 test-faults: .venv/.dev
 	$(BIN)/python -m pytest -m faults -s
 
-# Made-up studies with known truth through the analysis: docs/calibration.*, told in docs/statistics.md. Minutes.
+# Made-up studies with known truth through the analysis: docs/explanation/calibration.*. Minutes.
 calibration: .venv/.installed
 	$(BIN)/python -m benchmarks.calibration
 
@@ -85,9 +85,28 @@ figures: .venv/.installed
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(RATES)) --only gain-by-rate,accuracy-by-rate,forest --out figures/rates
 	$(BIN)/bnstudy figures $(addprefix $(DATA)/,$(THEORY)) --only phase-diagram,accuracy-by-depth,growth --out figures/theory
 
-# The picture of docs/architecture.md, from the imports; fails where one points up.
+# The picture of docs/explanation/architecture.md, from the imports; fails where one points up.
 architecture: .venv/.dev
-	$(BIN)/python docs/draw_architecture.py
+	$(BIN)/python docs/generate/draw_architecture.py
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	touch $@
+
+# The documentation, its tutorial executed, into docs/_build/html: minutes, no network. Warnings are errors, and no link
+# within it may lead nowhere.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
+	$(BIN)/python docs/generate/check_links.py docs/_build/html
+	@echo "The documentation: docs/_build/html/index.html"
+
+# Links that leave the documentation; needs a network.
+linkcheck: .venv/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck -D nb_execution_mode=off docs docs/_build/linkcheck
+
+# The JSON schema of study files, from their fields.
+schema: .venv/.installed
+	$(BIN)/python docs/generate/study_schema.py
 
 KERNEL := $(wildcard bnstudy/training/replicas/lanes/cpp/*.*)
 check: .venv/.dev

@@ -1,7 +1,7 @@
 """How often the verdict's words are right: made-up studies with known truth, and studies drawn from the stored runs.
 
-`make calibration` runs it (some minutes), and writes docs/calibration.json, docs/calibration.svg and .png. What it
-found stands in docs/statistics.md. A number instead of all settings: that many studies each, printed alone.
+`make calibration` runs it (some minutes), and writes calibration.json, .svg and .png into docs/explanation.
+What it found stands there in statistics.md. A number instead of all settings: that many studies each, printed alone.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def powers(studies: int) -> list[dict[str, Any]]:
 
 
 def measure(studies: int = STUDIES) -> dict[str, Any]:
-    """Everything that docs/statistics.md tells."""
+    """Everything that docs/explanation/statistics.md tells."""
     return {
         "studies": studies,
         "made_up": [closely(setting, seeds, conditions, studies) for setting in SETTINGS.values()
@@ -203,7 +203,7 @@ def measure(studies: int = STUDIES) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """The made-up settings as lines of the table in docs/statistics.md: the worst of all seeds and conditions."""
+    """The made-up settings as lines of docs/explanation/statistics.md: the worst of all seeds and conditions."""
     lines = []
     for name, setting in SETTINGS.items():
         rows = [row for row in found["made_up"] if row["setting"] == name]
@@ -259,8 +259,8 @@ def main() -> None:
     found = measure(studies)
     if studies == STUDIES:
         text = json.dumps(found, indent=None, separators=(",", ":")).replace("},{", "},\n{").replace("NaN", "null")
-        (ROOT / "docs" / "calibration.json").write_text(text + "\n")
-        draw(found, ROOT / "docs" / "calibration")
+        (ROOT / "docs" / "explanation" / "calibration.json").write_text(text + "\n")
+        draw(found, ROOT / "docs" / "explanation" / "calibration")
     print("\n".join(table(found)))
     for kind, rows in found.items():
         print(kind, rows if kind == "studies" else "")

@@ -13,7 +13,9 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def drawing():
-    specification = importlib.util.spec_from_file_location("draw_architecture", ROOT / "docs" / "draw_architecture.py")
+    specification = importlib.util.spec_from_file_location(
+        "draw_architecture", ROOT / "docs" / "generate" / "draw_architecture.py"
+    )
     module = importlib.util.module_from_spec(specification)
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(sys.modules, "draw_architecture", module)  # its dataclass looks itself up there
@@ -33,7 +35,7 @@ def test_no_arrow_points_up_and_the_picture_shows_every_box(drawing):
 
 
 def test_every_module_that_the_page_names_is_there(drawing):
-    page = (ROOT / "docs" / "architecture.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
     there = {path.name for path in ROOT.glob("bnstudy/**/*.py")} | {path.name for path in ROOT.glob("tests/**/*.py")}
     named = {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+\.py)`", page)}
     assert len(named) > 30

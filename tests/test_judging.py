@@ -1,4 +1,4 @@
-"""docs/judging.md: its commands and its Python run on tables as those tools write them, and say what stands there."""
+"""docs/howto/judge.md: its commands and Python run on tables as those tools write them, and say what stands there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bnstudy.cli.app import main
 
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "judging.md").read_text()
+PAGE = (ROOT / "docs" / "howto" / "judge.md").read_text()
 COMMANDS = re.findall(r"```bash\n(bnstudy judge .*?)\n```", PAGE)
 EPOCHS = 10
 GAINS = {("plain", "good"): 0.0, ("new", "good"): 0.1, ("plain", "poor"): 0.0, ("new", "poor"): 1.5}

@@ -1,4 +1,4 @@
-"""Plugins: every example of docs/own.md is run, workers load them, and what is wrong with one is told in a line."""
+"""Plugins: every example of docs/howto is run, workers load them, and what is wrong with one is told in a line."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from tests import commands
 from tests.conftest import ROOT
 from tests.training.replicas.test_replicas import chosen
 
-OWN = (ROOT / "docs" / "own.md").read_text()
-MODULES = dict(zip(("two_point", "my_resnet", "my_norm", "my_data"), re.findall(r"```python\n(.*?)```", OWN, re.S),
-                   strict=True))  # fmt: skip
-for name in ("optimizer", "figure"):
-    page = (ROOT / "docs" / "adding" / f"{name}.md").read_text()
-    (MODULES[f"my_{name}"],) = re.findall(r"```python\n(.*?)```", page, re.S)
+PAGES = {
+    "two_point": "own-initializer", "my_resnet": "own-model", "my_norm": "own-treatment", "my_data": "own-data",
+    "my_optimizer": "adding/optimizer", "my_figure": "adding/figure",
+}  # fmt: skip
+MODULES = {}
+for name, page in PAGES.items():
+    text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
+    (MODULES[name],) = re.findall(r"```python\n(.*?)```", text, re.S)
 SMALL = ("--seeds", "2", "--epochs", "1", "--quiet", "--batch-size", "30")
 
 

@@ -30,7 +30,7 @@ from tests.quotes.common import DATA, curves, results
 
 NAMES = sorted(path.parent.name for path in DATA.glob("*/curves.nc"))
 README = (ROOT / "README.md").read_text()
-FINDINGS = (ROOT / "docs" / "findings.md").read_text()
+FINDINGS = (ROOT / "docs" / "findings" / "index.md").read_text()
 
 
 def study_file(name: str) -> Path:
@@ -211,7 +211,7 @@ def test_the_sweeps_gains_and_words_are_those_computed_elsewhere(model):
     assert {init for init, (_, word) in told.items() if word} == set(results("init-sweep").criteria.poor)
 
 
-# ------------------------------------------------------------------ numbers quoted in README.md and docs/findings.md
+# ------------------------------------------------------------ numbers quoted in README.md and docs/findings/index.md
 
 
 def flat(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every command of docs/questions.md is run, and what it quotes is what they say."""
+"""Every command of docs/howto/questions.md is run, and what it quotes is what they say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bnstudy.storage.opening import open_diagnostics, open_results
 
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "questions.md").read_text()
+PAGE = (ROOT / "docs" / "howto" / "questions.md").read_text()
 COMMANDS = [
     shlex.split(line.split("#")[0])[1:]
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.S)
@@ -65,4 +65,4 @@ def test_the_growths_it_names_are_theorys():
 
 def test_its_pictures_are_there():
     for name in re.findall(r"!\[.*?\]\((.*?)\)", PAGE):
-        assert (ROOT / "docs" / name).stat().st_size > 20_000
+        assert (ROOT / "docs" / "howto" / name).stat().st_size > 20_000

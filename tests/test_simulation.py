@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 
 STUDIES = 400
 CHANCE = 0.05 + 3 * np.sqrt(0.05 * 0.95 / STUDIES)  # three deviations beyond 5 %
-FOUND = json.loads((ROOT / "docs" / "calibration.json").read_text())
-PAGE = (ROOT / "docs" / "statistics.md").read_text()
+FOUND = json.loads((ROOT / "docs" / "explanation" / "calibration.json").read_text())
+PAGE = (ROOT / "docs" / "explanation" / "statistics.md").read_text()
 
 
 @pytest.mark.parametrize(

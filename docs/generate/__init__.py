@@ -1,7 +1,7 @@
 """Pages that are made when the documentation is built: from the commands, the public names, the study and the figures.
 
-Each module has one function ``pages()``, which gives the text of every page by its path under ``docs/``. What is written
-is ignored by git.
+Each module has one function ``pages()``, which gives the text of every page by its path under ``docs/``. What is
+written is ignored by git.
 """
 
 from __future__ import annotations

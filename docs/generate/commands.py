@@ -42,10 +42,19 @@ def page(name: str, command: Any, used: list[str]) -> str:
     """One command: how it is written, its arguments, its options by panel, and pages that show it at work."""
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
-    written = " ".join(one.metavar or one.name.upper() for one in arguments)
+    usage = " ".join(["bnstudy", name, *(one.metavar or one.name.upper() for one in arguments), "[OPTIONS]"])
     text, *more = (command.help or "").split("\n\n")
-    lines = [f"# bnstudy {name}", "", plain(text), "", "```text", f"bnstudy {name} {written} [OPTIONS]".replace("  ", " ")]
-    lines += ["```", "", *(plain(one) + "\n" for one in more)]
+    lines = [
+        f"# bnstudy {name}",
+        "",
+        plain(text),
+        "",
+        "```text",
+        usage,
+        "```",
+        "",
+        *(plain(one) + "\n" for one in more),
+    ]
     if arguments:
         lines += ["## Arguments", "", *described(arguments)]
     for panel in dict.fromkeys(panel_of(one) for one in options):

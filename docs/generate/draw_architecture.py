@@ -1,4 +1,4 @@
-"""Draw docs/architecture.svg from the imports: ``make architecture``.
+"""Draw docs/explanation/architecture.svg from the imports: ``make architecture``.
 
 Boxes stand on the floors that the import contracts in pyproject.toml give them. An arrow goes from a box to one whose
 modules it imports, unless a way over other boxes leads there as well. The script fails if an arrow would point up.
@@ -19,8 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "architecture.svg"
+ROOT = Path(__file__).resolve().parent.parent.parent
+PICTURE = ROOT / "docs" / "explanation" / "architecture.svg"
 WIDTH, GAP, HEIGHT = 10.0, 0.25, 1.0  # of the picture's rows, in its own units
 COLOURS = {"cli": "#eeeeee", "training": "#fde3c8", "analysis": "#cfe3f5", "storage": "#dfeee0", "study": "#f3ecc8"}
 

@@ -39,8 +39,8 @@ figure.savefig("mine.png")
 """
 HEAD = """# Gallery
 
-Every figure that bnstudy draws, from the [published studies](../findings/index.md). `bnstudy figures DIR` draws all that
-apply to a study, as SVG and PNG; each page shows the line that drew its picture. What is registered is asked by
+Every figure that bnstudy draws, from the [published studies](../findings/index.md). `bnstudy figures DIR` draws all
+that apply to a study, as SVG and PNG; each page shows the line that drew its picture. What is registered is asked by
 `bnstudy list figures`; [a figure of your own](../howto/adding/figure.md) stands among them.
 """
 
@@ -81,7 +81,7 @@ def page(name: str, label: str, caption: str, line: str) -> str:
     lines = [f"# {label}", "", plain(caption), "", "```bash", line, "```", "", f"```{{figure}} images/{name}.png"]
     lines += [f":alt: {label}. {' '.join(caption.split())}", f":target: ../_images/{name}.png", "```", ""]
     if name in figures:
-        lines += [f"Its function is `figures[\"{name}\"].function(results, ax=None)`, from `bnstudy.plugins`."]
+        lines += [f'Its function is `figures["{name}"].function(results, ax=None)`, from `bnstudy.plugins`.']
     return "\n".join([*lines, ""])
 
 

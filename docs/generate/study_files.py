@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bnstudy.cli.options import STUDY_OPTIONS
@@ -13,6 +14,34 @@ from generate import ROOT
 from generate.commands import plain
 from generate.study_schema import NOT_OPTIONS, STUDY_FLAGS, described
 
+HEAD = """# Study files
+
+A study is one TOML file: factors, levels, settings, and what is expected. Every key has a default, so that a file says
+what is special about it. A list may also be written as one value or as text with commas (`models = "mlp,cnn"`). Each
+key but those under *What it is* is an option of the command line too, with hyphens for underscores:
+`--batch-size 32,100`.
+
+## In an editor
+"""
+PREDICTIONS = """## Predictions
+
+An entry of `predictions` is a text, or a table with a `text` and an `expect`: one table or a list of them, each about
+some comparisons.
+"""
+LAYOUT = """# Results
+
+`curves.nc` in a study's folder, and what `bnstudy analyze`, `figures` and `report` take. Dimensions are {dims}, and
+before the seed every other factor that has several levels ({further}); a factor with one level is a scalar coordinate.
+How to use it: [read the curves](../howto/read-curves.md).
+"""
+WHOLE = """## A whole one
+
+`studies/init_sweep.toml`:
+
+```toml
+{example}
+```
+"""
 EDITORS = """
 An editor can check a study file while it is written, and complete its keys, by
 [its JSON schema](../../studies/study.schema.json), which is made from the same fields. Save it beside your study, and
@@ -48,21 +77,15 @@ def study_files() -> str:
         panels.setdefault(panel, []).append(key)
     panels["Factors"].insert(3, "scales")
     panels["Training"] += STUDY_FLAGS
-    example = (ROOT / "studies" / "init_sweep.toml").read_text()
-    lines = ["# Study files", "", "A study is one TOML file: factors, levels, settings, and what is expected. Every key has"]
-    lines += ["a default, so that a file says what is special about it. A list may also be written as one value or as text"]
-    lines += ['with commas (`models = "mlp,cnn"`). Each key but those under *What it is* is an option of the command line']
-    lines += ["too, with hyphens for underscores: `--batch-size 32,100`.", "", "## In an editor"]
-    lines += [EDITORS.format(taplo=(ROOT / ".taplo.toml").read_text())]
+    lines = [HEAD, EDITORS.format(taplo=(ROOT / ".taplo.toml").read_text())]
     for panel, keys in panels.items():
         lines += [f"## {panel}", ""]
         for key in keys:
             lines += [f"`{key}`", f": {plain(told[key])} {default(key)}", ""]
-    lines += ["## Predictions", "", "An entry of `predictions` is a text, or a table with a `text` and an `expect`: one table"]
-    lines += ["or a list of them, each about some comparisons.", ""]
-    lines += attributes(Expectation.__doc__ or "")
-    lines += ["## A whole one", "", "`studies/init_sweep.toml`:", "", "```toml", example.rstrip(), "```", ""]
-    return "\n".join(lines)
+    example = (ROOT / "studies" / "init_sweep.toml").read_text()
+    return "\n".join(
+        [*lines, PREDICTIONS, *attributes(Expectation.__doc__ or ""), WHOLE.format(example=example.rstrip())]
+    )
 
 
 def default(key: str) -> str:
@@ -83,7 +106,7 @@ def attributes(docstring: str) -> list[str]:
     lines: list[str] = []
     for line in docstring.partition("----------\n")[2].splitlines():
         if line.startswith(" " * 8):
-            lines[-1] += (" " if lines[-1] != ":" else " ") + line.strip()
+            lines[-1] += f" {line.strip()}"
         elif ":" in line:
             names = line.partition(":")[0].split(",")
             lines += ["", ", ".join(f"`{name.strip()}`" for name in names), ":"]
@@ -92,21 +115,26 @@ def attributes(docstring: str) -> list[str]:
 
 def results() -> str:
     """The layout of ``curves.nc``, from the contract that both towers keep."""
-    lines = ["# Results", "", "`curves.nc` in a study's folder, and what `bnstudy analyze`, `figures` and `report` take."]
-    lines += ["Dimensions are `" + "`, `".join(schema.CURVE_DIMS) + "`, and before the seed every other factor that has"]
-    lines += ["several levels (`" + "`, `".join(schema.FURTHER_DIMS) + "`); a factor with one level is a scalar coordinate."]
-    lines += ["How to use it: [reading the curves](../howto/read-curves.md).", ""]
     parts: list[tuple[str, tuple[schema.Variable, ...]]] = [
-        ("Curves", schema.CURVES), ("Curves of a study with a validation split", schema.VALIDATION_CURVES),
-        ("Of each run", schema.PER_RUN), ("Of each arm's network", schema.PER_ARM), ("Coordinates", schema.COORDS),
-    ]  # fmt: skip
+        ("Curves", schema.CURVES),
+        ("Curves of a study with a validation split", schema.VALIDATION_CURVES),
+        ("Of each run", schema.PER_RUN),
+        ("Of each arm's network", schema.PER_ARM),
+        ("Coordinates", schema.COORDS),
+    ]
+    lines = [LAYOUT.format(dims=code(schema.CURVE_DIMS), further=code(schema.FURTHER_DIMS))]
     for title, variables in parts:
         lines += [f"## {title}", ""]
         for one in variables:
-            lines += [f"`{one.name}` ({', '.join(one.dims)})", f": {plain(one.long_name)}{unit(one)}{meanings(one)}", ""]
-    lines += ["## Attributes", "", "Text: " + ", ".join(f"`{one.name}`" for one in schema.ATTRIBUTES if one.is_text) + ".", ""]
-    lines += ["Numbers: " + ", ".join(f"`{one.name}`" for one in schema.ATTRIBUTES if not one.is_text) + ".", ""]
-    return "\n".join(lines)
+            lines += [f"`{one.name}` ({', '.join(one.dims)})"]
+            lines += [f": {plain(one.long_name)}{unit(one)}{meanings(one)}", ""]
+    lines += ["## Attributes", "", f"Text: {code(one.name for one in schema.ATTRIBUTES if one.is_text)}.", ""]
+    return "\n".join([*lines, f"Numbers: {code(one.name for one in schema.ATTRIBUTES if not one.is_text)}.", ""])
+
+
+def code(names: Iterable[str]) -> str:
+    """Names as code, with commas."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def unit(variable: schema.Variable) -> str:

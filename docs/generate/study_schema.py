@@ -1,4 +1,4 @@
-"""The JSON schema of study files, for editors: ``python docs/generate/study_schema.py`` writes studies/study.schema.json.
+"""The JSON schema of study files, for editors: ``make schema`` writes studies/study.schema.json.
 
 It is made from the fields of ``Study``. What a key may also be written as (text with commas, a single value, a count of
 seeds) is added here, since pydantic does not say it.

@@ -1,4 +1,4 @@
-"""Asymptotic theory (docs/theory.md, 13 and 15): formulas against published numbers, networks against both."""
+"""Asymptotic theory (docs/explanation/theory.md, 13 and 15): formulas against published numbers, networks too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What README and docs/findings.md quote from the published datasets: each number in its words, derived again.
+"""What README and docs/findings/index.md quote from the published datasets: each number in its words, derived again.
 
 A module a study, with what each page says of it. ``python -m tests.quotes`` prints all of it, for whoever writes the
 pages anew.

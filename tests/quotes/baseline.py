@@ -25,7 +25,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     assert responses.epochs_to_target(curves(STUDY), target(STUDY)).reached.all()
     gains = [float((finals(STUDY, model=m, norm="batch") - finals(STUDY, model=m, norm="none")).mean()) for m in MODELS]
     yield f"by {gains[0]:.2f} (MLP) and {gains[1]:.2f} (CNN) points, less than 0.3"

@@ -68,7 +68,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     yield from judging()
     yield from declared()
     for model in MODELS:

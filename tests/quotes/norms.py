@@ -42,7 +42,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     yield from gains()
     mlp, cnn = _saved()
     yield f"at least {mlp} epochs for the MLP, where {reached(STUDY, model='mlp', norm='none', init=SMALL)} of 8"

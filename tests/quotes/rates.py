@@ -75,7 +75,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     yield from gains()
     yield from outcomes()
     yield from reading()

@@ -19,7 +19,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     for line in sweep_table(results(STUDY)).rows:
         cell = judged(STUDY)[line[0], line[1]]
         yield row(f"`{line[1]}`", gain(cell), bound(cell), failures(cell), told_word(cell), *line[5:7], *line[3:5])

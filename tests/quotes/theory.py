@@ -1,4 +1,4 @@
-"""What docs/findings.md says of the three studies of asymptotic theory."""
+"""What docs/findings/index.md says of the three studies of asymptotic theory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def readme() -> Iterator[str]:
 
 
 def findings() -> Iterator[str]:
-    """What docs/findings.md says."""
+    """What docs/findings/index.md says."""
     yield from growth()
     yield from depths()
     yield from phases()

@@ -107,7 +107,7 @@ def alone(study: Study, run, loaded) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def drawing(net, by_layer: bool, *name):
-    """The streams that docs/own.md promises: each layer draws, in each step, from one of its own."""
+    """The streams that docs/howto/own-model.md promises: each layer draws, in each step, from one of its own."""
     before, calls, outer = torch.get_rng_state(), Counter(), []
     handles = []
 

@@ -25,14 +25,14 @@ def test_a_scale_multiplies_signals_and_squares_what_the_norm_sees(digits):
     found = probe(digits, inits="scaled-normal:1,scaled-normal:10")
     ratio = found.sel(init="scaled-normal:10") / found.sel(init="scaled-normal:1")
     plain, batch = ratio.sel(norm="none"), ratio.sel(norm="batch")
-    np.testing.assert_allclose(plain.preactivation_spread, [10, 100, 1000], rtol=1e-5)  # fact 6 of docs/theory.md
+    np.testing.assert_allclose(plain.preactivation_spread, [10, 100, 1000], rtol=1e-5)  # fact 6 of theory.md
     np.testing.assert_allclose(batch.preactivation_spread, [10, 10, 10], rtol=1e-3)  # fact 1
     np.testing.assert_allclose(batch.variance_to_eps[:2], [100, 100], rtol=1e-3)
     assert found.variance_to_eps.sel(norm="none").isnull().all()
 
 
 def test_through_batch_norm_the_gradient_falls_as_the_scale_rises(digits):
-    """Fact 2 of docs/theory.md, so the first update's share of the weights falls with its square."""
+    """Fact 2 of docs/explanation/theory.md, so the first update's share of the weights falls with its square."""
     found = probe(digits, inits="scaled-normal:1,scaled-normal:10", norms="none,batch", init_scope="hidden")
     ratio = (found.sel(init="scaled-normal:10") / found.sel(init="scaled-normal:1")).sel(norm="batch")
     np.testing.assert_allclose(ratio.gradient_norm[:2], [0.1, 0.1], rtol=1e-3)
@@ -41,7 +41,7 @@ def test_through_batch_norm_the_gradient_falls_as_the_scale_rises(digits):
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_all_zero(digits, norm):
-    """Fact 7 of docs/theory.md."""
+    """Fact 7 of docs/explanation/theory.md."""
     found = probe(digits, inits="zero", norms=norm).squeeze()
     assert float(found.initial_loss) == pytest.approx(math.log(10), abs=1e-6)
     assert (found.gradient_norm[:2] == 0).all()

@@ -165,7 +165,7 @@ def test_skipinit_begins_as_the_identity_and_none_grows_as_a_power_of_the_depth(
                 x = block(x)
         sizes.append((x.square().mean() / begin.square().mean()).item())
     assert sizes[1] == 1.0
-    assert 3**17 < sizes[0] < 3**22  # He: a branch gives twice the mean square it takes (docs/theory.md, 15), so 3^20
+    assert 3**17 < sizes[0] < 3**22  # He: a branch gives twice the mean square it takes (theory.md, 15), so 3^20
 
 
 def test_skipinit_learns_its_factors():

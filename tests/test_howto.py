@@ -1,0 +1,116 @@
+"""Every command and every example of docs/howto and docs/index.md is run, or, where that takes hours, planned."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from bnstudy.analysis.figures import style
+from bnstudy.cli.app import main
+from bnstudy.study import registry
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+QUICK = ["--train-size", "300", "--epochs", "3", "--jobs", "1"]
+WHOLE = ("init-sweep", "baseline")  # of MNIST, unless digits are asked for: hours
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Kind and text of a page's blocks of code, in order."""
+    return re.findall(r"^```(bash|python|toml)\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)
+
+
+def bnstudy(line: str) -> str:
+    """Run a command of a page, made quick; what it prints."""
+    arguments = shlex.split(line, comments=True)[1:]
+    if arguments[0] in WHOLE and "--dry-run" not in arguments:
+        arguments += QUICK if "digits" in arguments else ["--dry-run"]
+    if arguments[0] == "verify":
+        arguments += ["--jobs", "1"] if "--jobs" in arguments else []
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code, (line, err.getvalue())
+    return out.getvalue()
+
+
+def run(page: str) -> dict[str, str]:
+    """Run all blocks of a page in their order, in this folder; what each command printed."""
+    said: dict[str, str] = {}
+    names: dict[str, object] = {}
+    for kind, text in blocks(page):
+        for line in text.splitlines() if kind == "bash" else ():
+            if line.startswith("bnstudy"):
+                said[line] = bnstudy(line)
+        if kind == "python":
+            exec(compile(text, page, "exec"), names)
+    return said
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of its own, in which pictures are drawn once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(style, "METADATA", {"png": style.METADATA["png"]})
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command line sets
+    with mpl.rc_context({"backend": "agg"}):
+        yield tmp_path
+
+
+@pytest.mark.slow
+def test_every_day(folder):
+    said = run("howto/everyday.md")
+    assert len(said) == 17
+    assert (folder / "figures" / "init-sweep" / "accuracy-by-condition.png").exists()
+    assert (folder / "results" / "init-sweep" / "report.html").exists()
+    assert (folder / "tables" / "init-sweep-curves.csv").exists()
+    assert (
+        "9 of 9" in bnstudy("bnstudy status results/init-sweep")
+        or "9" in said["bnstudy extend results/init-sweep --seeds 9"]
+    )
+
+
+@pytest.mark.slow
+def test_reading_the_curves(folder, capsys):
+    run("howto/read-curves.md")
+    assert (folder / "mine.png").stat().st_size > 20_000
+    assert "scaled-normal:0.01" in capsys.readouterr().out
+
+
+def test_another_treatment(folder):
+    (study,) = (text for kind, text in blocks("howto/own-treatment.md") if kind == "toml")
+    Path("adam.toml").write_text(study.replace("epochs = 10", "epochs = 2"))
+    said = [
+        bnstudy(line) for kind, text in blocks("howto/own-treatment.md") if kind == "bash" for line in text.splitlines()
+    ]
+    assert len(said) == 6
+    assert "scaled-normal:0.01" in said[3]
+    assert "Predictions" in said[3] or "prediction" in said[3]
+
+
+def test_own_data_are_listed_and_planned(folder, monkeypatch):
+    (code,) = (text for kind, text in blocks("howto/own-data.md") if kind == "python")
+    Path("my_data.py").write_text(code)
+    try:
+        said = run("howto/own-data.md")
+    finally:
+        registry.datasets._entries.pop("tints", None)
+        registry._named.remove("my_data")
+        sys.modules.pop("my_data", None)
+    assert all("tints" in text for text in said.values())
+    assert len(said) == 2
+
+
+def test_the_first_page(folder, monkeypatch):
+    monkeypatch.setitem(globals(), "QUICK", [*QUICK, "--models", "mlp", "--hidden", "8", "--quiet"])
+    said = run("index.md")
+    assert "verdict" in said["bnstudy analyze results/init-sweep"].lower()
