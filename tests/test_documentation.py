@@ -60,7 +60,7 @@ def test_its_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, heading = target.partition("#")
         found = (page.parent / path).resolve() if path else page
-        if target.startswith("http") or found.relative_to(DOCS).as_posix().startswith(MADE):
+        if target.startswith("http") or os.path.relpath(found, DOCS).startswith(MADE):
             continue
         assert found.is_file(), target
         assert not heading or heading in slugs(found.read_text()), target
@@ -71,10 +71,10 @@ def test_its_commands_and_their_options_are_there(page):
     text = page.read_text()
     code = [line for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
     code += re.findall(r"`(bnstudy [^`]+)`", " ".join(text.split()))
-    for line in re.findall(r"(?:^|[ /!])(bnstudy [a-z][^#&|`]*)", "\n".join(code).replace("\\\n", " "), re.M):
+    for line in re.findall(r"(?:^|[ /!])(bnstudy [a-z][^#&|`\n]*)", "\n".join(code).replace("\\\n", " "), re.M):
         name, *rest = line.split()[1:]
         if name not in COMMANDS:
-            assert "," in line or name in ("run`",), line  # prose in code
+            assert name.endswith(","), line  # of the program's name in prose
             continue
         there = {option for one in COMMANDS[name].params for option in one.opts} | {"--help", "--plugin", "--version"}
         used = {word.partition("=")[0] for word in rest if re.match(r"--[a-z]", word)}
@@ -158,8 +158,8 @@ def site(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_it_is_built_and_no_link_within_it_leads_nowhere(site):
-    checked = subprocess.run([sys.executable, DOCS / "generate" / "check_links.py", site], capture_output=True, text=True,
-                             check=False)  # fmt: skip
+    command = [sys.executable, DOCS / "generate" / "check_links.py", site]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
     for name in figures:
         assert (site / "gallery" / f"{name}.html").is_file()

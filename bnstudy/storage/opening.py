@@ -128,9 +128,10 @@ def _own(file: Path) -> xr.Dataset:
             "rebuilds it"
         )
     try:
-        with netCDF4.Dataset(file) as opened:
+        # From memory: the HDF5 library can crash where this process, a notebook say, holds the same file open already.
+        with netCDF4.Dataset(file.name, memory=file.read_bytes()) as opened:
             _refuse_huge(opened.variables.values(), file)
-        return xr.load_dataset(file, engine="netcdf4")
+            return xr.open_dataset(xr.backends.NetCDF4DataStore(opened)).load()
     except Exception as error:  # whatever these libraries raise over what somebody wrote there
         raise InputError(f"{file}: cannot be read as netCDF: {first_line(error)}") from None
 
