@@ -20,6 +20,7 @@ release = version = version_of("bnstudy")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc", "sphinx_design", "sphinx_copybutton"]
 exclude_patterns = ["_build", "generate"]
+smartquotes = False  # options begin with two hyphens
 suppress_warnings = ["mystnb.unknown_mime_type"]  # of widgets, which also come as text
 templates_path: list[str] = []
 
