@@ -30,6 +30,7 @@ from tests.quotes.common import DATA, curves, results
 
 NAMES = sorted(path.parent.name for path in DATA.glob("*/curves.nc"))
 README = (ROOT / "README.md").read_text()
+IN_FULL = (ROOT / "docs" / "findings" / "in-full.md").read_text()
 FINDINGS = (ROOT / "docs" / "findings" / "index.md").read_text()
 
 
@@ -218,7 +219,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-PAGES = {"readme": README.partition("## Start\n")[0], "findings": FINDINGS}
+PAGES = {"readme": README.partition("## Install\n")[0] + IN_FULL, "findings": FINDINGS}
 # Learning rates, momentum, scales, targets and margins, eps and its root, accuracies that the report or a file name.
 SETTINGS = {"0.001", "0.01", "0.1", "0.9", "0.71", "0.84", "0.2", "0.3", "0.003", "97.5", "98.2", "98.5", "3.11", "4.1"}
 
