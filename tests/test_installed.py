@@ -65,16 +65,8 @@ def test_the_readme_s_commands_run_outside_any_checkout(install, home):
     folder.mkdir(parents=True)
     # What installers keep to share is shared; all else is new.
     caches = {"UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))}
-    hidden = (
-        "PYTHONPATH",
-        "VIRTUAL_ENV",
-        "PIPX_HOME",
-        "PIPX_BIN_DIR",
-        "UV_TOOL_DIR",
-        "UV_TOOL_BIN_DIR",
-        "XDG_DATA_HOME",
-    )
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PIPX_", "UV_TOOL_", "XDG_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     environment |= {"HOME": str(home), "TMPDIR": str(home), "MPLBACKEND": "agg", **caches}
 
     def run(*command) -> str:
