@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := results/demo
 
-.PHONY: install demo architecture docs linkcheck schema test test-all test-faults calibration publish figures bench bench-clean format check coverage clean
+.PHONY: install demo architecture docs linkcheck schema dist test test-all test-faults test-installed test-oldest \
+  calibration publish figures bench bench-clean format check coverage clean
 
 install: .venv/.installed
 
@@ -48,13 +49,36 @@ bench: .venv/.bench
 bench-clean:
 	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
 
+.venv/.dist: .venv/.dev
+	$(BIN)/python -m pip install --quiet -e '.[dist]'
+	touch $@
+
+# What is handed out, in dist/: the sdist, and the wheel that is built of it.
+dist: .venv/.dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m pytest tests/test_distribution.py
+
+# Installed by pip, pipx and uv tool into nothing, each with gigabytes of PyTorch while its test runs.
+test-installed: .venv/.dist
+	$(BIN)/python -m pytest -m dist
+
+# The quick tests with the oldest versions of everything that pyproject.toml allows, in an environment of their own.
+OLDEST := build/oldest
+test-oldest: .venv/.dist
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip install --quiet --python $(OLDEST) --resolution lowest-direct -e '.[dask,parquet,tensorboard]'
+	$(BIN)/uv pip install --quiet --python $(OLDEST) -e '.[dev]'
+	$(OLDEST)/bin/python -m pytest -n 2
+
 # All but injected faults.
 test-all: check
-	$(BIN)/python -m pytest -n 2 -m 'not faults'
+	$(BIN)/python -m pytest -n 2 -m 'not faults and not dist'
 
 # What the tests run of the package, its subprocesses included; a line a file that is not covered whole.
 coverage: .venv/.dev
-	$(BIN)/python -m pytest -n 2 -m 'not faults' --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 -m 'not faults and not dist' --cov --cov-report=term
 
 # Every fault in full, half an hour or more; each prints its figure. docs/explanation/reliability.md holds them as measured.
 test-faults: .venv/.dev

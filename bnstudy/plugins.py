@@ -1,4 +1,4 @@
-"""All that a plugin imports: what entries are registered with, and how data of one's own become a data set.
+"""All that a plugin imports: what entries are registered with, what their functions are given, data of one's own.
 
 Loaded when first used, so that importing it loads no torch.
 """
@@ -20,15 +20,24 @@ if TYPE_CHECKING:
         optimizers,
     )
     from bnstudy.training.datasets.own_data import register_arrays, register_image_folder, register_npz
+    from bnstudy.training.networks.initializers import Layer
+    from bnstudy.training.networks.models import Blocks
+    from bnstudy.training.networks.norms import Slot
 
 _REGISTRY, _DATA = "bnstudy.study.registry", "bnstudy.training.datasets.own_data"
 _HOMES = {
     **dict.fromkeys(("Parameter", "activations", "datasets", "figures", "initializers"), _REGISTRY),
     **dict.fromkeys(("models", "norms", "optimizers"), _REGISTRY),
     **dict.fromkeys(("register_arrays", "register_image_folder", "register_npz"), _DATA),
+    "Blocks": "bnstudy.training.networks.models",
+    "Layer": "bnstudy.training.networks.initializers",
+    "Slot": "bnstudy.training.networks.norms",
 }
 __all__ = [
+    "Blocks",
+    "Layer",
     "Parameter",
+    "Slot",
     "activations",
     "datasets",
     "figures",
@@ -42,10 +51,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'bnstudy.plugins' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # else a name that is not there would have a type
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'bnstudy.plugins' has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

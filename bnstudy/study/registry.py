@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bnstudy.study import kinds
 from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
@@ -30,6 +30,7 @@ from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
 
 PLUGIN_GROUP = "bnstudy.plugins"
+Function = TypeVar("Function", bound=Callable[..., Any])  # a decorated one keeps its type
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,14 @@ class Registry(Mapping[str, Entry]):
         self._is_looking = False
 
     def register(
-        self, name: str, *, label: str, citation: str = "", parameter: Parameter | None = None, **about: Any
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        self,
+        name: str,
+        *,
+        label: str,
+        citation: str = "",
+        parameter: Parameter | None = None,
+        **about: Callable[[Any], Any] | object,  # the first so that a lambda among them has a type
+    ) -> Callable[[Function], Function]:
         """Decorator: add a function under `name`.
 
         Parameters
@@ -109,7 +116,7 @@ class Registry(Mapping[str, Entry]):
         if missing := [f"{key}=" for key in self.needed if key not in about]:
             raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
 
-        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        def add(function: Function) -> Function:
             if not callable(function):
                 raise TypeError(f"{self.kind} {name!r} is registered with {function!r}, which is no function")
             origin = origin_of(function)

@@ -68,7 +68,8 @@ def _write_table(table: pd.DataFrame, path: Path, form: str, replaces: bool) -> 
         if form == "parquet":
             table.to_parquet(temporary, index=False)
         else:
-            shown = table.assign(**{name: table[name].map(harmless) for name in table.select_dtypes(["object", "str"])})
+            texts = [name for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+            shown = table.assign(**{name: table[name].map(harmless) for name in texts})
             shown.to_csv(temporary, index=False)
         if not replaces and path.is_file() and atomic.sha256(path) != atomic.sha256(temporary):
             raise other_results(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,8 +140,13 @@ def numbers_of(column: Any) -> NDArray[np.float64]:
     try:
         found = pd.to_numeric(column, errors="coerce")
     except OverflowError:  # of whole numbers, not of their texts
-        found = pd.to_numeric(column.astype(str), errors="coerce")
+        found = pd.to_numeric(column.map(_at_most_infinite), errors="coerce")
     return np.asarray(found.to_numpy(np.float64, na_value=np.nan))
+
+
+def _at_most_infinite(value: Any) -> Any:
+    too_large = isinstance(value, int) and abs(value) > sys.float_info.max
+    return (math.inf if value > 0 else -math.inf) if too_large else value
 
 
 def steps_of(column: Any, name: str) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,15 @@ def load(sources: Any, asked: Asked) -> Table:
         frames.append(frame)
     if not asked.wide:
         _check_factors(dict(zip(paths.values(), frames, strict=True)), asked)
-    joined = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    joined = frames[0] if len(frames) == 1 else _joined(frames)
     tells_blanks = PARQUET not in kinds
     return Table(joined, tells_blanks, NAME if NAME in joined else None, NAME in joined, tuple(notes))
+
+
+def _joined(frames: list[Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of pandas 2: columns of blanks alone will count as text
+        return pd.concat(frames, ignore_index=True)
 
 
 def _paths(sources: Any) -> tuple[dict[str, Path], list[str]]:

@@ -157,7 +157,7 @@ def _refuse_other_defaults() -> None:
     """InputError where a plugin or a script has changed what torch does with all numbers."""
     import torch
 
-    kind, place = torch.get_default_dtype(), torch.get_default_device()
+    kind, place = torch.get_default_dtype(), torch.empty(0).device
     changed = f"the default dtype {kind}" if kind != torch.float32 else ""
     changed = changed or (f"the default device {place}" if place.type != "cpu" else "")
     changed = changed or ("" if torch.is_grad_enabled() else "no gradients")

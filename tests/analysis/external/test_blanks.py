@@ -23,7 +23,7 @@ def test_a_value_written_as_no_number_is_failure_from_there_on(tmp_path, word):
 
 def test_a_blank_in_a_file_is_nothing(tmp_path):
     rows = table()
-    others = rows.assign(acc=None, train_loss=1.0, step=rows.step + 0.5)
+    others = rows.assign(acc=float("nan"), train_loss=1.0, step=rows.step + 0.5)
     mixed = pd.concat([rows, others]).sort_values(["norm", "init", "seed", "step"])
     scored = score(writer(tmp_path)(mixed.to_csv(index=False)))
     assert gains(scored) == ANSWER

@@ -38,7 +38,7 @@ def test_what_cannot_be_compared_is_refused(frame, reason):
 
 def test_one_run_alone_is_refused():
     with pytest.raises(InputError, match="one run alone"):
-        score(pd.concat([T[run_of(T)], T.assign(acc=None, train_loss=1.0)], ignore_index=True))
+        score(pd.concat([T[run_of(T)], T.assign(acc=float("nan"), train_loss=1.0)], ignore_index=True))
 
 
 def test_a_setting_without_the_reference_is_refused():
