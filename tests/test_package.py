@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import zipfile
 
 import bnstudy
 import pytest
@@ -45,14 +44,3 @@ def test_a_study_shows_itself_in_a_notebook():
     html = Study.make({"title": "<script>"})._repr_html_()
     assert "&lt;script&gt;" in html
     assert "runs" in html
-
-
-def test_the_wheel_carries_the_studies(tmp_path):
-    from hatchling.builders.wheel import WheelBuilder
-
-    (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    names = zipfile.ZipFile(path).namelist()
-    there = {f"bnstudy/studies/{path.name}" for path in (ROOT / "studies").glob("*.toml")}
-    assert {"bnstudy/studies/init_sweep.toml", *there, "bnstudy/cli/app.py"} <= set(names)
-    assert not any(name.endswith(".nc") for name in names)
-    assert not any(name.startswith(("tests/", "studies/")) for name in names)

@@ -34,7 +34,17 @@ PYTORCH = "PyTorch, torch.nn.Linear and torch.nn.Conv2d: kaiming_uniform_ with a
 
 @dataclass(frozen=True)
 class Layer:
-    """One linear or convolution layer as an initializer sees it."""
+    """One linear or convolution layer as an initializer sees it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from bnstudy.plugins import Layer, initializers
+    >>> layer = Layer(torch.empty(3, 4), torch.zeros(3), torch.Generator().manual_seed(1))
+    >>> initializers["constant"].function(layer, 0.5)
+    >>> layer.fan_in, layer.fan_out, float(layer.weight.mean())
+    (4, 3, 0.5)
+    """
 
     weight: Tensor  # (out, in) or (out, in per group, height, width)
     bias: Tensor | None  # (out,), zero

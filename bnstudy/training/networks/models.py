@@ -28,7 +28,28 @@ USUAL_EPS, USUAL_MOMENTUM = 1e-5, 0.1  # PyTorch's, and a study's unless it says
 
 @dataclass(frozen=True)
 class Blocks:
-    """What models are built from: the settings of a study for one arm."""
+    """What models are built from: the settings of a study for one arm.
+
+    Attributes
+    ----------
+    norm : str
+        The arm's norm.
+    hidden, channels : tuple of int
+        Widths of hidden layers, and channels of convolutions.
+    kernel_size : int
+        Side of the kernels, odd.
+    activation : str
+        Its name.
+    norm_eps, norm_momentum : float
+        What norms add to a variance, and the share of a batch in their running statistics.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from bnstudy.plugins import Blocks
+    >>> [name for name, layer in Blocks(norm="batch").unit("linear", 1, nn.Linear(4, 3), spatial=0)]
+    ['linear1', 'norm1', 'activation1']
+    """
 
     norm: str = "none"
     hidden: tuple[int, ...] = (256, 128)
@@ -49,6 +70,11 @@ class Blocks:
             The weight layer.
         spatial : int
             Dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images.
+
+        Returns
+        -------
+        list of (str, nn.Module or None)
+            Names and layers, for :class:`torch.nn.Sequential`; None where there is nothing.
         """
         level = norms.level(self.norm)
         place = norms[level.family].about.get("place", "before")
@@ -60,7 +86,20 @@ class Blocks:
         return [(f"{name}{number}", layer), *([norm, activation] if place == "before" else [activation, norm])]
 
     def branch_end(self, channels: int, spatial: int) -> nn.Module | None:
-        """What the arm puts at the end of a residual branch of so many channels; None for most norms."""
+        """What the arm puts at the end of a residual branch.
+
+        Parameters
+        ----------
+        channels : int
+            Of the branch.
+        spatial : int
+            Dimensions of a feature map: 0 after a linear layer, 2 after a convolution over images.
+
+        Returns
+        -------
+        nn.Module or None
+            None for most norms.
+        """
         level = norms.level(self.norm)
         entry = norms[level.family]
         if entry.about.get("place") != "branch":
@@ -73,8 +112,19 @@ class Blocks:
         The arm ``batch`` keeps them as they are; ``none`` leaves nothing in their place. Another norm takes over a
         batch norm's eps, whether it scales and shifts, and with what values that begins. A study's `norm_eps` and
         `norm_momentum`, where they are not the usual ones, count before the network's own. Of an arm that ends residual
-        branches only the batch norms called as in `ends` are replaced, ``{"bn2"}`` for instance, and the others left
-        out.
+        branches only the batch norms called as in `ends` are replaced, and the others left out.
+
+        Parameters
+        ----------
+        network : nn.Module
+            Whose batch norms are replaced, in place.
+        ends : collection of str
+            Names of the batch norms that end residual branches, ``{"bn2"}`` for instance.
+
+        Returns
+        -------
+        nn.Module
+            The network.
 
         Raises
         ------

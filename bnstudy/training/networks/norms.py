@@ -28,7 +28,16 @@ BROCK = "Qiao et al. 2019, Micro-batch training with weight standardization; sca
 
 @dataclass(frozen=True)
 class Slot:
-    """One place for a norm: a weight layer, what comes out of it, and the study's settings of norms."""
+    """One place for a norm: a weight layer, what comes out of it, and the study's settings of norms.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from bnstudy.plugins import Slot, norms
+    >>> norm = norms["layer"].function(Slot(nn.Linear(4, 6), channels=6, spatial=0), None)
+    >>> norm.num_groups, norm.num_channels
+    (1, 6)
+    """
 
     layer: nn.Linear | nn.Conv2d | None  # None where a batch norm's place is taken in a network of the user's
     channels: int
