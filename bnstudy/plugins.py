@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         optimizers,
     )
     from bnstudy.training.datasets.own_data import register_arrays, register_image_folder, register_npz
+    from bnstudy.training.networks.blocks import Blocks
     from bnstudy.training.networks.initializers import Layer
-    from bnstudy.training.networks.models import Blocks
     from bnstudy.training.networks.norms import Slot
 
 _REGISTRY, _DATA = "bnstudy.study.registry", "bnstudy.training.datasets.own_data"
@@ -29,7 +29,7 @@ _HOMES = {
     **dict.fromkeys(("Parameter", "activations", "datasets", "figures", "initializers"), _REGISTRY),
     **dict.fromkeys(("models", "norms", "optimizers"), _REGISTRY),
     **dict.fromkeys(("register_arrays", "register_image_folder", "register_npz"), _DATA),
-    "Blocks": "bnstudy.training.networks.models",
+    "Blocks": "bnstudy.training.networks.blocks",
     "Layer": "bnstudy.training.networks.initializers",
     "Slot": "bnstudy.training.networks.norms",
 }

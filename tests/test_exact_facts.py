@@ -15,7 +15,7 @@ from bnstudy.study import registry
 from bnstudy.study.study import Study, unfit
 from bnstudy.training import ensembles, epochs, streams
 from bnstudy.training.datasets import data
-from bnstudy.training.networks import initialization, initializers, models
+from bnstudy.training.networks import initialization, initializers, models, weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,7 +51,7 @@ def set_eps(net: nn.Module, eps: float) -> None:
 
 
 def hidden_weights(net: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: layer.weight for name, layer in initialization.weight_layers(net).items() if name != "output"}
+    return {name: layer.weight for name, layer in weights.weight_layers(net).items() if name != "output"}
 
 
 @pytest.mark.parametrize("a", [0.01, 0.5, 8.0])
@@ -163,7 +163,7 @@ def test_fact_06_a_bias_free_relu_net_is_homogeneous(digits):
     ]
     assert close(torch.stack(inner), inner[0].expand(3))
     with torch.no_grad():
-        for layer in initialization.weight_layers(net).values():
+        for layer in weights.weight_layers(net).values():
             layer.weight.mul_(1.7)
     assert close(net(images), 1.7**3 * before)
 
@@ -222,7 +222,7 @@ def steps_until_escape(digits: data.Data, dtype: torch.dtype, steps: int = 30, *
     net = network("mlp", "batch", "zero-hidden").to(dtype)
     set_eps(net, changes.get("eps", EPS))
     if "bias" in changes:
-        for name, layer in initialization.weight_layers(net).items():
+        for name, layer in weights.weight_layers(net).items():
             if name != "output":
                 nn.init.constant_(layer.bias, changes["bias"])
     images, labels = digits.train[0].to(dtype), digits.train[1]

@@ -15,7 +15,7 @@ import pytest
 from bnstudy.analysis.figures import style
 from bnstudy.cli.app import main
 from bnstudy.storage.opening import open_results
-from bnstudy.study import registry
+from bnstudy.study import plugin_modules, registry
 
 from tests.conftest import ROOT
 
@@ -103,7 +103,7 @@ def test_own_data_are_listed_and_planned():
         said = run("howto/own-data.md", python=False)
     finally:
         registry.datasets._entries.pop("tints")
-        registry._named.remove("my_data")
+        plugin_modules._named.remove("my_data")
         del sys.modules["my_data"]
     assert all("tints" in text for text in said.values())
     assert len(said) == 2

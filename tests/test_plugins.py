@@ -17,7 +17,7 @@ from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import own_data
-from bnstudy.training.networks import models
+from bnstudy.training.networks import blocks
 from bnstudy.training.replicas import Folded
 from bnstudy.training.running import workers
 from bnstudy.training.running.execution import run
@@ -176,7 +176,7 @@ class Net(nn.Module):
     ("layer", (nn.GroupNorm, nn.GroupNorm)),
 ])  # fmt: skip
 def test_norms_take_the_batch_norms_places(norm, kinds, digits):
-    network, other = (models.Blocks(norm, norm_eps=0.01).swap_norms(Net()) for _ in range(2))
+    network, other = (blocks.Blocks(norm, norm_eps=0.01).swap_norms(Net()) for _ in range(2))
     assert (type(network.body[1]), type(network.head[2])) == kinds
     if norm != "none":
         assert network.body[1].eps == network.head[2].eps == 0.01
@@ -185,9 +185,9 @@ def test_norms_take_the_batch_norms_places(norm, kinds, digits):
 
 def test_what_cannot_be_swapped_is_refused():
     with pytest.raises(InputError, match="cannot take the place"):
-        models.Blocks("batch-after").swap_norms(Net())
+        blocks.Blocks("batch-after").swap_norms(Net())
     with pytest.raises(InputError, match="no batch norm"):
-        models.Blocks("none").swap_norms(nn.Linear(2, 2))
+        blocks.Blocks("none").swap_norms(nn.Linear(2, 2))
 
 
 # ------------------------------------------------------------------ data

@@ -12,24 +12,17 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-import os
 import re
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-from bnstudy.study import kinds
-from bnstudy.study.errors import RAISED, DataWarning, InputError, one_line, raised_at, reason_of
+from bnstudy.study import kinds, plugin_modules
+from bnstudy.study.errors import InputError
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
 
-PLUGIN_GROUP = "bnstudy.plugins"
 Function = TypeVar("Function", bound=Callable[..., Any])  # a decorated one keeps its type
 
 
@@ -185,7 +178,7 @@ class Registry(Mapping[str, Entry]):
             self._is_looking = True
             try:
                 importlib.import_module(self.provider)
-                _load_installed()
+                plugin_modules.load_installed(_ALL)
                 self._complete = is_outermost  # else a plugin is still being imported, which may add to it
             finally:
                 self._is_looking = False
@@ -225,7 +218,7 @@ datasets = Registry(
     "dataset", "bnstudy.training.datasets.builtin", kinds.DATASETS, ("shape", "classes", "train_size", "test_size")
 )
 models = ModelRegistry("model", "bnstudy.training.networks.models", kinds.MODELS)
-activations = Registry("activation", "bnstudy.training.networks.models", kinds.ACTIVATIONS)
+activations = Registry("activation", "bnstudy.training.networks.activations", kinds.ACTIVATIONS)
 norms = Registry("norm", "bnstudy.training.networks.norms", kinds.NORMS)
 initializers = Registry("initializer", "bnstudy.training.networks.initializers", kinds.INITIALIZERS)
 optimizers = Registry("optimizer", "bnstudy.training.optimizers", kinds.OPTIMIZERS)
@@ -233,55 +226,6 @@ figures = Registry("figure", "bnstudy.analysis.figures", kinds.FIGURES, ("captio
 
 _ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
 _discovery = threading.RLock()  # held by the one thread that imports what registers
-_installed: set[str] = set()  # entry points that were loaded, or tried
-_broken: dict[str, str] = {}  # modules of those that could not be, and why
-_named: list[str] = []
-
-
-def _load_installed() -> None:
-    for point in _entry_points():
-        module = point.value.partition(":")[0].strip()
-        if point.value in _installed:
-            continue
-        _installed.add(point.value)
-        try:
-            with _whole_or_nothing():
-                _refuse_strange_name(module)
-                point.load()
-        except RAISED as error:
-            _broken[module] = one_line(f"{reason_of(error)}{raised_at(error)}")
-            owner = point.dist.name if point.dist else "an unknown package"
-            text = f"the plugin {module} of {owner} cannot be loaded and is passed over: {_broken[module]}"
-            warnings.warn(text, DataWarning, stacklevel=2)
-
-
-@cache
-def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
-    try:
-        return tuple(importlib.metadata.entry_points(group=PLUGIN_GROUP))
-    except Exception as error:  # damaged metadata, of any package
-        text = f"installed plugins cannot be listed and are passed over: {type(error).__name__}: {error}"
-        warnings.warn(text, DataWarning, stacklevel=2)
-        return ()
-
-
-def _refuse_strange_name(module: str) -> None:
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise InputError(f"must be the name of a module, such as my_module, not {module[:60]!r}", "plugin")
-
-
-@contextmanager
-def _whole_or_nothing() -> Iterator[None]:
-    """What a user's module registered before it failed is forgotten again."""
-    before = {id(entry) for registry in _ALL for entry in registry._entries.values()}
-    try:
-        yield
-    except BaseException:
-        for registry in _ALL:
-            for name, entry in list(registry._entries.items()):
-                if entry.origin and id(entry) not in before:
-                    del registry._entries[name]
-        raise
 
 
 def load_plugin(name: str) -> None:
@@ -292,42 +236,8 @@ def load_plugin(name: str) -> None:
     InputError
         It is no module's name, or cannot be imported; the message says why and where.
     """
-    if name in _named:
-        return
-    if name.endswith(".py"):
-        raise InputError(f"must be the name of a module, {name[:-3]!r}, not of its file", "plugin")
-    _refuse_strange_name(name)
     len(initializers)  # the installed ones come first
-    try:
-        with _whole_or_nothing():
-            importlib.import_module(name)
-    except RAISED as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
-        reason = (
-            "there is no such module in this folder or among the installed ones" if missing
-            else f"{reason_of(error)}{raised_at(error)}"
-        )  # fmt: skip
-        raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
-    _refuse_hidden(name)
-    _named.append(name)
-
-
-def _refuse_hidden(name: str) -> None:
-    """InputError where a file of this folder is meant, and a module of the same name came before it."""
-    file = Path(*name.split(".")).with_suffix(".py").absolute()
-    found = getattr(sys.modules[name], "__file__", None) or "built into Python"
-    if file.is_file() and not (os.path.exists(found) and file.samefile(found)):
-        raise InputError(f"{name!r} is another module ({found}), which hides {file}; give that another name", "plugin")
-
-
-def loaded_plugins() -> tuple[str, ...]:
-    """The modules that :func:`load_plugin` imported, for whoever has to do the same in another process."""
-    return tuple(_named)
-
-
-def why_broken(module: str) -> str:
-    """Why an installed plugin could not be loaded; empty where none is broken."""
-    return _broken.get(module, "")
+    plugin_modules.load(name, _ALL)
 
 
 def registered_by(name: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bnstudy.study import registry
+from bnstudy.study import plugin_modules, registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import REGISTRIES
 from bnstudy.study.sources import NOTEBOOK, Origin
@@ -83,7 +83,7 @@ def _lacking(missing: Sequence[str], needs: Sequence[str], error: InputError) ->
     if not missing:
         return f"its plugin {' or '.join(needs)} no longer has what the study uses ({error})"
     for name in missing:
-        if why := registry.why_broken(name):
+        if why := plugin_modules.why_broken(name):
             return f"its study needs the plugin {name}, which is installed and cannot be loaded ({why}); mend it"
     if strays := [name for name in missing if name == NOTEBOOK or " " in name]:
         place = "a notebook" if strays[0] == NOTEBOOK else f"the {strays[0]}"

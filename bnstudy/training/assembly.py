@@ -15,7 +15,7 @@ from bnstudy.study.study import Run, Study
 from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.epochs import batches
-from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks import initialization, models, weights
 from bnstudy.training.replicas import (
     Reference,
     Replicas,
@@ -140,7 +140,7 @@ def _networks(study: Study, data: Data) -> list[str]:
 @streams.one_thread_at_a_time
 def untouched(study: Study, data: Data) -> dict[Arm, tuple[str, ...]]:
     """The parameters of each arm that no initializer sets: they begin as the network's own code makes them."""
-    return {arm: initialization.untouched(_network(study, *arm, data)) for arm in study.arms()}
+    return {arm: weights.untouched(_network(study, *arm, data)) for arm in study.arms()}
 
 
 def _network(study: Study, model: str, norm: str, data: Data, seed: int = 0) -> nn.Module:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.category import StrCategoryLocator
 from matplotlib.collections import Collection, PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator
+
+from bnstudy.analysis.figures.ticks import digits_of, is_fixed, places_of, texts_of
 
 STATIONS = 5  # at which a curve is read
 MOST_POINTS = 40  # of one series, told one by one
@@ -128,12 +127,12 @@ def _points(
     values, places, axis, along = (x, y, panel.yaxis, panel.xaxis) if flat else (y, x, panel.xaxis, panel.yaxis)
     series = name or along.get_label_text() or "value"
     seen = np.isfinite(values)
-    tell = _digits(along)
+    tell = digits_of(along)
     if seen.sum() > MOST_POINTS:
         three = [float(part) for part in np.quantile(values[seen], (0.5, 0, 1))]
         told = f"{int(seen.sum())} points, median {tell(three[0])}, {tell(three[1])} to {tell(three[2])}"
         return [Mark("all points", series, told, tuple(three))]
-    at = _places(axis)
+    at = places_of(axis)
     drawn = []
     for i in np.flatnonzero(seen):
         text = tell(values[i])
@@ -145,10 +144,10 @@ def _points(
 
 def _bars(panel: Axes, bars: BarContainer) -> list[Mark]:
     flat = bars.orientation == "horizontal"
-    at, tell = _places(panel.yaxis if flat else panel.xaxis), _digits(panel.xaxis if flat else panel.yaxis)
+    at, tell = places_of(panel.yaxis if flat else panel.xaxis), digits_of(panel.xaxis if flat else panel.yaxis)
     along = panel.xaxis if flat else panel.yaxis
-    texts = _texts(panel.yaxis if flat else panel.xaxis)
-    named = len(texts) == len(bars.patches) and _is_fixed(panel.yaxis if flat else panel.xaxis)
+    texts = texts_of(panel.yaxis if flat else panel.xaxis)
+    named = len(texts) == len(bars.patches) and is_fixed(panel.yaxis if flat else panel.xaxis)
     drawn = []
     for number, one in enumerate(bars.patches):
         middle = one.get_y() + one.get_height() / 2 if flat else one.get_x() + one.get_width() / 2
@@ -168,7 +167,7 @@ def _map(panel: Axes, values: np.ndarray) -> list[Mark]:
                 for name, value in zip(("median", "lowest", "highest"), three, strict=True)]  # fmt: skip
     written = {(round(y), round(x)): text.get_text() for text in panel.texts for x, y in [text.get_position()]
                if isinstance(x, int | float | np.number) and isinstance(y, int | float | np.number)}  # fmt: skip
-    rows, columns = _places(panel.yaxis), _places(panel.xaxis)
+    rows, columns = places_of(panel.yaxis), places_of(panel.xaxis)
     return [Mark(rows(row), columns(column), written.get((row, column), f"{value:.4g}").replace("\n", " "),
                  (float(value),) if math.isfinite(value) else ())
             for (row, column), value in np.ndenumerate(values)]  # fmt: skip
@@ -184,7 +183,7 @@ def _line(panel: Axes, line: Line2D, name: str, along: str) -> list[Mark]:
     seen = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     if not len(seen):
         return []
-    tell = _digits(panel.yaxis)
+    tell = digits_of(panel.yaxis)
     shown = sorted({int(seen[round(i)]) for i in np.linspace(0, len(seen) - 1, STATIONS)})
     drawn = []
     for i in shown:
@@ -223,52 +222,6 @@ def _crossings(outline: np.ndarray, at: float) -> Iterator[float]:
 
 def _of_kind(found: Iterable[Collection], kind: type[PolyCollection]) -> Iterator[PolyCollection]:
     return (one for one in found if isinstance(one, kind))
-
-
-# ------------------------------------------------------------------ axes
-
-
-def _digits(axis: Axis) -> Callable[[float], str]:
-    """How values along an axis are told: to a thousandth or so of what it spans."""
-    low, high = sorted(axis.get_view_interval())
-    span = high - low
-    if axis.get_scale() != "linear" or not span > 0:
-        return lambda value: f"{value:.3g}"
-    decimals = 1 if span > 30 else max(2, 2 - math.floor(math.log10(span)))
-    return lambda value: f"{round(float(value), decimals) + 0.0:.{decimals}f}"
-
-
-def _places(axis: Axis) -> Callable[[float], str]:
-    """What stands at a place of an axis: the label of the next tick with those beside it, else the number."""
-    if not _is_fixed(axis):
-        return lambda place: f"{place:.4g}"
-    ticks = np.asarray(axis.get_majorticklocs(), float)
-    texts = _texts(axis)
-    other = [
-        dict(zip(np.asarray(found.get_majorticklocs(), float).tolist(), _texts(found), strict=False))
-        for child in axis.axes.child_axes
-        for found in [child.xaxis if axis is axis.axes.xaxis else child.yaxis]
-        if isinstance(found.get_major_locator(), FixedLocator)
-    ]
-
-    def told(place: float) -> str:
-        if not len(ticks):
-            return f"{place:.4g}"
-        i = int(np.argmin(np.abs(ticks - place)))
-        beside = [text for one in other if (text := one.get(ticks[i]))]
-        return f"{texts[i]} ({', '.join(beside)})" if beside else texts[i] or f"{place:.4g}"
-
-    return told
-
-
-def _is_fixed(axis: Axis) -> bool:
-    """Whether ticks were set where something stands, with a label each."""
-    return isinstance(axis.get_major_locator(), FixedLocator | StrCategoryLocator)
-
-
-def _texts(axis: Axis) -> list[str]:
-    written = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
-    return [" ".join(str(text).split()) for text in written]
 
 
 def columns_in_order(drawn: Iterable[Mark]) -> list[str]:

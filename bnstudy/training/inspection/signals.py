@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnstudy.study.schema import OUTPUT
-from bnstudy.training.networks import initialization
+from bnstudy.training.networks import weights
 from bnstudy.training.replicas.lanes.supported import ELEMENTWISE
 
 MEASURES = {
@@ -38,7 +38,7 @@ def signals(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> tu
     """
     network.train()
     network.zero_grad(set_to_none=True)
-    layers = initialization.weight_layers(network)
+    layers = weights.weight_layers(network)
     seen: dict[str, dict[str, Any]] = {}
     with _watched(network, {id(layer): name for name, layer in layers.items()}, seen):
         loss = F.cross_entropy(network(images.clone()), labels)
@@ -46,9 +46,9 @@ def signals(network: nn.Module, images: Tensor, labels: Tensor, lr: float) -> tu
     last = next(reversed(seen), None)
     by_layer = {}
     for name, layer in layers.items():
-        weights = _weights(layer)
-        gradient = _norm([p.grad for p in weights if p.grad is not None])
-        size = _norm(weights)
+        own = _weights(layer)
+        gradient = _norm([p.grad for p in own if p.grad is not None])
+        size = _norm(own)
         measures = _described(seen.get(name, {})) | {
             "gradient_norm": gradient,
             "update_ratio": lr * gradient / size if size else np.nan,

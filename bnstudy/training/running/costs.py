@@ -16,7 +16,7 @@ from bnstudy.study.study import Study
 from bnstudy.training import ensembles, streams
 from bnstudy.training.assembly import told
 from bnstudy.training.datasets.data import Data
-from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks import models, weights
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Arm
@@ -126,4 +126,4 @@ def not_initialized(study: Study) -> str:
     """The parameters that no initializer sets, by model, in one line; empty where there are none."""
     facts = registry.datasets[study.dataset].about
     built = {arm: models.build(*arm, study, facts["shape"], facts["classes"]) for arm in study.arms()}
-    return schema.told_by_model({arm: initialization.untouched(network) for arm, network in built.items()})
+    return schema.told_by_model({arm: weights.untouched(network) for arm, network in built.items()})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnstudy.study import registry, required_plugins
+from bnstudy.study import plugin_modules, registry, required_plugins
 from bnstudy.study.errors import InputError, reason_of
 from bnstudy.study.study import Study
 from bnstudy.training.running import arithmetic
@@ -52,7 +52,7 @@ class Setup:
         cls, study: Study, data_dir: str | Path | None, device: str, compiled: bool = True, data_sha256: str = ""
     ) -> Setup:
         """What workers need for a study as this process knows it, and `data_sha256` as it was loaded."""
-        modules = tuple(dict.fromkeys([*registry.loaded_plugins(), *required_plugins.modules(study)]))
+        modules = tuple(dict.fromkeys([*plugin_modules.loaded(), *required_plugins.modules(study)]))
         place = str(data_dir) if data_dir else None
         return cls(
             study.to_toml(), place, device, compiled, None, modules, required_plugins.digests(study),

@@ -15,7 +15,7 @@ from bnstudy.study.registry import initializers
 from bnstudy.study.study import Study
 from bnstudy.training import assembly, streams
 from bnstudy.training.datasets import data
-from bnstudy.training.networks import initialization, models, norms
+from bnstudy.training.networks import initialization, models, norms, weights
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
@@ -61,7 +61,7 @@ def test_recurrent_and_attention_weights_are_reached_but_for_the_default():
     assert (attention.in_proj_bias == 0).all()
     assert (attention.out_proj.weight == 0.5).all()
     normed = old_weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
-    assert set(initialization.untouched(normed)) == {"weight_hh_l0_g", "weight_hh_l0_v", "bias_hh_l0"}
+    assert set(weights.untouched(normed)) == {"weight_hh_l0_g", "weight_hh_l0_v", "bias_hh_l0"}
     length = normed.weight_hh_l0_g.clone()
     assert torch.equal(initialized(normed).weight_hh_l0_g, length)
     apart = initialized(nn.MultiheadAttention(4, 2, kdim=3, vdim=5), "scaled-normal:1")
@@ -73,7 +73,7 @@ def test_what_no_initializer_sets_is_named_and_stays():
     net[0].extra = nn.Parameter(torch.ones(2))
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
     initialized(net)
-    named = initialization.untouched(net)
+    named = weights.untouched(net)
     assert set(named) == {"0.extra", "1.weight", "2.weight", "2.bias"}
     for name in (*named, "3.weight", "3.bias"):
         assert torch.equal(net.get_parameter(name), before[name])
@@ -85,7 +85,7 @@ def test_frozen_weights_are_their_authors(label):
     net[0].requires_grad_(False)
     before = net[0].weight.clone()
     assert torch.equal(initialized(net, label, batch=torch.randn(50, 3))[0].weight, before)
-    assert "0.weight" in initialization.untouched(net)
+    assert "0.weight" in weights.untouched(net)
 
 
 @pytest.mark.parametrize("wrap", [lambda layer: layer, old_weight_norm, parametrizations.weight_norm])

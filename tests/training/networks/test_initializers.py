@@ -9,7 +9,7 @@ import torch
 from bnstudy.study.registry import initializers
 from bnstudy.study.study import Study, default_role
 from bnstudy.training import streams
-from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks import initialization, models, weights
 from bnstudy.training.networks.initializers import DEVIATION_WITHIN_TWO, Layer
 from scipy import stats
 from torch import nn
@@ -54,7 +54,7 @@ def draw(label: str, shape=(OUT, IN)) -> torch.Tensor:
 def network(label: str, model: str = "cnn", norm: str = "batch", scope: str = "all", seed: int = 0) -> nn.Module:
     net = models.build(model, norm, Study.make({"dataset": "digits"}), (1, 8, 8), 10)
     with torch.no_grad():
-        for layer in initialization.weight_layers(net).values():
+        for layer in weights.weight_layers(net).values():
             for p in layer.parameters():
                 p.fill_(math.nan)
     batch = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.study import Study
 from bnstudy.training import assembly
-from bnstudy.training.networks import models, norms
+from bnstudy.training.networks import blocks, norms
 from bnstudy.training.networks.layers import RootMeanSquare
 from torch import nn
 from torch.nn import functional as F
@@ -20,7 +20,7 @@ def chain(*layers: nn.Module) -> nn.Module:
 
 
 def swap(norm: str, network: nn.Module, **settings) -> nn.Module:
-    return models.Blocks(norm, **settings).swap_norms(network)
+    return blocks.Blocks(norm, **settings).swap_norms(network)
 
 
 def study_of(**settings) -> Study:

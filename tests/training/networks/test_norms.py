@@ -7,7 +7,7 @@ import torch
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.study import Study, unfit
-from bnstudy.training.networks import initialization, models
+from bnstudy.training.networks import blocks, initialization, models
 from bnstudy.training.networks.layers import (
     RootMeanSquare,
     Scalar,
@@ -185,10 +185,10 @@ def test_skipinit_needs_branches():
 
 def test_in_a_network_of_the_users_skipinit_takes_the_norms_that_end_branches():
     resnet = pytest.importorskip("torchvision").models.resnet18(num_classes=10)
-    blocks = models.Blocks("skipinit")
+    built = blocks.Blocks("skipinit")
     with pytest.raises(InputError, match="which batch norms do"):
-        blocks.swap_norms(resnet)
-    swapped = blocks.swap_norms(resnet, ends=["bn2"])
+        built.swap_norms(resnet)
+    swapped = built.swap_norms(resnet, ends=["bn2"])
     kinds = {name: type(layer) for name, layer in swapped.named_modules()}
     assert {kind for name, kind in kinds.items() if name.endswith("bn2")} == {Scalar}
     assert {kind for name, kind in kinds.items() if name.endswith("bn1")} == {nn.Identity}
