@@ -1,7 +1,6 @@
 # Everything here needs python3 (3.11 or newer) and make; the environment is made on first use, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO := results/demo
 
 .PHONY: install demo architecture docs linkcheck schema dist test test-all test-faults test-installed test-oldest \
   calibration publish figures bench bench-clean format check coverage clean
@@ -21,16 +20,9 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@
 
-# The whole path on scikit-learn's small digits (not MNIST): train, sweep, draw, answer. Eight seeds can show something.
+# The whole path on scikit-learn's small digits (not MNIST): train, answer, draw.
 demo: .venv/.installed
-	$(BIN)/bnstudy baseline --dataset digits --seeds 8 --out $(DEMO)/baseline
-	$(BIN)/bnstudy init-sweep --scales 0.01,1,10 --dataset digits --seeds 8 --quiet --out $(DEMO)/init-sweep
-	$(BIN)/bnstudy figures $(DEMO)/baseline $(DEMO)/init-sweep --out $(DEMO)/figures > /dev/null
-	@echo
-	@$(BIN)/bnstudy analyze $(DEMO)/init-sweep --brief
-	@echo
-	@echo "Figures: $(DEMO)/figures/README.md. The page of this study, to be opened in a browser:"
-	@$(BIN)/bnstudy report $(DEMO)/init-sweep
+	$(BIN)/bnstudy demo
 
 .venv/.bench: .venv/.installed
 	$(BIN)/python -m pip install --quiet -e '.[bench]'

@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMED_DATA = os.environ.get("BNSTUDY_DATA_DIR")
 # What a shell, a terminal or a network may have set: a test that is about one of them sets it itself.
 SURROUNDINGS = (
-    "BNSTUDY_DATA_DIR", "COLUMNS", "LINES", "TERM", "TERMINAL_WIDTH", "NO_COLOR", "FORCE_COLOR", "PY_COLORS",
+    "BNSTUDY_DATA_DIR", "BNSTUDY_JOBS", "BNSTUDY_DEVICE", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "COLUMNS", "LINES",
+    "TERM", "TERMINAL_WIDTH", "NO_COLOR", "FORCE_COLOR", "PY_COLORS",
     "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY",
     "HTTPS_PROXY", "ALL_PROXY",
 )  # fmt: skip
@@ -42,6 +43,7 @@ def _any_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for name in SURROUNDINGS:
             patched.delenv(name, raising=False)
+        patched.setenv("BNSTUDY_CONFIG", str(ROOT / "tests" / "no-config.toml"))  # not the user's own
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import sys
@@ -14,6 +15,7 @@ import matplotlib as mpl
 import pytest
 from bnstudy.analysis.figures import style
 from bnstudy.cli.app import main
+from bnstudy.cli.demo import SHOWN
 from bnstudy.storage.opening import open_results
 from bnstudy.study import plugin_modules, registry
 
@@ -73,6 +75,21 @@ def test_every_day(folder):
     assert (folder / "results" / "init-sweep" / "report.html").exists()
     assert (folder / "tables" / "init-sweep-curves.csv").exists()
     assert open_results("results/init-sweep").sizes["seed"] == 9
+
+
+@pytest.mark.slow
+def test_comfort(folder, monkeypatch):
+    monkeypatch.setattr("bnstudy.cli.demo.SHOWN", {**SHOWN, "train_size": 300, "epochs": 3})
+    monkeypatch.setenv("BNSTUDY_JOBS", "1")
+    said = run("howto/comfort.md")
+    assert len(said) == 11
+    assert "not there" in said["bnstudy doctor"]
+    assert "reference" in said["bnstudy explain mainly"]
+    assert "init-sweep" in said["bnstudy explain mainly results/demo/init-sweep"]
+    assert (folder / "results/demo/init-sweep/report.html").exists()
+    for line, text in said.items():
+        if line.endswith("--json"):
+            json.loads(text)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnstudy.cli.options import AsJson, Results
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def analyze(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    folder: Results,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV alone.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table alone.")] = False,
     select: Annotated[

@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn
@@ -15,13 +16,17 @@ import typer
 from bnstudy.cli import (
     analyze,
     baseline,
+    completion,
+    demo,
     doctor,
+    explain,
     export,
     extend,
     figures,
     init_sweep,
     judge,
     merge,
+    new,
     plan,
     preregister,
     probe,
@@ -31,7 +36,8 @@ from bnstudy.cli import (
     verify,
 )  # fmt: skip
 from bnstudy.cli import list as list_
-from bnstudy.cli.options import option_name
+from bnstudy.cli import open as open_
+from bnstudy.cli.options import option_name, topic_of
 from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line, raised_at, reason_of
 
 app = typer.Typer(
@@ -43,9 +49,11 @@ app = typer.Typer(
 )
 # In the order in which ``--help`` lists them.
 for name, command in (
+    ("demo", demo.demo),
     ("baseline", baseline.baseline),
     ("init-sweep", init_sweep.init_sweep),
     ("run", run.run),
+    ("new", new.new),
     ("plan", plan.plan),
     ("preregister", preregister.preregister),
     ("probe", probe.probe),
@@ -57,8 +65,10 @@ for name, command in (
     ("judge", judge.judge),
     ("figures", figures.figures),
     ("report", report.report),
+    ("open", open_.open_page),
     ("export", export.export),
     ("list", list_.list_entries),
+    ("explain", explain.explain),
     ("doctor", doctor.doctor),
 ):
     app.command(name)(command)
@@ -76,17 +86,21 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds
+    if completion.ASKED in os.environ:
+        completion.answer(_commands())
     try:
         rest = _load_plugins(sys.argv[1:] if arguments is None else arguments)
-        code = _commands()(rest, standalone_mode=False)
+        code = _commands()(rest, prog_name="bnstudy", standalone_mode=False)
     except BnstudyError as error:
-        _fail(_as_option(error), error.exit_code)
+        _fail(_as_option(error) + _explained(error), error.exit_code)
     except typer.TyperException as error:
         text = " ".join(error.format_message().split())
         _fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # typer's own end
             _reader_gone()
+        if _is_typers(error):
+            sys.exit(error.code)
         # Of a user's function that nothing else has told of.
         _fail(f"a plugin ended the command: {reason_of(error)}{raised_at(error)}", 2)
     except typer.Abort:
@@ -148,6 +162,18 @@ def _as_option(error: BnstudyError) -> str:
     if isinstance(error, InputError) and error.key:
         return f"{option_name(error.key)}: {error.problem}"
     return str(error)
+
+
+def _explained(error: BnstudyError) -> str:
+    """Where more is said about an error, in its line."""
+    topic = topic_of(error) if isinstance(error, InputError) else None
+    return f" (`bnstudy explain {topic}` says more)" if topic else ""
+
+
+def _is_typers(error: SystemExit) -> bool:
+    """Whether Typer itself ended the command: it has installed completions, or answered a shell."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).startswith("typer.")
 
 
 def _version(asked: bool) -> None:

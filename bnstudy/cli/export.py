@@ -6,14 +6,24 @@ from typing import Annotated
 
 import typer
 
+from bnstudy.cli.options import Results
+
 
 def export(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
+    folder: Results,
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="PATH", help="Where to; the current folder by default.", show_default=False),
     ] = None,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="csv, parquet or tensorboard.")] = "csv",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="csv, parquet or tensorboard.",
+            autocompletion=lambda: ["csv", "parquet", "tensorboard"],
+        ),
+    ] = "csv",
 ) -> None:
     """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
     from bnstudy.analysis.export import export as export_to

@@ -7,19 +7,27 @@ from typing import Annotated
 
 import typer
 
+from bnstudy.cli.completion import complete_figures, complete_folder
 from bnstudy.study.errors import InputError
 
 
 def figures(
     folders: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DIR]...", help="Study folders or netCDF files; all in results/ by default."),
+        typer.Argument(
+            metavar="[DIR]...",
+            help="Study folders or netCDF files; all in results/ by default.",
+            autocompletion=complete_folder,
+        ),
     ] = None,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where to draw.")] = "figures",
     only: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES", help="Draw these alone, with commas; `bnstudy list figures`.", show_default=False
+            metavar="NAMES",
+            help="Draw these alone, with commas; `bnstudy list figures`.",
+            show_default=False,
+            autocompletion=complete_figures,
         ),
     ] = None,
 ) -> None:

@@ -91,13 +91,14 @@ def judge(
             raise InputError(f"must be a number from {least:g} to {most:g}, not {level:g}", key)
     from bnstudy.analysis.judge import judge as judged_runs
 
-    judged = judged_runs(
-        list(table), treatment, control, condition, reference, seed, step, value,
-        mainly_times=mainly_times, margin=margin, alpha=alpha, title=Path(table[0]).name,
-        lower_is_better=lower_is_better, well=_listed(well, "well"), by=_listed(by, "by"), test_size=test_size,
-        classes=classes, guess=guess, percent=percent, best=_scale(best, "best"), worst=_scale(worst, "worst"),
-        stopped=stopped, unpaired=unpaired, wide=wide, from_name=from_name, columns=_listed(columns, "columns"),
-    )  # fmt: skip
+    with _explained():
+        judged = judged_runs(
+            list(table), treatment, control, condition, reference, seed, step, value,
+            mainly_times=mainly_times, margin=margin, alpha=alpha, title=Path(table[0]).name,
+            lower_is_better=lower_is_better, well=_listed(well, "well"), by=_listed(by, "by"), test_size=test_size,
+            classes=classes, guess=guess, percent=percent, best=_scale(best, "best"), worst=_scale(worst, "worst"),
+            stopped=stopped, unpaired=unpaired, wide=wide, from_name=from_name, columns=_listed(columns, "columns"),
+        )  # fmt: skip
     result = judged.assessment
     if figures:
         from bnstudy.storage.atomic import check_folder
@@ -122,6 +123,16 @@ def judge(
     print_answer(judged)
     if report:
         print(f"\nPage: {written}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong with a table, with the topic that says how one has to be."""
+    try:
+        yield
+    except InputError as error:
+        error.topic = error.topic or "judge"
+        raise
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
+from bnstudy.cli.completion import complete_folder, complete_study, completer
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import FACTORS
 
@@ -44,6 +45,19 @@ STUDY_FLAGS = {
     "mechanism": "Also measure sharpness and how far gradients can be trusted, there too; slow.",
 }
 SCALES = (VARIED, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
+
+# What is explained where an option or study key is wrong, and the error names nothing itself.
+TOPICS = {
+    "data_dir": "settings", "jobs": "settings", "device": "settings", "plugin": "own-initializer",
+    "scheduler": "cluster", "shard": "cluster", "treatment": "treatment", "control": "control",
+    "condition": "condition", "reference": "reference", "roles": "role", "looks": "looks", "margin": "margin",
+    "mainly_times": "mainly_times", "alpha": "alpha", "predictions": "prediction",
+}  # fmt: skip
+
+
+def topic_of(error: InputError) -> str | None:
+    """What `bnstudy explain` is to be asked about an error."""
+    return error.topic or TOPICS.get(error.key or "")
 
 
 def option_name(key: str) -> str:
@@ -97,7 +111,14 @@ def study_options(
 
 
 def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Parameter:
-    option = typer.Option(option_name(key), metavar=metavar, help=text, rich_help_panel=panel, show_default=False)
+    option = typer.Option(
+        option_name(key),
+        metavar=metavar,
+        help=text,
+        rich_help_panel=panel,
+        show_default=False,
+        autocompletion=completer(key),
+    )
     return _keyword(key, Annotated[str | None, option], None)
 
 
@@ -110,27 +131,52 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-StudyFile = Annotated[str, typer.Argument(metavar="STUDY.toml", help="A study file.", show_default=False)]
-StudyFolder = Annotated[str, typer.Argument(metavar="DIR", help="A study folder.", show_default=False)]
+StudyFile = Annotated[
+    str,
+    typer.Argument(metavar="STUDY.toml", help="A study file.", show_default=False, autocompletion=complete_study),
+]
+StudyFolder = Annotated[
+    str,
+    typer.Argument(metavar="DIR", help="A study folder.", show_default=False, autocompletion=complete_folder),
+]
+Results = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR", help="A study folder, or a netCDF file.", show_default=False, autocompletion=complete_folder
+    ),
+]
 Out = Annotated[
     str | None,
     typer.Option("--out", metavar="DIR", help="Study folder; results/NAME by default.", rich_help_panel=RUNNING),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 DataDir = Annotated[
     str | None,
     typer.Option(
         "--data-dir",
         metavar="DIR",
-        help="Where data sets lie; else BNSTUDY_DATA_DIR, else the user's cache folder.",
+        help="Where data sets lie; by default as your settings say, else your cache folder.",
         rich_help_panel=RUNNING,
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUNNING)
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda or cuda:N; by default as your settings say, else auto.",
+        autocompletion=lambda: ["auto", "cpu", "cuda"],
+        rich_help_panel=RUNNING,
+    ),
 ]
 Jobs = Annotated[
     str | None,
-    typer.Option("--jobs", metavar="N", help="Worker processes; one a core by default.", rich_help_panel=RUNNING),
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        help="Worker processes; by default as your settings say, else one a core.",
+        rich_help_panel=RUNNING,
+    ),
 ]
 NoCompile = Annotated[
     bool,
@@ -177,7 +223,7 @@ class Running(NamedTuple):
 
     out: Out = None
     data_dir: DataDir = None
-    device: Device = "auto"
+    device: Device = None
     jobs: Jobs = None
     shard: Shard = None
     scheduler: Scheduler = None

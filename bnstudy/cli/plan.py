@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from bnstudy.cli.options import Device, Out, Shard, StudyFile, study_options
+from bnstudy.cli.options import AsJson, Device, Out, Shard, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bnstudy.analysis.tables.table import Table
     from bnstudy.study.plan import Ensemble
     from bnstudy.study.study import Study
+    from bnstudy.training.running.costs import Cost
 
 
 ASKED = ("treatment", "control", "condition", "reference")  # which a pilot has to share with the study
@@ -30,7 +31,7 @@ def plan(
     study_file: StudyFile,
     settings: dict[str, str],
     out: Out = None,
-    device: Device = "auto",
+    device: Device = None,
     shard: Shard = None,
     measure: Annotated[bool, typer.Option("--time", help="Estimate hours, from a few steps of each arm.")] = False,
     pilot: Annotated[
@@ -39,29 +40,44 @@ def plan(
             metavar="DIR", help="Results of a pilot, whose seeds are drawn from: what to expect.", show_default=False
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a study would run, what it costs, and what its seeds can show."""
     study = study_named(study_file, settings)
     expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
+    if as_json:
+        import json
+
+        from bnstudy.cli.plan_json import plain
+
+        print(json.dumps(plain(study, out, device, shard, measure, expected), indent=1, allow_nan=False))
+        return
     print_plan(study, out, device, shard, measure)
     from bnstudy.analysis.criteria import Criteria
-    from bnstudy.analysis.tables.power import power_table
+    from bnstudy.analysis.tables.power import pilot_table, power_table
     from bnstudy.cli.terminal import print_table
 
     criteria = Criteria.of(study)
     if criteria.poor and len(getattr(study, BY_NAME[study.treatment].key)) > 1:
         print_table(power_table(criteria, len(study.seeds)))
     if expected is not None:
-        print_table(expected)
+        print_table(pilot_table(expected.rows, len(study.seeds), expected.seeds, expected.lacking))
 
 
-def pilot_of(study: Study, folder: str) -> Table:
+class Pilot(NamedTuple):
+    """What studies drawn from a pilot would say, a row a comparison; its seeds; the poor levels that it has not."""
+
+    rows: list[dict[str, Any]]
+    seeds: int
+    lacking: list[str]
+
+
+def pilot_of(study: Study, folder: str) -> Pilot:
     """What a study of these seeds would say if a pilot's runs were all there is."""
     import numpy as np
 
     from bnstudy.analysis.power import resampled
     from bnstudy.analysis.results import Results
-    from bnstudy.analysis.tables.power import pilot_table
 
     results = Results.open(folder)
     if not (results.can_judge and results.criteria.poor):
@@ -77,10 +93,10 @@ def pilot_of(study: Study, folder: str) -> Table:
     rows = resampled(results.scores, replace(results.criteria, **asked), len(study.seeds), STUDIES,
                      np.random.default_rng(SEED))  # fmt: skip
     lacking = [level for level, role in study.roles.items() if role == "poor" and level not in results.criteria.poor]
-    return pilot_table(rows, len(study.seeds), results.scores.values.sizes["seed"], lacking)
+    return Pilot(rows, results.scores.values.sizes["seed"], lacking)
 
 
-def print_plan(study: Study, out: str | None, device: str, shard: str | None, measure: bool = False) -> None:
+def print_plan(study: Study, out: str | None, device: str | None, shard: str | None, measure: bool = False) -> None:
     from bnstudy.analysis.criteria import Criteria
     from bnstudy.analysis.power import warnings
     from bnstudy.cli.terminal import print_table
@@ -132,17 +148,10 @@ def _shorten(seeds: tuple[int, ...]) -> str:
 def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: str | None) -> Table:
     """The cost of each of `count` shards, and of all; with times if there is a device to measure them on."""
     from bnstudy.analysis.tables.table import Table
-    from bnstudy.study.plan import Shard
-    from bnstudy.training.running.costs import costs
 
-    shards = [Shard(index, count) for index in range(1, count + 1)]
-    parts = [[ensemble for ensemble in ensembles if shard.holds(ensemble)] for shard in shards]
-    names = [f"{shard.index}/{shard.count}" for shard in shards]
-    if count > 1:
-        parts, names = [*parts, list(ensembles)], [*names, "all"]
     rows = []
-    parts_costs = costs(study, parts, device)
-    for name, part, cost in zip(names, parts, parts_costs, strict=True):
+    found = parts_costs(study, ensembles, count, device)
+    for name, part, cost in found:
         row = [name, str(len(part)), f"{cost.runs:,}", f"{cost.run_epochs:,}", f"{cost.operations / 1e12:,.3g}"]
         rows.append((*row, *([] if cost.seconds is None else [f"{cost.seconds / 3600:,.3g}"])))
     header = ["shard", "ensembles", "runs", "run-epochs", "TFLOP"]
@@ -152,6 +161,21 @@ def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: 
         notes.append(f"hours: of one worker ({device}) as this machine is now, from a few steps on random data")
         notes += [
             f"{', '.join(arm)}: {timed.form}; {timed.before:.2g} s an ensemble before its first step"
-            for arm, timed in parts_costs[-1].timed.items()
+            for arm, timed in found[-1][2].timed.items()
         ]
     return Table("Cost", tuple(header), tuple(rows), tuple(notes))
+
+
+def parts_costs(
+    study: Study, ensembles: Sequence[Ensemble], count: int, device: str | None
+) -> list[tuple[str, list[Ensemble], Cost]]:
+    """Name, ensembles and cost of each of `count` shards; of several also of ``all``, which stands last."""
+    from bnstudy.study.plan import Shard
+    from bnstudy.training.running.costs import costs
+
+    shards = [Shard(index, count) for index in range(1, count + 1)]
+    parts = [[ensemble for ensemble in ensembles if shard.holds(ensemble)] for shard in shards]
+    names = [f"{shard.index}/{shard.count}" for shard in shards]
+    if count > 1:
+        parts, names = [*parts, list(ensembles)], [*names, "all"]
+    return list(zip(names, parts, costs(study, parts, device), strict=True))

@@ -9,7 +9,7 @@ from bnstudy.cli.studies import study_named
 
 
 @study_options(running=False)
-def preregister(study_file: StudyFile, settings: dict[str, str], out: Out = None, device: Device = "auto") -> None:
+def preregister(study_file: StudyFile, settings: dict[str, str], out: Out = None, device: Device = None) -> None:
     """Seal a study with a date before it runs: what is asked, what decides, what is expected."""
     from bnstudy.storage.preregistration import preregister as seal
     from bnstudy.study.predictions import text_of

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnstudy.cli.options import DataDir, study_options
+from bnstudy.cli.completion import complete_study
+from bnstudy.cli.options import AsJson, DataDir, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study.errors import InputError
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 @study_options(scales=True, running=False, flags=False)
 def probe(
     study_file: Annotated[
-        str, typer.Argument(metavar="[STUDY.toml]", help="A study file, baseline or init-sweep.")
+        str,
+        typer.Argument(
+            metavar="[STUDY.toml]", help="A study file, baseline or init-sweep.", autocompletion=complete_study
+        ),
     ] = "init-sweep",
     settings: dict[str, str] = {},  # noqa: B006 (the options that were given, put in by the decorator)
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: AsJson = False,
     mechanism: Annotated[
         bool, typer.Option("--mechanism", help="Also measure sharpness and how far gradients can be trusted.")
     ] = False,
@@ -52,12 +56,13 @@ def probe(
     if as_json:
         import json
 
-        print(json.dumps([
-            {"model": model, "norm": norm, "init": init, "verdict": text,
+        cells = [
+            {"model": model, "norm": norm, "init": init, "prognosis": text,
              **_network(measured.sel(model=model, norm=norm, init=init).isel(seed=0)),
              "layers": _layers(measured.sel(model=model, norm=norm, init=init).isel(seed=0))}
             for (model, norm, init), text in told.items()
-        ], indent=1, allow_nan=False))  # fmt: skip
+        ]  # fmt: skip
+        print(json.dumps({"cells": cells}, indent=1, allow_nan=False))
     else:
         print_table(probe_table(measured))
         if mechanism:

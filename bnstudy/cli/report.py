@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from bnstudy.cli.options import Results
+
 
 def report(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A study folder, or a netCDF file.", show_default=False)],
+    folder: Results,
     out: Annotated[
         str | None,
         typer.Option("--out", metavar="FILE", help="The page; DIR/report.html by default.", show_default=False),

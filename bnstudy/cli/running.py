@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnstudy.cli.options import Running, whole_number
+from bnstudy.cli.options import Running
 from bnstudy.cli.plan import print_plan
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
         return
     from bnstudy.cli.progress import Reporter
     from bnstudy.study.plan import Shard as Part
+    from bnstudy.study.preferences import setting
     from bnstudy.training.running.execution import Observer, default_folder, run
     from bnstudy.training.running.this_machine import usable_cores
 
@@ -32,7 +33,7 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
             running.out,
             data_dir=running.data_dir,
             device=running.device,
-            jobs=usable_cores() if running.jobs is None else whole_number(running.jobs, "jobs"),
+            jobs=setting("jobs", running.jobs, usable_cores()).value,
             shard=shard,
             scheduler=running.scheduler,
             compiled=not running.no_compile,

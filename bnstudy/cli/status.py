@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from bnstudy.cli.options import StudyFolder
+from bnstudy.cli.options import AsJson, StudyFolder
 
 
-def status(
-    folder: StudyFolder, as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False
-) -> None:
+def status(folder: StudyFolder, as_json: AsJson = False) -> None:
     """Tell how far a study is: its runs done, diverged, failed and pending."""
     from bnstudy.storage.store import Store
 

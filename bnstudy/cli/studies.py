@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnstudy.cli.options import topic_of
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def load(path: Path, settings: Mapping[str, Any]) -> Study:
         return Study.load(path, **settings)
     except InputError as error:
         if error.key and error.key not in settings:
-            raise InputError(f"{path}: {error}") from None
+            raise InputError(f"{path}: {error}", topic=topic_of(error)) from None
         raise
 
 

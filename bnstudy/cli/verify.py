@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bnstudy.cli.options import DataDir, StudyFolder, whole_number
+from bnstudy.cli.options import AsJson, DataDir, StudyFolder, whole_number
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def verify(
         ),
     ] = None,
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Check every file of a study against its checksum and, if asked, some of its runs against plain training."""
     count = None if again is None else whole_number(again, "retrain")
@@ -43,7 +43,7 @@ def verify(
     findings = find(folder)
     files = [{"path": str(f.path), "kind": f.kind, "advice": f.advice} for f in findings]
     if as_json and (findings or count is None):
-        print(json.dumps(files if count is None else {"files": files, "retrained": []}))
+        print(json.dumps({"files": files, "retrained": None if count is None else []}))
     elif not as_json:
         for finding in findings:
             print(f"{finding.path}: {finding.kind}; {finding.advice}")
@@ -104,7 +104,7 @@ def _plain(one: Retrained) -> dict[str, Any]:
         return None if values is None else [float(v) if math.isfinite(v) else None for v in values]
 
     return {
-        "run": dataclasses.asdict(one.run), "verdict": one.verdict, "note": one.note,
+        "run": dataclasses.asdict(one.run), "outcome": one.verdict, "note": one.note,
         "stored_from_reference": numbers(one.apart), "reference_from_double": numbers(one.rounding),
         "test_accuracy_points": numbers(one.points),
     }  # fmt: skip

@@ -67,10 +67,12 @@ class InputError(BnstudyError, ValueError):
         What is wrong and what to do instead, in one line.
     key : str, optional
         The study key the problem is about, e.g. ``"batch_size"``. The command line shows it as an option.
+    topic : str, optional
+        What `bnstudy explain` says more of, e.g. ``"own-data"``. The command line names it.
 
     Attributes
     ----------
-    problem, key : str
+    problem, key, topic : str
         The same.
     exit_code : int
         With which a command ends: 2.
@@ -87,9 +89,10 @@ class InputError(BnstudyError, ValueError):
 
     exit_code = 2
 
-    def __init__(self, problem: str, key: str | None = None) -> None:
+    def __init__(self, problem: str, key: str | None = None, topic: str | None = None) -> None:
         self.problem = problem = one_line(problem)
         self.key = key
+        self.topic = topic
         super().__init__(f"{key}: {problem}" if key else problem)
 
 

@@ -150,7 +150,7 @@ def _level(factor: Factor, label: str, key: str, texts: Sequence[str]) -> str:
     try:
         level = factor.text(factor.registry.level(label).label if factor.registry else float(label))
     except InputError as error:
-        raise InputError(error.problem, key) from None
+        raise InputError(error.problem, key, error.topic) from None
     except ValueError:
         raise InputError(f"{label[:60]!r} is no number, as the levels of {factor.key} are", key) from None
     if level not in texts:

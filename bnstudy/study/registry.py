@@ -23,6 +23,10 @@ from bnstudy.study.errors import InputError
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
 
+TOPICS = {  # that are explained where a name is not there
+    "dataset": "own-data", "model": "own-model", "initializer": "own-initializer", "norm": "own-treatment",
+    "optimizer": "own-treatment",
+}  # fmt: skip
 Function = TypeVar("Function", bound=Callable[..., Any])  # a decorated one keeps its type
 
 
@@ -130,7 +134,8 @@ class Registry(Mapping[str, Entry]):
             close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(self._entries))}"
             hint += " (one of your own needs --plugin)" if not close else ""
-            raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}")
+            topic = None if close else TOPICS.get(self.kind)
+            raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}", topic=topic)
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

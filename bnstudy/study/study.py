@@ -440,4 +440,4 @@ def _level_of(label: str, key: str) -> str:
     try:
         return registry.initializers.level(label).label
     except InputError as error:
-        raise InputError(error.problem, key) from None
+        raise InputError(error.problem, key, error.topic) from None

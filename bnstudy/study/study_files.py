@@ -19,27 +19,32 @@ MAX_FILE = 1_000_000  # bytes
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The keys of a study file; InputError if it cannot be read, is empty or is not TOML."""
     path = Path(path)
-    try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise InputError(f"{path}: not a file; name a study file")
-        if about.st_size > MAX_FILE:
-            raise InputError(f"{path}: too large for a study file (more than {MAX_FILE // 1000} kB)")
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such study file") from None
-    except InputError:
-        raise
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
-        raise InputError(f"{path}: cannot be read as a study file: {reason}") from None
+    text = read_text(path, "a study file", "study-file")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     if not values:
-        raise InputError(f"{path}: the study file is empty")
+        raise InputError(f"{path}: the study file is empty", topic="study-file")
     return values
+
+
+def read_text(path: Path, what: str, topic: str | None = None) -> str:
+    """The text of a file that is to be `what`, such as ``a study file``; InputError if it cannot be read as that."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(f"{path}: not a file; name {what}")
+        if about.st_size > MAX_FILE:
+            raise InputError(f"{path}: too large for {what} (more than {MAX_FILE // 1000} kB)")
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such {what.partition(' ')[2]}", topic=topic) from None
+    except InputError:
+        raise
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
+        raise InputError(f"{path}: cannot be read as {what}: {reason}") from None
 
 
 def first_problem(error: ValidationError, keys: Iterable[str]) -> InputError:
@@ -48,7 +53,7 @@ def first_problem(error: ValidationError, keys: Iterable[str]) -> InputError:
     key = str(problem["loc"][0]) if problem["loc"] else ""
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
-        return InputError(cause.problem, cause.key or key or None)
+        return InputError(cause.problem, cause.key or key or None, cause.topic)
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, [*keys], n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""

@@ -92,7 +92,7 @@ def test_the_command_names_each_and_exits_2(folder, capsys):
     assert printed.err.count("\n") == 1
     assert "2 of its files" in printed.err
     assert bnstudy("verify", str(folder), "--json") == 2
-    assert [finding["kind"] for finding in json.loads(capsys.readouterr().out)] == ["damaged", "foreign"]
+    assert [finding["kind"] for finding in json.loads(capsys.readouterr().out)["files"]] == ["damaged", "foreign"]
 
 
 def test_a_folder_without_a_study_is_bad_input(tmp_path, capsys):

@@ -26,7 +26,12 @@ def write_report(source: str | Path, out: str | Path | None = None) -> Path:
         The source cannot be read, or `out` cannot be written.
     """
     source = Path(source)
-    return write_page(Results.open(source), out or (source / PAGE if source.is_dir() else source.with_suffix(".html")))
+    return write_page(Results.open(source), out or page_of(source))
+
+
+def page_of(source: Path) -> Path:
+    """Where the page of a study folder or netCDF file lies, unless one says otherwise."""
+    return source / PAGE if source.is_dir() else source.with_suffix(".html")
 
 
 def write_page(results: Judged, out: str | Path) -> Path:

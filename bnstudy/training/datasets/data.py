@@ -8,9 +8,9 @@ themselves are registered in :mod:`~bnstudy.training.datasets.builtin`, the user
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import numpy as np
 import platformdirs
 
 from bnstudy.study.errors import DataWarning, InputError, told_as
+from bnstudy.study.preferences import Found, setting
 from bnstudy.study.registry import Entry, datasets
 from bnstudy.training.datasets.downloads import readable
 
@@ -96,10 +97,9 @@ class Data:
         return Data(move(self.train), held_out, move(self.test), self.classes, self.digest)
 
 
-def data_folder(chosen: str | Path | None = None) -> Path:
-    """Where data sets lie: `chosen`, else ``BNSTUDY_DATA_DIR``, else the user's cache folder."""
-    named = chosen or os.environ.get("BNSTUDY_DATA_DIR")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("bnstudy")) / "data"
+def data_folder(chosen: str | Path | None = None) -> Found:
+    """Where data sets lie, and who says so: `chosen`, else the user's settings, else the user's cache folder."""
+    return setting("data_dir", chosen or None, Path(platformdirs.user_cache_dir("bnstudy")) / "data")
 
 
 def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> Data:
@@ -120,10 +120,12 @@ def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> 
         What was read is usable, but perhaps not what was meant.
     """
     _refuse_other_defaults()
-    place = data_folder(folder)
-    _check_folder(study.dataset, place)
+    found = data_folder(folder)
+    place = found.value
+    with _told_of(found):
+        _check_folder(study.dataset, place)
     entry = datasets[study.dataset]
-    with told_as(f"{study.dataset} cannot be loaded", "dataset"):
+    with _told_of(found), told_as(f"{study.dataset} cannot be loaded", "dataset"):
         raw = entry.function(place, quiet)
         if not isinstance(raw, Raw):
             raise TypeError(f"its function gives a {type(raw).__name__}, not a Raw")
@@ -177,10 +179,22 @@ def canonical(tensor: Tensor) -> Tensor:
 
 def check(name: str, folder: str | Path | None = None) -> None:
     """InputError if the folder is none, or what it holds of a data set is damaged; quick, and without torch."""
-    place = data_folder(folder)
-    _check_folder(name, place)
-    if examine := datasets[name].about.get("check"):
-        examine(place)
+    found = data_folder(folder)
+    with _told_of(found):
+        _check_folder(name, found.value)
+        if examine := datasets[name].about.get("check"):
+            examine(found.value)
+
+
+@contextmanager
+def _told_of(folder: Found) -> Iterator[None]:
+    """What is wrong with the folder, told of the place that names it."""
+    try:
+        yield
+    except InputError as error:
+        if error.key != folder.key:
+            raise
+        raise folder.error(error.problem) from error.__cause__
 
 
 def _check_folder(name: str, place: Path) -> None:

@@ -16,12 +16,13 @@ from bnstudy.storage.store import Store
 from bnstudy.study import main_guard
 from bnstudy.study.errors import FailedRunsError, InputError
 from bnstudy.study.plan import Ensemble, Shard
+from bnstudy.study.preferences import setting
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
 from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
-from bnstudy.training.running.this_machine import Machine
+from bnstudy.training.running.this_machine import Machine, resolve_device
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,8 +76,8 @@ def run(
     out: str | Path | None = None,
     *,
     data_dir: str | Path | None = None,
-    device: str = "auto",
-    jobs: int = 1,
+    device: str | None = None,
+    jobs: int | None = None,
     shard: Shard | None = None,
     scheduler: str | None = None,
     compiled: bool = True,
@@ -96,11 +97,12 @@ def run(
         The study folder; by default ``results/NAME``, for a shard ``results/NAME.shards/K-of-N``. If it holds the same
         study, that study is resumed.
     data_dir : path, optional
-        Where data sets lie; see :func:`bnstudy.training.datasets.data.data_folder`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    jobs : int
-        Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
+        Where data sets lie; by default as the user's settings say, else in the user's cache folder.
+    device : str, optional
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; by default as the user's settings say, else ``auto``.
+    jobs : int, optional
+        Worker processes, of one thread each; with 1 the runs train in this process. By default as the user's settings
+        say, else 1. The numbers do not depend on it.
     shard : Shard, optional
         Train this part of the ensembles alone; :func:`bnstudy.storage.merging.merge` joins the parts.
     scheduler : str, optional
@@ -177,13 +179,18 @@ def default_folder(study: Study, shard: Shard | None = None) -> Path:
 
 
 def _trainer(
-    device: str, data_dir: str | Path | None, jobs: int, compiled: bool, quiet: bool, scheduler: str | None
+    device: str | None,
+    data_dir: str | Path | None,
+    jobs: int | None,
+    compiled: bool,
+    quiet: bool,
+    scheduler: str | None,
 ) -> Place:
     if scheduler is None:
-        return Machine(device, data_dir, jobs, compiled, quiet)
+        return Machine(resolve_device(device), data_dir, setting("jobs", jobs, 1).value, compiled, quiet)
     from bnstudy.training.running.cluster import Cluster
 
-    return Cluster(scheduler, device, data_dir, compiled)
+    return Cluster(scheduler, setting("device", device, "auto").value, data_dir, compiled)
 
 
 def _extended(folder: Path, study: Study, trainer: Place, allow_mixed: bool) -> Store:
@@ -202,6 +209,7 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
                 f"{store.folder} was computed in part by something else ({listed}), and mixing changes last digits; "
                 "resume it as it was begun, choose another folder with --out, or add --allow-mixed",
                 "out",
+                topic="resume",
             )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.study import provenance, required_plugins
-from bnstudy.study.errors import InputError, told_as
+from bnstudy.study import preferences, provenance, required_plugins
+from bnstudy.study.errors import told_as
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
@@ -23,8 +23,6 @@ from bnstudy.training.running.workers import Setup, train_here
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Arm
-
-MAX_JOBS = 1024
 
 
 @dataclass
@@ -53,8 +51,6 @@ class Machine:
     loaded: data.Data | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.jobs <= MAX_JOBS:
-            raise InputError(f"must be from 1 to {MAX_JOBS}, not {self.jobs}", "jobs")
         self.device = resolve_device(self.device)
 
     def prepare(self, study: Study) -> None:
@@ -168,20 +164,23 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def resolve_device(name: str) -> str:
-    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; InputError if it is not there."""
-    kind, _, index = name.partition(":")
+def resolve_device(name: str | None = None) -> str:
+    """The device to train on: ``cpu``, ``cuda`` or ``cuda:N``; of the user's settings where none is named.
+
+    InputError if it is not there.
+    """
+    asked = preferences.setting("device", name, "auto")
+    name = str(asked.value)
+    index = name.partition(":")[2]
     if name == "cpu":
         return name
-    if name != "auto" and not (kind == "cuda" and (not index or index.isdecimal()) and (index or ":" not in name)):
-        raise InputError(f"must be auto, cpu, cuda or cuda:N, not {name[:60]!r}", "device")
     available = _cuda_is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
     if not available:
-        raise InputError("this machine has no CUDA device that torch can use; use auto or cpu", "device")
-    if index and int(index[:9]) >= (count := _cuda_devices()):
-        raise InputError(f"there are {count} CUDA devices, counted from 0", "device")
+        raise asked.error("this machine has no CUDA device that torch can use; use auto or cpu")
+    if index and int(index) >= (count := _cuda_devices()):
+        raise asked.error(f"there are {count} CUDA devices, counted from 0")
     return name
 
 

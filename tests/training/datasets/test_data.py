@@ -57,10 +57,10 @@ def test_a_subset_is_drawn_once_and_standardized_by_itself():
 
 def test_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("BNSTUDY_DATA_DIR", raising=False)
-    assert "bnstudy" in str(data.data_folder())
+    assert "bnstudy" in str(data.data_folder().value)
     monkeypatch.setenv("BNSTUDY_DATA_DIR", str(tmp_path))
-    assert data.data_folder() == tmp_path
-    assert data.data_folder("elsewhere") == Path("elsewhere")
+    assert data.data_folder().value == tmp_path
+    assert data.data_folder("elsewhere").value == Path("elsewhere")
 
 
 @pytest.mark.parametrize(("change", "told"), [

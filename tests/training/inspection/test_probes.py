@@ -134,10 +134,10 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     with xr.open_dataset(tmp_path / "p.nc") as stored:
         assert stored.dead.attrs["long_name"]
         assert stored.init.values.tolist() == ["zero", "scaled-normal:1"]
-    assert len(json.loads(run("--json")[1])) == 4
+    assert len(json.loads(run("--json")[1])["cells"]) == 4
     arguments = ["probe", "--dataset", "digits", "--models", "mlp", "--inits", "zero,scaled-normal:1", "--mechanism"]
     assert "Around the weights" in run()[1]
-    told = json.loads(run("--json")[1])
+    told = json.loads(run("--json")[1])["cells"]
     assert [cell["norm"] for cell in told] == ["none", "none", "batch", "batch"]
     assert told[1]["sharpness"] > told[0]["sharpness"]
     assert len(told) == 4

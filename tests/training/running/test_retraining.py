@@ -92,7 +92,7 @@ def test_the_command_tells_it_line_by_line_and_as_json(right, capsys):
     assert verify(right, "--retrain", 3, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["files"] == []
-    keys = {"run", "verdict", "note", "stored_from_reference", "reference_from_double", "test_accuracy_points"}
+    keys = {"run", "outcome", "note", "stored_from_reference", "reference_from_double", "test_accuracy_points"}
     assert [set(one) for one in told["retrained"]] == [keys] * 3
 
 
