@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from bnstudy.cli.studies import shipped
+from bnstudy.cli.terminal import print_listed
 from bnstudy.study.errors import InputError
+from bnstudy.study.study_files import read_toml
+from bnstudy.study.synonyms import hint
 
 
 def list_entries(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="inits, norms, models, datasets, …", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="inits, norms, models, datasets, studies, …", show_default=False)
+    ],
 ) -> None:
-    """List what can be plugged in: inits, norms, models, datasets, optimizers, activations, figures."""
+    """List what can be plugged in (inits, norms, models, datasets, optimizers, activations, figures), and studies."""
     from bnstudy.study import registry
 
     kinds = {
@@ -24,13 +30,15 @@ def list_entries(
         "activations": registry.activations,
         "figures": registry.figures,
     }
+    if kind == "studies":
+        for name, file in shipped().items():
+            print_listed(name, read_toml(file)["title"])
+        return
     if kind not in kinds:
-        import difflib
-
-        close = difflib.get_close_matches(kind, kinds, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(kinds)}"
-        raise InputError(f"list: no kind is named {kind[:60]!r}; {hint}")
+        known = [*kinds, "studies"]
+        told = f"there are: {', '.join(known)}"
+        raise InputError(f"list: no kind is named {kind[:60]!r}; {hint(kind, known, told)}")
     for entry in kinds[kind].values():
         value = entry.parameter
         suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"
-        print(f"{entry.name + suffix:20} {entry.summary}" + (f" ({entry.citation})" if entry.citation else ""))
+        print_listed(entry.name + suffix, entry.summary + (f" ({entry.citation})" if entry.citation else ""))
