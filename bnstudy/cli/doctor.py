@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bnstudy.cli.options import DataDir
+from bnstudy.cli.terminal import print_listed
 from bnstudy.study import provenance
 from bnstudy.study.errors import first_line, one_line
 
@@ -15,7 +16,7 @@ from bnstudy.study.errors import first_line, one_line
 def doctor(data_dir: DataDir = None) -> None:
     """Check this machine: versions, devices, data folder."""
     for name, value in checks(data_dir):
-        print(f"{name:12} {value}")
+        print_listed(name, value, 13)
 
 
 def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
