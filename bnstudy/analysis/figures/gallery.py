@@ -141,8 +141,8 @@ def draw_figures(
     >>> import bnstudy
     >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
     >>> _ = bnstudy.run(study, "results/small")
-    >>> [path.as_posix() for path in bnstudy.draw_figures("results/small", only=["accuracy-curves"])]
-    ['figures/small/accuracy-curves.svg', 'figures/small/accuracy-curves.png', 'figures/README.md']
+    >>> [path.as_posix() for path in bnstudy.draw_figures("results/small", only=["survival"])]
+    ['figures/small/survival.svg', 'figures/small/survival.png', 'figures/README.md']
     """
     if isinstance(source, Judged):
         return [path for one in draw_all(source, Path(out), only or None) for path in one.paths]
