@@ -51,7 +51,7 @@ STUDIES: list[tuple[str | bytes, str]] = [
     ("models = true", "models"),
     ("models = ''", "models"),
     ("models = 'mlp,,cnn'", "models"),
-    ("models = 'mlp,mlp'", "models"),
+    ("seeds = '3,3'", "seeds"),
     ("models = '" + "m" * 10_000 + "'", "models"),
     ("norms = [{}]", "norms"),
     ("inits = 'zero:1'", "inits"),
@@ -117,7 +117,7 @@ STUDIES: list[tuple[str | bytes, str]] = [
     ("scales = true", "scales"),
     ("scales = {}", "scales"),
     ("scales = '0.01,x'", "scales"),
-    ("scales = [1, 1]", "scales"),
+    ("scales = [1, -1]", "scales"),
 ]
 
 # Options, after a command that would otherwise run.

@@ -70,7 +70,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_every_day(folder):
     said = run("howto/everyday.md")
-    assert len(said) == 17
+    assert len(said) == 19
     assert (folder / "figures" / "init-sweep" / "accuracy-by-condition.png").exists()
     assert (folder / "results" / "init-sweep" / "report.html").exists()
     assert (folder / "tables" / "init-sweep-curves.csv").exists()

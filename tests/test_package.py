@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -21,8 +22,15 @@ def test_public_names():
 
 
 def test_importing_it_imports_no_torch():
-    code = "import sys, bnstudy; bnstudy.Study, bnstudy.open_results; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, bnstudy; bnstudy.Study, bnstudy.open_results, bnstudy.report, bnstudy.export, bnstudy.__version__;"
+    )
+    code += "sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_its_version_is_that_of_what_is_installed():
+    assert bnstudy.__version__ == importlib.metadata.version("bnstudy")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.name)

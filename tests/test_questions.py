@@ -44,7 +44,7 @@ def test_the_other_commands_in_their_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for arguments in COMMANDS[1:]:
         if arguments[0] == "run":  # on MNIST, and for minutes
-            arguments = [arguments[0], str(ROOT / arguments[1]), "--dry-run"]
+            arguments = [*arguments, "--dry-run"]
         elif arguments[0] == "init-sweep":
             assert "digits" in arguments
             split = ["--validation-size", "50"] if "--lr" in arguments else []

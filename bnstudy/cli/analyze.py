@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,26 +83,27 @@ def analyze(
     elif as_latex:
         print(to_latex(selection_table(results) if select else verdict_table(result)), end="")
     else:
-        print_answer(results)
+        again = f"bnstudy analyze {shlex.quote(folder)}"
+        print_answer(results, f"{again} --csv")
         if brief:
             return
         if at_choice is not None:
             print()
-            print_table(selection_table(results))
+            print_table(selection_table(results), f"{again} --select lr --csv")
             for model, text in answers(at_choice):
                 print_text(f"\nAt the selected rates, {model}: {text}" if model else f"\nAt the selected rates: {text}")
         if every:
             print()
-            print_table(multiverse_table(results.multiverse))
+            print_table(multiverse_table(results.multiverse), f"{again} --multiverse --json")
         if predicted:
             print()
-            print_table(prediction_table(predicted))
+            print_table(prediction_table(predicted), f"{again} --json")
         if answered:
             print()
-            print_table(claims_table(answered, results))
+            print_table(claims_table(answered, results), f"{again} --json")
         if grown:
             print()
-            print_table(growth_table(grown))
+            print_table(growth_table(grown), f"{again} --json")
 
 
 def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) -> None:
@@ -119,8 +121,8 @@ def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) 
         print(to_latex(verdict_table(result)), end="")
 
 
-def print_answer(results: Judged) -> None:
-    """The answer: what a reader should know first, a sentence a model, and the table of verdicts."""
+def print_answer(results: Judged, every: str) -> None:
+    """The answer: what a reader should know, a sentence a model, and the verdicts, of which `every` prints all."""
     from bnstudy.analysis.tables.sentences import answers
     from bnstudy.analysis.tables.verdicts import verdict_table
     from bnstudy.cli.terminal import print_table, print_text
@@ -136,4 +138,4 @@ def print_answer(results: Judged) -> None:
     for model, text in answers(result):
         print_text(f"{model}: {text}" if model else text)
     print()
-    print_table(table)
+    print_table(table, every)

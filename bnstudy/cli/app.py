@@ -38,12 +38,14 @@ from bnstudy.cli import (
 from bnstudy.cli import list as list_
 from bnstudy.cli import open as open_
 from bnstudy.cli.options import option_name, topic_of
+from bnstudy.cli.suggestions import told
 from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line, raised_at, reason_of
 
 app = typer.Typer(
     name="bnstudy",
     help="Does Batch Normalization matter only when the initialization is bad? Train a grid and see.",
     no_args_is_help=True,
+    suggest_commands=False,  # suggestions.py does
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -94,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BnstudyError as error:
         _fail(_as_option(error) + _explained(error), error.exit_code)
     except typer.TyperException as error:
-        text = " ".join(error.format_message().split())
+        text = " ".join(told(error).split())
         _fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # typer's own end

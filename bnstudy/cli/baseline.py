@@ -10,4 +10,4 @@ from bnstudy.cli.studies import study_named
 @study_options()
 def baseline(settings: dict[str, str], running: Running) -> None:
     """Train the report's four models and print its Table 2 with our numbers beside it."""
-    run_study(study_named("baseline", settings), running)
+    run_study(study_named("baseline", settings, running.name, running.out, running.shard), running)

@@ -26,7 +26,7 @@ CHOICES = {
     "input_scaling": ["standardize", "unit"],
     "init_scope": ["all", "hidden"],
 }
-KINDS = ("inits", "norms", "models", "datasets", "optimizers", "activations", "figures")
+KINDS = ("inits", "norms", "models", "datasets", "optimizers", "activations", "figures", "studies")
 Offered = list[str]
 
 
@@ -87,10 +87,10 @@ def complete_folder() -> Offered:
 
 def complete_study(incomplete: str) -> Offered:
     """Studies that come with the package, and study files in the folder that is named."""
-    from bnstudy.cli.studies import SHIPPED
+    from bnstudy.cli.studies import shipped
 
     folder = incomplete.rpartition("/")[0]
-    return [*SHIPPED, *(str(path) for path in sorted(Path(folder).glob("*.toml")))]
+    return [*shipped(), *(str(path) for path in sorted(Path(folder).glob("*.toml")))]
 
 
 def complete_kinds() -> Offered:

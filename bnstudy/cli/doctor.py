@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnstudy.cli.options import AsJson, DataDir
+from bnstudy.cli.terminal import print_listed
 from bnstudy.study import preferences, provenance
 from bnstudy.study.errors import InputError, first_line, one_line
 
@@ -22,7 +23,7 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print(json.dumps(found, indent=1))
         return
     for name, value in _lines(found):
-        print(f"{name:12} {value}")
+        print_listed(name, value, 13)
 
 
 def findings(data_dir: str | None) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from bnstudy.cli.options import Results
+from bnstudy.cli.options import Force, Results
 
 
 def export(
     folder: Results,
     out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="PATH", help="Where to; the current folder by default.", show_default=False),
-    ] = None,
+        str,
+        typer.Option("--out", metavar="DIR", help="Where to; the current folder by default.", show_default=False),
+    ] = ".",
     form: Annotated[
         str,
         typer.Option(
@@ -24,9 +24,10 @@ def export(
             autocompletion=lambda: ["csv", "parquet", "tensorboard"],
         ),
     ] = "csv",
+    force: Force = False,
 ) -> None:
     """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
     from bnstudy.analysis.export import export as export_to
 
-    for path in export_to(folder, form, out):
+    for path in export_to(folder, out, form=form, force=force):
         print(path)

@@ -10,13 +10,14 @@ from bnstudy.study.factors import FACTORS
 EXTENDED = (*(factor.key for factor in FACTORS), "seeds", "epochs")
 
 
-@study_options(scales=True, flags=False, keys=EXTENDED)
+@study_options(flags=False, keys=EXTENDED)
 def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
     """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
-    from bnstudy.storage.extension import extended
     from bnstudy.storage.store import Store
+    from bnstudy.study.enlarging import extended
 
-    if running.out:
-        raise InputError("a study is extended where it is; leave --out away", "out")
+    for key in ("name", "out"):
+        if getattr(running, key):
+            raise InputError(f"a study is extended where it is, and keeps its name; leave --{key} away", key)
     study = extended(Store.open(folder).study, settings)
     run_study(study, running._replace(out=folder), extends=True)

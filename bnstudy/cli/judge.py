@@ -101,18 +101,16 @@ def judge(
         )  # fmt: skip
     result = judged.assessment
     if figures:
-        from bnstudy.storage.atomic import check_folder
+        from bnstudy.analysis.figures.gallery import draw_all, refuse_others
 
         with _told_of("figures"):
-            check_folder(Path(figures))
+            refuse_others(Path(figures))
     if report:
         from bnstudy.analysis.report import write_page
 
         with _told_of("report"):
             written = write_page(judged, report)
     if figures:
-        from bnstudy.analysis.figures.gallery import draw_all
-
         with _told_of("figures"):
             draw_all(judged, Path(figures))
     from bnstudy.cli.analyze import print_answer, print_as
@@ -120,7 +118,7 @@ def judge(
     if as_json or as_csv or as_latex:
         print_as("json" if as_json else "csv" if as_csv else "latex", result)
         return
-    print_answer(judged)
+    print_answer(judged, "the same with --csv")
     if report:
         print(f"\nPage: {written}")
 

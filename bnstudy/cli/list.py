@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bnstudy.cli.completion import complete_kinds
 from bnstudy.cli.options import AsJson
+from bnstudy.cli.studies import shipped
+from bnstudy.cli.terminal import print_listed
 from bnstudy.study.errors import InputError
-from bnstudy.study.suggestions import suggestion
+from bnstudy.study.study_files import read_toml
+from bnstudy.study.synonyms import hint
 
 if TYPE_CHECKING:
     from bnstudy.study.registry import Entry
@@ -20,14 +24,14 @@ def list_entries(
         str,
         typer.Argument(
             metavar="KIND",
-            help="inits, norms, models, datasets, …",
+            help="inits, norms, models, datasets, studies, …",
             show_default=False,
             autocompletion=complete_kinds,
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """List what can be plugged in: inits, norms, models, datasets, optimizers, activations, figures."""
+    """List what can be plugged in (inits, norms, models, datasets, optimizers, activations, figures), and studies."""
     from bnstudy.study import registry
 
     kinds = {
@@ -39,17 +43,25 @@ def list_entries(
         "activations": registry.activations,
         "figures": registry.figures,
     }
+    if kind == "studies":
+        titles = {name: read_toml(file)["title"] for name, file in shipped().items()}
+        if as_json:
+            print(json.dumps({"kind": kind, "entries": [{"name": n, "title": t} for n, t in titles.items()]}, indent=1))
+            return
+        for name, title in titles.items():
+            print_listed(name, title)
+        return
     if kind not in kinds:
-        raise InputError(f"list: no kind is named {kind[:60]!r}; {suggestion(kind, kinds)}")
+        known = [*kinds, "studies"]
+        told = f"there are: {', '.join(known)}"
+        raise InputError(f"list: no kind is named {kind[:60]!r}; {hint(kind, known, told)}")
     if as_json:
-        import json
-
         print(json.dumps({"kind": kind, "entries": [_plain(entry) for entry in kinds[kind].values()]}, indent=1))
         return
     for entry in kinds[kind].values():
         value = entry.parameter
         suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"
-        print(f"{entry.name + suffix:20} {entry.summary}" + (f" ({entry.citation})" if entry.citation else ""))
+        print_listed(entry.name + suffix, entry.summary + (f" ({entry.citation})" if entry.citation else ""))
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from bnstudy.cli.completion import complete_datasets, complete_questions
 from bnstudy.study.errors import InputError
-from bnstudy.study.suggestions import suggestion
+from bnstudy.study.synonyms import hint
 
 SUFFIX = ".toml"
 
@@ -43,7 +43,8 @@ def new(
     from bnstudy.study.study import Study
 
     if question not in START:
-        raise InputError(f"no question is named {question[:60]!r}; {suggestion(question, START)}", "question")
+        told = f"there are: {', '.join(START)}"
+        raise InputError(f"no question is named {question[:60]!r}; {hint(question, START, told)}", "question")
     path = Path(name if name.endswith(SUFFIX) else name + SUFFIX)
     try:
         Study.make({"name": path.name.removesuffix(SUFFIX)})

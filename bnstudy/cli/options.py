@@ -74,13 +74,18 @@ def whole_number(text: str, key: str) -> int:
 
 
 def study_options(
-    *, scales: bool = False, running: bool = True, flags: bool = True, keys: Iterable[str] = STUDY_OPTIONS
+    *, running: bool = True, flags: bool = True, keys: Iterable[str] = STUDY_OPTIONS
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: give a command the options of these study keys, and those that say how a study is run.
 
-    The first arrive as one dict, ``settings``, of those that were given; the second as ``running``.
+    With ``inits`` comes ``--scales``. The first arrive as one dict, ``settings``, of those that were given; the second
+    as ``running``.
     """
-    described = {**({"scales": SCALES} if scales else {}), **{key: STUDY_OPTIONS[key] for key in keys}}
+    described: dict[str, tuple[str, str, str]] = {}
+    for key in keys:
+        described[key] = STUDY_OPTIONS[key]
+        if key == "inits":
+            described["scales"] = SCALES
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def wrapper(**values: Any) -> None:
@@ -133,7 +138,12 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 StudyFile = Annotated[
     str,
-    typer.Argument(metavar="STUDY.toml", help="A study file.", show_default=False, autocompletion=complete_study),
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file, or the name of one: `bnstudy list studies`.",
+        show_default=False,
+        autocompletion=complete_study,
+    ),
 ]
 StudyFolder = Annotated[
     str,
@@ -143,6 +153,12 @@ Results = Annotated[
     str,
     typer.Argument(
         metavar="DIR", help="A study folder, or a netCDF file.", show_default=False, autocompletion=complete_folder
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", metavar="NAME", help="What the study is called; as its folder by default.", rich_help_panel=RUNNING
     ),
 ]
 Out = Annotated[
@@ -209,6 +225,7 @@ Scheduler = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
@@ -221,6 +238,7 @@ Verbose = Annotated[
 class Running(NamedTuple):
     """How a study is run; none of it changes what is asked."""
 
+    name: Name = None
     out: Out = None
     data_dir: DataDir = None
     device: Device = None

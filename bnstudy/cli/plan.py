@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from bnstudy.cli.options import AsJson, Device, Out, Shard, StudyFile, study_options
+from bnstudy.cli.options import AsJson, Device, Name, Out, Shard, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
@@ -30,6 +30,7 @@ STUDIES, SEED = 2000, 20150211  # drawn from a pilot; the same pilot says the sa
 def plan(
     study_file: StudyFile,
     settings: dict[str, str],
+    name: Name = None,
     out: Out = None,
     device: Device = None,
     shard: Shard = None,
@@ -43,7 +44,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a study would run, what it costs, and what its seeds can show."""
-    study = study_named(study_file, settings)
+    study = study_named(study_file, settings, name, out, shard)
     expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
     if as_json:
         import json
@@ -99,7 +100,7 @@ def pilot_of(study: Study, folder: str) -> Pilot:
 def print_plan(study: Study, out: str | None, device: str | None, shard: str | None, measure: bool = False) -> None:
     from bnstudy.analysis.criteria import Criteria
     from bnstudy.analysis.power import warnings
-    from bnstudy.cli.terminal import print_table
+    from bnstudy.cli.terminal import print_listed, print_table, print_text
     from bnstudy.study.plan import Shard as Part
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
@@ -109,14 +110,14 @@ def print_plan(study: Study, out: str | None, device: str | None, shard: str | N
     chosen = resolve_device(device)
     ensembles = plan_for(study, chosen)
     for name, value in plan_rows(study, ensembles, chosen, Path(out) if out else default_folder(study, part)):
-        print(f"{name:15} {value}")
+        print_listed(name, value, 16)
     print_table(cost_table(study, ensembles, part.count if part else 1, chosen if measure else None))
     if text := not_initialized(study):
-        print(f"set by no initializer: {text}")
+        print_text(f"set by no initializer: {text}")
     criteria = Criteria.of(study)
     arms = getattr(study, BY_NAME[study.treatment].key)
     for text in warnings(criteria, len(study.seeds)) if len(arms) > 1 else ():
-        print(f"warning: {text}")
+        print_text(f"warning: {text}")
 
 
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:

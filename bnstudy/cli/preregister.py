@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bnstudy.cli.options import Device, Out, StudyFile, study_options
+from bnstudy.cli.options import Device, Name, Out, StudyFile, study_options
 from bnstudy.cli.studies import study_named
 
 
 @study_options(running=False)
-def preregister(study_file: StudyFile, settings: dict[str, str], out: Out = None, device: Device = None) -> None:
+def preregister(
+    study_file: StudyFile, settings: dict[str, str], name: Name = None, out: Out = None, device: Device = None
+) -> None:
     """Seal a study with a date before it runs: what is asked, what decides, what is expected."""
     from bnstudy.storage.preregistration import preregister as seal
     from bnstudy.study.predictions import text_of
     from bnstudy.training.running.execution import default_folder
     from bnstudy.training.running.this_machine import plan_for, resolve_device
 
-    study = study_named(study_file, settings)
+    study = study_named(study_file, settings, name, out)
     folder = Path(out) if out else default_folder(study)
     chosen = resolve_device(device)
     store = seal(folder, study, chosen.split(":")[0], plan_for(study, chosen))

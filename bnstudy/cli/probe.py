@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bnstudy.cli.completion import complete_study
-from bnstudy.cli.options import AsJson, DataDir, study_options
+from bnstudy.cli.options import AsJson, DataDir, Force, study_options
 from bnstudy.cli.studies import study_named
 from bnstudy.study.errors import InputError
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@study_options(scales=True, running=False, flags=False)
+@study_options(running=False, flags=False)
 def probe(
     study_file: Annotated[
         str,
         typer.Argument(
-            metavar="[STUDY.toml]", help="A study file, baseline or init-sweep.", autocompletion=complete_study
+            metavar="[STUDY]",
+            help="A study file, or the name of one: `bnstudy list studies`.",
+            autocompletion=complete_study,
         ),
     ] = "init-sweep",
     settings: dict[str, str] = {},  # noqa: B006 (the options that were given, put in by the decorator)
@@ -37,18 +39,21 @@ def probe(
         str | None,
         typer.Option("--figure", metavar="FILE", help="Also draw them, as .png or .svg.", show_default=False),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Look at every cell's signals and gradients before training: what is dead, vanishes, explodes or is all alike."""
     if figure and Path(figure).suffix not in (".png", ".svg"):
         raise InputError(f"must end in .png or .svg, not {figure[:60]!r}", "figure")
+    from bnstudy.storage import atomic
     from bnstudy.training.datasets import data
 
-    if study_file == "init-sweep" and "inits" in settings and "scales" not in settings:
-        study_file = "baseline"  # whoever names inits means these alone, without the sweep's scales
+    for key, place in (("out", out), ("figure", figure)):
+        if place and not force:
+            atomic.refuse_existing(Path(place), key)
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.tables.trainability import mechanism_table, probe_table, prognoses
-    from bnstudy.cli.terminal import print_table
+    from bnstudy.cli.terminal import print_table, print_text
     from bnstudy.training.inspection.probes import probe as measure
 
     measured = measure(study, data.load(study, data_dir), mechanism)
@@ -64,17 +69,15 @@ def probe(
         ]  # fmt: skip
         print(json.dumps({"cells": cells}, indent=1, allow_nan=False))
     else:
-        print_table(probe_table(measured))
+        print_table(probe_table(measured), "the same with --json")
         if mechanism:
-            print_table(mechanism_table(measured))
+            print_table(mechanism_table(measured), "the same with --json")
         print()
         for (model, norm, init), text in told.items():
-            print(f"{model}, {norm}, {init}: {text}")
+            print_text(f"{model}, {norm}, {init}: {text}")
         if measured.attrs["not_initialized"]:
-            print(f"set by no initializer: {measured.attrs['not_initialized']}")
+            print_text(f"set by no initializer: {measured.attrs['not_initialized']}")
     if out:
-        from bnstudy.storage import atomic
-
         atomic.write_atomically(Path(out), measured.to_netcdf)
     if figure:
         from bnstudy.analysis.figures import layers_at_start, style

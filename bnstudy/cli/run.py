@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bnstudy.cli.options import Running, StudyFile, study_options
 from bnstudy.cli.running import run_study
-from bnstudy.cli.studies import load
+from bnstudy.cli.studies import study_named
 
 
 @study_options()
 def run(study_file: StudyFile, settings: dict[str, str], running: Running) -> None:
-    """Run a study file, or resume it. Options are laid over the file."""
-    run_study(load(Path(study_file), settings), running)
+    """Run a study file, or one that comes with bnstudy, or resume it. Options are laid over the file."""
+    run_study(study_named(study_file, settings, running.name, running.out, running.shard), running)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,9 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         is_the_reports = (
             asked == ("norm", "init") and dataset.sizes["init"] == 1 and set(dataset.model.values) <= {"mlp", "cnn"}
         )
-        print_table((report_table if is_the_reports else sweep_table)(results))
+        place = shlex.quote(str(folder))
+        print_table((report_table if is_the_reports else sweep_table)(results), f"bnstudy export {place}")
         if results.can_judge and results.criteria.poor:
             print()
-            print_answer(results)
+            print_answer(results, f"bnstudy analyze {place} --csv")
     print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {folder}` writes the page)")

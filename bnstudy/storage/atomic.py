@@ -129,6 +129,13 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{place} is not a folder; choose another with --out", "out")
 
 
+def refuse_existing(path: Path, key: str = "out") -> None:
+    """InputError if something is at `path`, which the option of this key names: it may be the user's."""
+    if os.path.lexists(path):
+        name = "--" + key.replace("_", "-")
+        raise InputError(f"{path} is there; choose another {name}, or write over it with --force", key)
+
+
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn what the disk refuses, and nobody else has explained, into one line that names the file."""

@@ -1,65 +1,16 @@
-"""A study made larger: more seeds, levels or epochs, with the amendment on record."""
+"""A study in its folder made larger, with the amendment on record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from bnstudy.storage import atomic
 from bnstudy.storage.store import Store
+from bnstudy.study.enlarging import other_than_more
 from bnstudy.study.errors import InputError
-from bnstudy.study.factors import FACTORS
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Run, Study
-
-# A question that any levels can answer.
-UNASKED: dict[str, Any] = {
-    "treatment": "norm", "control": "", "condition": "init", "reference": "", "roles": {}, "looks": (),
-    "predictions": (),
-}  # fmt: skip
-LISTED = (*(factor.key for factor in FACTORS), "seeds")
-
-
-def extended(study: Study, settings: Mapping[str, Any]) -> Study:
-    """A study with more seeds, levels or epochs.
-
-    Parameters
-    ----------
-    study : Study
-        What there is.
-    settings : mapping
-        For ``models``, ``norms``, ``inits`` (or ``scales``), ``optimizers``, ``lr``, ``batch_size``, ``weight_decay``
-        and ``seeds``, levels to have besides those there are, written as in a study; for ``epochs``, how many in all.
-
-    Raises
-    ------
-    InputError
-        Nothing is new, or a value is wrong.
-    """
-    if stray := [key for key in settings if key not in (*LISTED, "scales", "epochs")]:
-        raise InputError("cannot be changed by extending; run another study for it", stray[0])
-    before = study.model_dump()
-    # Scales come after inits, of which a study has one at least.
-    stand_in = {} if "inits" in settings else {"inits": ("default",)}
-    asked = Study.make({**before, **UNASKED, **stand_in, **settings})
-    named = {name: getattr(asked, name) for name in LISTED if name in settings}
-    if "scales" in settings:
-        named["inits"] = asked.inits[len(stand_in) :]
-    more: dict[str, Any] = {name: _union(before[name], levels) for name, levels in named.items()}
-    if "epochs" in settings:
-        if asked.epochs <= study.epochs:
-            raise InputError(f"the study has {study.epochs} epochs; give more, not {asked.epochs}", "epochs")
-        more["epochs"] = asked.epochs
-    larger = Study.make({**before, **more})
-    if larger == study:
-        raise InputError("nothing to add: the study has all of these; name new seeds, levels or more epochs")
-    return larger
-
-
-def _union(there: Iterable[Any], asked: Iterable[Any]) -> tuple[Any, ...]:
-    """What is there, in its order, then what is new."""
-    return tuple(dict.fromkeys([*there, *asked]))
 
 
 def extend(folder: str | Path, study: Study, *, wait: bool = False) -> Store:
@@ -99,22 +50,5 @@ def larger_plan(plan: Iterable[Ensemble], study: Study, device: str) -> tuple[En
 
 def refuse_less(store: Store, after: Study) -> None:
     """InputError if a study is not the stored one and more; that may have grown since it was looked at."""
-    before = store.study
-    for key in before.differences(after):
-        there, asked = getattr(before, key), getattr(after, key)
-        if key in LISTED and set(there) <= set(asked):
-            continue
-        if key == "epochs" and asked > there:
-            continue
-        if key == "roles" and there.items() <= asked.items():
-            continue
-        # Where no level was well there was no reference; the first that is becomes it. So does the usual control.
-        if (
-            key == "reference"
-            and not there
-            and asked == next(one for one, role in after.roles.items() if role == "well")
-        ):
-            continue
-        if key == "control" and not there:
-            continue
+    if key := other_than_more(store.study, after):
         raise InputError(f"differs from the study in {store.folder} other than by more of it", key)

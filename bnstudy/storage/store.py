@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.storage import atomic, checksummed_json, locking, manifest, netcdf, plan_file
 from bnstudy.study import provenance
+from bnstudy.study.enlarging import LISTED, enlarging_command
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.schema import Status
@@ -54,7 +55,7 @@ class Store:
 
     @classmethod
     def find(cls, folder: str | Path, study: Study) -> Store | None:
-        """The study's store if the folder holds it, None if it holds nothing yet.
+        """The study's store if the folder holds it, its levels in whatever order; None if it holds nothing yet.
 
         Raises
         ------
@@ -68,7 +69,8 @@ class Store:
         strange = folder.is_dir() and any(not _is_ours(path) for path in folder.iterdir())
         if (folder / plan_file.NAME).exists():
             store = cls.open(folder)
-            if changes := store.study.differences(study):
+            changes = store.study.differences(study)
+            if any(key not in LISTED or set(there) != set(asked) for key, (there, asked) in changes.items()):
                 raise store._is_another(study, changes)
             return store
         if strange:
@@ -151,6 +153,10 @@ class Store:
             origin = ", to which this one was extended"
             again = f"bnstudy run {self.folder / 'study.toml'} --out {self.folder}"
             advice = f"`{again}` goes on with that one, or {advice}"
+        elif more := enlarging_command(self.folder, self.study, study):
+            return InputError(f"{self.folder} holds less of this study ({listed}); `{more}` adds what is new", "out")
+        elif enlarging_command(self.folder, study, self.study):
+            advice = f"`bnstudy analyze {self.folder}` reads that one, which holds all of this and more, or {advice}"
         return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
     def _write_plan(self) -> None:

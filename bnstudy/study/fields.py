@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -118,8 +119,13 @@ Seeds = Annotated[
 ]
 
 
+def once(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Each value once, where it stands first."""
+    return tuple(dict.fromkeys(values))
+
+
 def distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values of which none is there twice; ValueError names one that is."""
+    """Values of which none is there twice, since fewer seeds than were meant would show less; ValueError names one."""
     seen = set()
     for value in values:
         if value in seen:

@@ -18,7 +18,7 @@ import platformdirs
 
 from bnstudy.study.errors import InputError
 from bnstudy.study.study_files import read_text
-from bnstudy.study.suggestions import suggestion
+from bnstudy.study.synonyms import hint
 
 FILE_VARIABLE = "BNSTUDY_CONFIG"
 MAX_JOBS = 1024
@@ -149,7 +149,7 @@ def _written() -> dict[str, Found]:
     for key, one in found.items():
         if key not in SETTINGS:
             raise InputError(
-                f"{one.source}: there is no setting {key[:60]!r}; {suggestion(key, SETTINGS)}", topic=TOPIC
+                f"{one.source}: there is no setting {key[:60]!r}; {hint(key, SETTINGS, told)}", topic=TOPIC
             )
     if folder := found.get("data_dir"):
         found["data_dir"] = _whole_path(folder)

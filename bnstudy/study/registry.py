@@ -9,7 +9,6 @@ loaded is told of and passed over: it must not stop what has no need of it.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.metadata
 import re
@@ -22,6 +21,7 @@ from bnstudy.study import kinds, plugin_modules
 from bnstudy.study.errors import InputError
 from bnstudy.study.levels import Level, Parameter, read_widths
 from bnstudy.study.sources import Origin, origin_of
+from bnstudy.study.synonyms import hint
 
 TOPICS = {  # that are explained where a name is not there
     "dataset": "own-data", "model": "own-model", "initializer": "own-initializer", "norm": "own-treatment",
@@ -131,11 +131,10 @@ class Registry(Mapping[str, Entry]):
     def __getitem__(self, name: str) -> Entry:
         self._discover()
         if name not in self._entries:
-            close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(self._entries))}"
-            hint += " (one of your own needs --plugin)" if not close else ""
-            topic = None if close else TOPICS.get(self.kind)
-            raise InputError(f"no {self.kind} is named {name[:60]!r}; {hint}", topic=topic)
+            listed = f"there are: {', '.join(sorted(self._entries))} (one of your own needs --plugin)"
+            told = hint(name, self._entries, listed)
+            topic = TOPICS.get(self.kind) if told == listed else None
+            raise InputError(f"no {self.kind} is named {name[:60]!r}; {told}", topic=topic)
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

@@ -38,6 +38,7 @@ from bnstudy.study.fields import (
     distinct,
     effective,
     number,
+    once,
     representable,
 )  # fmt: skip
 from bnstudy.study.predictions import Expectation, Prediction, Predictions
@@ -94,7 +95,8 @@ class Study(_Varied):
     """Factors, levels and training settings of a study.
 
     Lists may also be given as text with commas (``models="mlp,cnn"``), `seeds` also as a count. `scales` is shorthand:
-    each S becomes the initializer level ``scaled-normal:S``, after those of `inits`.
+    each S becomes the initializer level ``scaled-normal:S``, after those of `inits`. A level that is given twice is
+    there once.
 
     Parameters
     ----------
@@ -172,7 +174,8 @@ class Study(_Varied):
         path : path
             The file, in TOML.
         **overrides
-            Keys of a study file, in place of those that stand there.
+            Keys of a study file, in place of those that stand there; `inits` are all that there are then, also where
+            the file names `scales`.
 
         Returns
         -------
@@ -184,9 +187,10 @@ class Study(_Varied):
         InputError
             The file is missing, empty, not TOML, or holds a key or value that is wrong.
         """
-        values = read_toml(path)
-        if overrides and any(isinstance(told, dict) for told in values.get("predictions", ())):
-            cls.make(values)  # what the file itself has wrong is told
+        said = read_toml(path)
+        values = {key: value for key, value in said.items() if not (key == "scales" and "inits" in overrides)}
+        if overrides and any(isinstance(told, dict) for told in said.get("predictions", ())):
+            cls.make(said)  # what the file itself has wrong is told
             there = cls.make({**values, **overrides, "predictions": ()})
             predictions = read_predictions(values["predictions"])
             values["predictions"] = tuple(told if isinstance(told, str) else there._kept(told) for told in predictions)
@@ -232,10 +236,9 @@ class Study(_Varied):
         for level in levels:
             _level_of(level, "scales")  # what is wrong is said of the key that was written
         try:
-            distinct(tuple(levels))
             inits = as_list(values["inits"]) if "inits" in values else []
         except ValueError as error:
-            raise InputError(str(error), "scales" if "twice" in str(error) else "inits") from None
+            raise InputError(str(error), "inits") from None
         return {key: value for key, value in values.items() if key != "scales"} | {"inits": [*inits, *levels]}
 
     @field_validator("name")
@@ -251,12 +254,17 @@ class Study(_Varied):
     @classmethod
     def _known_levels(cls, labels: tuple[str, ...], info: Any) -> tuple[str, ...]:
         known = REGISTRIES[info.field_name]
-        return distinct(tuple(known.level(label).label for label in labels))
+        return once(known.level(label).label for label in labels)
 
-    @field_validator(*(factor.key for factor in FACTORS if factor.registry is None), "seeds")
+    @field_validator(*(factor.key for factor in FACTORS if factor.registry is None))
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return distinct(values)
+        return once(values)
+
+    @field_validator("seeds")
+    @classmethod
+    def _no_seed_twice(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return distinct(seeds)
 
     @field_validator("dataset")
     @classmethod

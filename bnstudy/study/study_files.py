@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import stat
 import tomllib
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bnstudy.study.errors import InputError
+from bnstudy.study.synonyms import hint
 
 MAX_FILE = 1_000_000  # bytes
 
@@ -55,9 +55,8 @@ def first_problem(error: ValidationError, keys: Iterable[str]) -> InputError:
     if isinstance(cause, InputError):
         return InputError(cause.problem, cause.key or key or None, cause.topic)
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, [*keys], n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return InputError(f"a study has no such key{hint}", key)
+        known = hint(key, keys)
+        return InputError(f"a study has no such key{'; ' * bool(known)}{known}", key)
     text = str(cause) if cause else PLAIN_WORDS.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
     given = "" if cause else f", not {str(problem['input'])[:60]!r}"
     return InputError(text.replace("input should be", "must be") + given, key or None)

@@ -17,8 +17,8 @@ from generate.study_schema import NOT_OPTIONS, STUDY_FLAGS, described
 HEAD = """# Study files
 
 A study is one TOML file: factors, levels, settings, and what is expected. Every key has a default, so that a file says
-what is special about it. A list may also be written as one value or as text with commas (`models = "mlp,cnn"`). Each
-key but those under *What it is* is an option of the command line too, with hyphens for underscores:
+what is special about it. A list may also be written as one value or as text with commas (`models = "mlp,cnn"`). `name`
+and each key but those under *What it is* are options of the command line too, with hyphens for underscores:
 `--batch-size 32,100`.
 
 ## In an editor

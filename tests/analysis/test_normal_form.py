@@ -15,9 +15,10 @@ from bnstudy.analysis.report import write_report
 from bnstudy.analysis.results import Results, assess
 from bnstudy.analysis.tables.sentences import sentences
 from bnstudy.analysis.tables.summary import sweep_table
-from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.extension import extend
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
+from bnstudy.study.enlarging import extended
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import sys
 import pytest
 from bnstudy.cli.app import app, main
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
+from bnstudy.storage.store import Store
 
 from tests import commands
 from tests.synthetic import make_dataset
@@ -58,7 +60,8 @@ def test_baseline_prints_the_reports_table(bnstudy, tmp_path):
 def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     code, out, _ = bnstudy("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
     assert code == 0
-    listed = [line.split()[1] for line in out.splitlines() if line.startswith(" mlp")]
+    of_mlp = re.findall(r"^ mlp:\n(.*?)(?=^ cnn:)", out, re.M | re.S)
+    listed = [line.split()[0] for table in of_mlp for line in table.splitlines() if line[1] != " "]
     assert sorted(listed) == ["scaled-normal:0.01"] * 2 + ["scaled-normal:1"] + ["zero"] * 2  # all, and the poor ones
     code, out, _ = bnstudy("figures", "--only", "accuracy-by-condition,forest")
     assert code == 0
@@ -128,6 +131,23 @@ def test_a_sweep_of_scales_has_three_other_inits_and_the_shipped_one_more(bnstud
     assert "warning" not in out
 
 
+@pytest.mark.parametrize("command", ["run norms", "plan norms", "baseline", "init-sweep", "preregister norms"])
+def test_wherever_a_study_is_made_it_takes_scales_and_inits_say_all_levels(bnstudy, command):
+    arguments = [*command.split(), "--dataset", "digits"]
+    dry = [] if command.startswith(("plan", "pre")) else ["--dry-run"]
+    if command.startswith("pre"):
+        for options in (("--inits", "xavier"), ("--scales", "7", "--out", "b")):
+            assert bnstudy(*arguments, *options)[0] == 0
+        assert Store.open("results/norms").study.inits == ("xavier",)
+        assert Store.open("b").study.inits == ("default", "dead-biases", "scaled-normal:7")
+        return
+    inits = next(line for line in bnstudy(*arguments, *dry, "--inits", "xavier,xavier")[1].splitlines()
+                 if line.startswith("inits"))  # fmt: skip
+    assert inits.split(maxsplit=1)[1] == "xavier (well)"
+    out = bnstudy(*arguments, *dry, "--inits", "scaled-normal:7,zero", "--scales", "7,0.1")[1]
+    assert "scaled-normal:7 (poor), zero (poor), scaled-normal:0.1 (poor)\n" in out
+
+
 def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
     for command in (["init-sweep", "--dry-run"], ["plan", "init-sweep"]):
         code, out, _ = bnstudy(*command, "--seeds", "3")
@@ -144,7 +164,7 @@ def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
     assert (tmp_path / "results" / "mine" / "curves.nc").exists()
     code, _, err = bnstudy("run", "s.toml", *TINY, "--epochs", "3")
     assert code == 2
-    assert "epochs: 2 there, 3 asked" in err
+    assert err.endswith("(epochs: 2 there, 3 asked); `bnstudy extend results/mine --epochs 3` adds what is new\n")
 
 
 def test_shards_then_merge(bnstudy, tmp_path):
@@ -230,15 +250,18 @@ def test_every_option_refuses_bad_values_in_one_line(bnstudy, key, how):
     [
         (["basline"], "did you mean 'baseline'"),
         (["init-sweep", "--scale", "1"], "--scales"),
-        (["run"], "STUDY.toml"),
+        (["run"], "STUDY"),
+        (["run", "norm"], "did you mean 'norms'"),
+        (["run", "nothing"], "those that come with bnstudy are baseline, bn-depth, gradient-growth, init-sweep"),
         (["run", "none.toml"], "no such study file"),
-        (["baseline", "--scales", "1"], "no such option"),
         (["baseline", "--epochs"], "--epochs"),
         (["status", "nowhere"], "no study there"),
         (["figures"], "run a study first"),
         (["figures", "nowhere"], "no results there"),
         (["list", "initz"], "did you mean 'inits'"),
-        (["plan", "nowhere"], "no such study file"),
+        (["list", "study"], "did you mean 'studies'"),
+        (["extend", "nowhere", "--name", "x"], "keeps its name"),
+        (["plan", "nowhere"], "'nowhere' is no study file and no name of a study"),
         (["plan", "baseline", "--shard", "3/2"], "--shard: must be K/N"),
         (["baseline", "--dataset", "digits", "--shard", "2"], "--shard: must be K/N"),
         (["baseline", "--dataset", "digits", "--scheduler", ""], "--scheduler: must be"),
@@ -257,7 +280,9 @@ def test_other_mistakes(bnstudy, arguments, text):
     assert text.lower() in err.lower()
 
 
-@pytest.mark.parametrize("kind", ["inits", "norms", "models", "datasets", "optimizers", "activations", "figures"])
+@pytest.mark.parametrize(
+    "kind", ["inits", "norms", "models", "datasets", "optimizers", "activations", "figures", "studies"]
+)
 def test_list(bnstudy, kind):
     code, out, _ = bnstudy("list", kind)
     assert code == 0

@@ -83,20 +83,23 @@ def test_runs_are_paired_or_said_not_to_be(judge):
     (["--report", "."], "--report: . is a folder"),
     (["--report", "runs.csv"], "--report: runs.csv is there and no page"),
     (["--report", "runs.csv/page.html"], "choose another with --report"),
+    (["--figures", "."], "--figures: forest.md is there and was not drawn by bnstudy; choose another folder with --f"),
+    (["--report", "mine.html"], "--report: mine.html is there and no page of bnstudy's"),
     (["--report", "page.html", "--figures", "runs.csv"], "--figures: runs.csv is not a folder"),
 ])  # fmt: skip
 def test_where_it_cannot_write_it_writes_nothing_and_loses_nothing(judge, tmp_path, options, told):
-    before = (tmp_path / "runs.csv").read_bytes()
+    (tmp_path / "mine.html").write_text("<!DOCTYPE html><title>mine</title>")
+    (tmp_path / "forest.md").write_text("# Trees\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = judge(*ASKED, *options)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert told in err
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
-    assert (tmp_path / "runs.csv").read_bytes() == before
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_page_is_written_over(judge, tmp_path):
+def test_a_page_and_figures_of_its_own_are_written_over(judge, tmp_path):
     for _ in range(2):
-        assert judge(*ASKED, "--report", "page.html")[0] == 0
+        assert judge(*ASKED, "--report", "page.html", "--figures", "drawn")[0] == 0
     assert (tmp_path / "page.html").stat().st_size > 10_000
 
 

@@ -10,10 +10,11 @@ import pytest
 import xarray as xr
 from bnstudy.cli.app import main
 from bnstudy.storage import atomic, locking
-from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.extension import extend
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
 from bnstudy.study import provenance
+from bnstudy.study.enlarging import extended
 from bnstudy.study.errors import InputError
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Study

@@ -12,12 +12,13 @@ import pytest
 import xarray as xr
 from bnstudy.cli import main
 from bnstudy.storage import checksummed_json, merging
-from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.extension import extend
 from bnstudy.storage.locking import hold
 from bnstudy.storage.merging import merge
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
+from bnstudy.study.enlarging import extended
 from bnstudy.study.errors import InputError, LockedError
 from bnstudy.study.plan import Shard, make_plan
 from bnstudy.study.study import Study

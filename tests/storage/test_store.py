@@ -11,12 +11,13 @@ import xarray as xr
 from bnstudy import open_results
 from bnstudy.storage import atomic, checksummed_json
 from bnstudy.storage.consolidation import consolidate, curves_dataset
-from bnstudy.storage.extension import extend, extended, larger_plan
+from bnstudy.storage.extension import extend, larger_plan
 from bnstudy.storage.merging import merge
 from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
 from bnstudy.study import schema
 from bnstudy.study.curves import Curves
+from bnstudy.study.enlarging import extended
 from bnstudy.study.errors import InputError, LockedError
 from bnstudy.study.schema import Status
 from bnstudy.study.study import Study, digest_of

@@ -14,8 +14,8 @@ from bnstudy.cli.extend import EXTENDED
 from bnstudy.cli.options import STUDY_OPTIONS
 from bnstudy.cli.plan import plan_rows
 from bnstudy.storage import netcdf
-from bnstudy.storage.extension import extended
 from bnstudy.study import schema
+from bnstudy.study.enlarging import extended
 from bnstudy.study.factors import FACTORS, REGISTRIES
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Run, Study
@@ -98,4 +98,4 @@ def test_a_new_factor_is_one_row(tmp_path):
         assert dataset.room.values.tolist() == ["here", "there", "attic"]
         here, there = (dataset.train_loss.sel(room=room).values for room in ("here", "there"))
         assert (here == there).all()
-    assert pd.read_csv(tmp_path / "small-runs.csv").room.value_counts().to_dict() == {"here": 8, "there": 8}
+    assert pd.read_csv(tmp_path / "s-runs.csv").room.value_counts().to_dict() == {"here": 8, "there": 8}

@@ -21,7 +21,6 @@ BAD = [
     ("inits", "", "empty"),
     ("inits", [], "empty"),
     ("inits", "zero,,default", "between two commas"),
-    ("inits", "large-variance,large-variance:1", "twice"),
     ("optimizers", "sdg", "did you mean 'sgd'"),
     ("dataset", "mnits", "did you mean 'mnist'"),
     ("activation", "rleu", "did you mean 'relu'"),
@@ -31,7 +30,6 @@ BAD = [
     ("scales", "nan", "above 0"),
     ("scales", "", "above 0"),
     ("scales", "a", "above 0"),
-    ("scales", "1,1.0", "twice"),
     ("lr", "0", "greater than 0"),
     ("lr", "nan", "greater than 0"),
     ("lr", "x", "a number"),
@@ -83,6 +81,34 @@ def test_scales_follow_inits_and_are_written_as_percent_g():
     scaled = ("scaled-normal:0.01", "scaled-normal:1", "scaled-normal:10", "scaled-normal:1e+06")
     assert study.inits == ("zero", "default", *scaled)
     assert Study.make({"scales": [1]}).inits == ("scaled-normal:1",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "levels"),
+    [
+        ({"inits": "default,zero,default"}, "inits", ("default", "zero")),
+        ({"inits": "large-variance,large-variance:1"}, "inits", ("large-variance",)),
+        ({"inits": "scaled-normal:1,zero", "scales": "0.1,1,0.10"}, "inits",
+         ("scaled-normal:1", "zero", "scaled-normal:0.1")),
+        ({"models": "mlp,mlp"}, "models", ("mlp",)),
+        ({"lr": "0.1,1e-1,0.01"}, "lr", (0.1, 0.01)),
+        ({"batch_size": [20, 20]}, "batch_size", (20,)),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_given_twice_is_there_once(settings, key, levels):
+    assert getattr(Study.make(settings), key) == levels
+
+
+def test_inits_over_a_file_are_all_there_are_and_scales_stand_for_its_scales(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'inits = ["default", "zero"]\nscales = [0.01]\n'
+        'predictions = [{ text = "so", expect = { condition = "scaled-normal:0.01", sign = "gain" } }]\n'
+    )
+    assert Study.load(path, inits="xavier").inits == ("xavier",)
+    assert Study.load(path, inits="xavier").predictions[0].expect == ()
+    assert Study.load(path, scales="10").inits == ("default", "zero", "scaled-normal:10")
+    assert Study.load(path, inits="xavier", scales="10").inits == ("xavier", "scaled-normal:10")
 
 
 def test_canonical_spellings():

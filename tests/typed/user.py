@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import bnstudy
@@ -54,6 +55,13 @@ def answer() -> None:
     assert_type(judged.title, str)
     assert_type([ensemble.name for ensemble in bnstudy.make_plan(study)], list[str])
     assert_type(initializers["two-point"].label, str)
+    assert_type(bnstudy.__version__, str)
+    assert_type(bnstudy.extend("results/mine", seeds=3, jobs=2), xr.Dataset)
+    assert_type(bnstudy.report("results/mine"), Path)
+    assert_type(bnstudy.report(judged, "page.html"), Path)
+    assert_type(bnstudy.draw_figures(["results/mine", Path("results/other")], only=("forest",)), list[Path])
+    assert_type(bnstudy.draw_figures(results, "figures"), list[Path])
+    assert_type(bnstudy.export("results/mine", "tables", form="parquet", force=True), list[Path])
     try:
         bnstudy.open_results("results/mine")
     except bnstudy.InputError as error:

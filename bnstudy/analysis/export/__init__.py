@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from bnstudy.analysis.export.event_files import write_events
-from bnstudy.analysis.export.identity import HASH, more_runs, other_results, safe_name, studies_in
-from bnstudy.analysis.export.tidy import curve_table, ended_runs, run_table
+from bnstudy.analysis.export.event_files import safe_name, write_events
+from bnstudy.analysis.export.tidy import curve_table, run_table
 from bnstudy.analysis.tables.formats import harmless
 from bnstudy.storage import atomic
 from bnstudy.storage.opening import name_of, open_results
@@ -20,50 +19,62 @@ from bnstudy.study.errors import InputError
 FORMATS = ("csv", "parquet", "tensorboard")
 
 
-def export(source: str | Path, form: str, out: str | Path | None = None) -> list[Path]:
-    """Write a study's results in another form; returns the paths written.
-
-    What was exported of the same study before is replaced, also where it has grown since; other results are not, nor
-    runs of the study that `source` lacks, as another of its shards may hold.
+def export(source: str | Path, out: str | Path = ".", *, form: str = "csv", force: bool = False) -> list[Path]:
+    """Write a study's curves and runs in another form; returns the paths written.
 
     Parameters
     ----------
     source : path
         A study folder or netCDF file.
+    out : path
+        The folder to write into; made if missing.
     form : str
         ``csv`` or ``parquet``: ``NAME-curves`` and ``NAME-runs`` with that ending; ``tensorboard``: a folder
         ``NAME-tensorboard`` of event files, one a run.
-    out : path, optional
-        The folder to write into; by default the current one.
+    force : bool
+        Whether to write over files that are there. A folder with other files than events is left alone even so.
+
+    Returns
+    -------
+    list of Path
+        What was written.
 
     Raises
     ------
     InputError
         An unknown form, a package that is missing, a source that cannot be read, or an `out` that cannot be written
-        or holds other results under the same name.
+        or holds such files already.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> _ = bnstudy.run(study, "results/small")
+    >>> [path.as_posix() for path in bnstudy.export("results/small", "tables")]
+    ['tables/small-curves.csv', 'tables/small-runs.csv']
     """
     if form not in FORMATS:
         raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
     _need({"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form), form)
     dataset = open_results(source)
-    folder, name = Path(out or "."), safe_name(name_of(dataset, source))
+    folder, name = Path(out), safe_name(name_of(dataset, source))
     atomic.check_folder(folder)
+    tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
+    paths = {what: folder / f"{name}-{what}.{form}" for what in tables}
+    events = folder / f"{name}-tensorboard"
+    for path in [events] if form == "tensorboard" else paths.values():
+        if not force:
+            atomic.refuse_existing(path)
     with atomic.disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if form == "tensorboard":
-            return write_events(dataset, folder / f"{name}-tensorboard")
-        tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
-        made = {what: make(dataset) for what, make in tables.items()}
-        before = _runs_there(folder / f"{name}-runs.{form}", form)
-        replaces = before is not None and str(before[HASH].iloc[0]) in studies_in(dataset)
-        if replaces and before is not None and ended_runs(before, dataset) - ended_runs(made["runs"], dataset):
-            raise more_runs(folder / f"{name}-runs.{form}")
-        return [_write_table(table, folder / f"{name}-{what}.{form}", form, replaces) for what, table in made.items()]
+            return write_events(dataset, events)
+        for what, make in tables.items():
+            _write_table(make(dataset), paths[what], form)
+    return list(paths.values())
 
 
-def _write_table(table: pd.DataFrame, path: Path, form: str, replaces: bool) -> Path:
-    """Write a table; where it does not replace one of the same study, it must not find another there."""
-
+def _write_table(table: pd.DataFrame, path: Path, form: str) -> None:
     def write(temporary: Path) -> None:
         if form == "parquet":
             table.to_parquet(temporary, index=False)
@@ -71,20 +82,8 @@ def _write_table(table: pd.DataFrame, path: Path, form: str, replaces: bool) -> 
             texts = [name for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
             shown = table.assign(**{name: table[name].map(harmless) for name in texts})
             shown.to_csv(temporary, index=False)
-        if not replaces and path.is_file() and atomic.sha256(path) != atomic.sha256(temporary):
-            raise other_results(path)
 
     atomic.write_atomically(path, write)
-    return path
-
-
-def _runs_there(path: Path, form: str) -> pd.DataFrame | None:
-    """The table of runs at `path`; None where there is none that says of which study."""
-    try:
-        table = pd.read_parquet(path) if form == "parquet" else pd.read_csv(path, keep_default_na=False)
-        return table if HASH in table and len(table) else None
-    except (OSError, ValueError):
-        return None
 
 
 def _need(package: str | None, form: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bnstudy.analysis import responses
-from bnstudy.analysis.export.identity import more_runs, other_results, safe_name, studies_in
-from bnstudy.storage import atomic, netcdf
+from bnstudy.storage import atomic
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import FACTORS
 from bnstudy.study.schema import CURVE_DIMS, FURTHER_DIMS, with_further
@@ -22,24 +22,23 @@ EVENTS = "events.out.tfevents."
 NAMED = tuple(factor.name for factor in FACTORS if factor.dtype == "str")  # their labels say what they are
 
 
+def safe_name(text: str) -> str:
+    """A label as the name of a file or folder: letters, digits and a few signs; never hidden, never a path."""
+    return re.sub(r"[^\w.=:-]", "-", text)[:80].lstrip(".") or "study"
+
+
 def write_events(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """One folder of scalars a run, in place only when all are whole."""
     if folder.is_file():
-        raise other_results(folder)
+        raise InputError(f"{folder} is a file, and its place would be a folder's; move it away", "out")
     if strange := next((p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(EVENTS)), None):
         raise InputError(f"{strange} is no event file, and its folder would be replaced; choose another --out", "out")
-    endings = [f".{safe_name(digest)}" for digest in studies_in(dataset) or [netcdf.fingerprint(dataset)]]
-    if any(not path.name.endswith(tuple(endings)) for path in folder.rglob(f"{EVENTS}*")):
-        raise other_results(folder)
-    there = {path.parent.relative_to(folder).as_posix() for path in folder.rglob(f"{EVENTS}*{endings[0]}")}
-    if there - {run for run, _ in _runs(dataset)}:
-        raise more_runs(folder)
     temporary, before = atomic.temporary(folder), atomic.temporary(folder.with_name(f"{folder.name}.before"))
     atomic.remove(temporary)
     epochs = dataset.epoch.values.astype(int).tolist()
     try:
         for run, scalars in _runs(dataset):
-            _write_scalars(temporary / run, epochs, scalars, _created(dataset), endings[0])
+            _write_scalars(temporary / run, epochs, scalars, _created(dataset))
         if folder.exists():
             folder.rename(before)
         temporary.rename(folder)
@@ -76,15 +75,13 @@ def _tag(name: str) -> str:
     return f"{what}/{part}" if part in ("train", "test", "validation") else name
 
 
-def _write_scalars(
-    folder: Path, epochs: list[int], scalars: dict[str, np.ndarray], created: float, ending: str
-) -> None:
+def _write_scalars(folder: Path, epochs: list[int], scalars: dict[str, np.ndarray], created: float) -> None:
     """One event file of scalars over epochs; what is not a number has no event."""
     event_pb2 = importlib.import_module("tensorboard.compat.proto.event_pb2")
     summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")
     writer_module = importlib.import_module("tensorboard.summary.writer.event_file_writer")
     folder.mkdir(parents=True)
-    writer = writer_module.EventFileWriter(str(folder), filename_suffix=ending)
+    writer = writer_module.EventFileWriter(str(folder))
     for tag, values in scalars.items():
         for epoch, value in zip(epochs, values.tolist(), strict=True):
             if math.isfinite(value):

@@ -10,12 +10,11 @@ import xarray as xr
 
 from bnstudy.analysis import responses, scores
 from bnstudy.analysis.criteria import criteria_of
-from bnstudy.analysis.export.identity import HASH
 from bnstudy.analysis.normal_form import factor_form
-from bnstudy.analysis.tables.formats import harmless
 from bnstudy.study.factors import FACTORS
 from bnstudy.study.schema import Status
 
+HASH = "study_hash"
 CODES = ("init_family", "init_value", "init_role")
 
 
@@ -75,15 +74,6 @@ def _with_words(table: pd.DataFrame) -> pd.DataFrame:
     if "status" in table:
         table["status"] = table["status"].map({int(status): status.name.lower() for status in Status})
     return table
-
-
-def ended_runs(table: pd.DataFrame, dataset: xr.Dataset) -> set[tuple[str, ...]]:
-    """The runs of a table that finished or diverged, by the levels of the factors that `dataset` has."""
-    if "status" not in table:
-        return set()
-    names = [name for name in _columns(dataset)[:-1] if name in table]
-    ended = table[table["status"].isin(["done", "diverged"])]
-    return set(zip(*(ended[name].map(lambda label: str(harmless(label))) for name in names), strict=True))
 
 
 def _columns(dataset: xr.Dataset) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ LOOKED = (
     "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
     "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
 )
-
-
+HEAD = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
+SVG_MARK = b"<dc:title>bnstudy</dc:title>"  # of style.METADATA
 GROWN = (
     "By what factor signals (without a norm) and squared gradients (with Batch Normalization) change a layer before "
     "training, in networks of eight hidden layers or more, beside what theory predicts for wide ones."
@@ -60,6 +60,7 @@ def draw_all(results: Judged, folder: Path, names: Sequence[str] | None = None) 
         Draw these alone; an unknown one is an InputError.
     """
     drawn = []
+    refuse_others(folder, names)
     for name in names or list(figures):
         entry = figures[name]
         with style.house_style():
@@ -70,6 +71,29 @@ def draw_all(results: Judged, folder: Path, names: Sequence[str] | None = None) 
             told = describe(name, results, figure)
         drawn.append(_with_numbers(name, entry.label, entry.about["caption"], told, paths))
     return drawn
+
+
+def refuse_others(folder: Path, names: Sequence[str] | None = None) -> None:
+    """InputError where a file that one of these figures, or any, would be written to was not drawn here."""
+    atomic.check_folder(folder)
+    for name in names or list(figures):
+        _refuse_others(folder, name, figures[name].label)
+
+
+def _refuse_others(folder: Path, name: str, label: str) -> None:
+    """InputError where a file that a figure would be written to was not drawn here: it may be the user's."""
+    vector, numbers = folder / f"{name}.svg", folder / f"{name}.md"
+    there = [path for path in (vector, folder / f"{name}.png", numbers) if path.is_file()]
+    if there and not _begins(vector, SVG_MARK) and not _begins(numbers, f"# {label}\n".encode()):
+        raise InputError(f"{there[0]} is there and was not drawn by bnstudy; choose another folder with --out", "out")
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    """Whether a mark is in the first lines of a file."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return mark in file.read(2000)
 
 
 def _with_numbers(name: str, label: str, caption: str, told: Description, paths: list[Path]) -> Drawn:
@@ -85,6 +109,45 @@ def _page(label: str, caption: str, told: Description) -> str:
     notes = [f"- {_markdown(note, 1000)}" for note in table.notes]
     body = "\n".join(f"| {' | '.join(row)} |" for row in lines)
     return "\n".join([f"# {label}", "", caption, "", f"{_markdown(table.title)}:", "", body, "", *notes, ""])
+
+
+def draw_figures(
+    source: str | Path | Judged | Iterable[str | Path], out: str | Path = "figures", *, only: Sequence[str] = ()
+) -> list[Path]:
+    """Draw figures as SVG and PNG, each with its numbers as a page of Markdown.
+
+    Parameters
+    ----------
+    source : path, several paths, or results
+        Study folders or netCDF files, whose figures go into ``out/NAME``, with ``out/README.md`` that shows them; or
+        results (:class:`bnstudy.Results`, or what :func:`bnstudy.judge` gives), whose figures go into `out` itself.
+    out : path
+        Where to draw. Figures that were drawn there before are replaced, no other file.
+    only : sequence of str
+        Names of figures to draw, where they apply, as ``bnstudy list figures`` shows them; all by default.
+
+    Returns
+    -------
+    list of Path
+        What was written, but for the numbers.
+
+    Raises
+    ------
+    InputError
+        A source cannot be read, `out` cannot be written or holds other files of these names, or a name is unknown.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> _ = bnstudy.run(study, "results/small")
+    >>> [path.as_posix() for path in bnstudy.draw_figures("results/small", only=["survival"])]
+    ['figures/small/survival.svg', 'figures/small/survival.png', 'figures/README.md']
+    """
+    if isinstance(source, Judged):
+        return [path for one in draw_all(source, Path(out), only or None) for path in one.paths]
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    return draw_studies([Path(one) for one in sources], Path(out), only)
 
 
 def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()) -> list[Path]:
@@ -107,6 +170,9 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     of_curves = [name for name in only if name not in OF_DIAGNOSTICS]
     for name in of_curves:
         figures[name]  # an unknown name is refused before anything is drawn
+    index = folder / "README.md"
+    if index.is_file() and not _begins(index, HEAD.encode()):
+        raise InputError(f"{index} is there and was not written by `bnstudy figures`; choose another --out", "out")
     written: list[Path] = []
     sections: dict[str, str] = {}
     for source in sources:
@@ -124,9 +190,8 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
         sections[name] = _section(results.stored, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
-    head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
-    atomic.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))
-    return [*written, folder / "README.md"]
+    atomic.write_text(index, "\n".join([HEAD, *(sections[name] for name in sorted(sections))]))
+    return [*written, index]
 
 
 def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[Drawn]:
@@ -143,6 +208,7 @@ def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[
 
 
 def _draw(name: str, label: str, caption: str, figure: Figure, folder: Path) -> Drawn:
+    _refuse_others(folder, name, label)
     paths = style.save(figure, folder / name)
     return _with_numbers(name, label, caption, describe_drawn(label, figure), paths)
 

@@ -9,22 +9,43 @@ from bnstudy.storage import atomic
 from bnstudy.storage.manifest import PAGE
 from bnstudy.study.errors import InputError
 
+GENERATOR, BEGIN = b'<meta name="generator" content="bnstudy ', 2000  # bytes within which a page says it
 
-def write_report(source: str | Path, out: str | Path | None = None) -> Path:
-    """Write the page of a study folder or netCDF file; returns its path.
+
+def write_report(source: str | Path | Judged, out: str | Path | None = None) -> Path:
+    """Write one self-contained HTML page: the verdict first, figures, every cell and its curves.
 
     Parameters
     ----------
-    source : path
-        A study folder or a netCDF file in its layout.
+    source : path or results
+        A study folder, a netCDF file in its layout, or results: :class:`bnstudy.Results`, or what
+        :func:`bnstudy.judge` gives.
     out : path, optional
-        The HTML file; by default ``report.html`` in the study folder, or beside the file under its name.
+        The HTML file; by default ``report.html`` in the study folder, or beside the file under its name. A page that
+        was written here before is replaced, no other file.
+
+    Returns
+    -------
+    Path
+        Of the page.
 
     Raises
     ------
     InputError
-        The source cannot be read, or `out` cannot be written.
+        The source cannot be read, `out` cannot be written or is another file, or results are given without `out`.
+
+    Examples
+    --------
+    >>> import bnstudy
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> _ = bnstudy.run(study, "results/small")
+    >>> bnstudy.report("results/small").as_posix()
+    'results/small/report.html'
     """
+    if isinstance(source, Judged):
+        if out is None:
+            raise InputError("name the file of the page", "out")
+        return write_page(source, out)
     source = Path(source)
     return write_page(Results.open(source), out or page_of(source))
 
@@ -43,7 +64,7 @@ def write_page(results: Judged, out: str | Path) -> Path:
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
     if target.is_file() and not _is_page(target):
-        raise InputError(f"{target} is there and no page; name another file for the page", "out")
+        raise InputError(f"{target} is there and no page of bnstudy's; name another file for the page", "out")
     atomic.check_folder(target.parent)
     from bnstudy.analysis.report.page import render  # takes long to load, and what is wrong is told before
 
@@ -52,7 +73,7 @@ def write_page(results: Judged, out: str | Path) -> Path:
 
 
 def _is_page(path: Path) -> bool:
-    """Whether a file is a page, or empty: what may be written over."""
+    """Whether a file is a page that was written here, or empty: what may be written over."""
     with path.open("rb") as file:
-        begin = file.read(200).lstrip().lower()
-    return not begin or begin.startswith((b"<!doctype html", b"<html"))
+        begin = file.read(BEGIN)
+    return not begin or GENERATOR in begin

@@ -12,10 +12,11 @@ from bnstudy.analysis.figures import style
 from bnstudy.analysis.figures.gallery import draw_studies
 from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
 from bnstudy.cli.app import main
-from bnstudy.storage.extension import extend, extended
+from bnstudy.storage.extension import extend
 from bnstudy.storage.opening import has_diagnostics, open_diagnostics
 from bnstudy.storage.verification import verify
 from bnstudy.study import registry
+from bnstudy.study.enlarging import extended
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import make_plan
 from bnstudy.study.study import Study

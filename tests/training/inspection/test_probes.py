@@ -142,6 +142,16 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert told[1]["sharpness"] > told[0]["sharpness"]
     assert len(told) == 4
     assert told[0]["layers"]["linear1"]["dead"] == 1
-    for wrong in (("--figure", "x.pdf"), ("--inits", "nope"), ("--dataset", "mnist", "--data-dir", "p.nc")):
+    assert (
+        "--figure: p.png is there; choose another --figure, or write over it with --force"
+        in run("--figure", "p.png")[2]
+    )
+    assert run("--out", "p.nc", "--force")[0] == 0
+    for wrong in (
+        ("--figure", "x.pdf"),
+        ("--out", "p.nc"),
+        ("--inits", "nope"),
+        ("--dataset", "mnist", "--data-dir", "p.nc"),
+    ):
         code, out, err = run(*wrong)
         assert (code, out, err.count("\n")) == (2, "", 1)
