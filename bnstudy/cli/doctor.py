@@ -33,7 +33,8 @@ def checks(data_dir: str | None) -> Iterator[tuple[str, str]]:
 def _torch() -> Iterator[tuple[str, str]]:
     import torch
 
-    from bnstudy.training.running.this_machine import resolve_device, usable_cores
+    from bnstudy.training.running.cores import usable_cores
+    from bnstudy.training.running.this_machine import resolve_device
 
     yield "cores", f"{usable_cores()} usable, one single-threaded worker each"
     names = (
@@ -48,13 +49,12 @@ def _torch() -> Iterator[tuple[str, str]]:
 
 
 def _kernel() -> str:
-    from bnstudy.training.replicas.lanes import compiling, lanes
+    from bnstudy.training.replicas.lanes import lanes
 
     built = lanes.attempt()
     if isinstance(built, str):
         return f"none: {one_line(built)}; convolutions take PyTorch's code, which is slower for small networks"
-    again = "" if built.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"
-    return f"lanes, built by {built.compiler}{again}"
+    return f"lanes, built by {built.compiler}{one_line(built.elsewhere)}"
 
 
 def _data(data_dir: str | None) -> Iterator[tuple[str, str]]:

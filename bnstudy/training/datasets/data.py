@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 
+from bnstudy.storage import caches
 from bnstudy.study.errors import DataWarning, InputError, told_as
 from bnstudy.study.registry import Entry, datasets
 from bnstudy.training.datasets.downloads import readable
@@ -99,7 +99,7 @@ class Data:
 def data_folder(chosen: str | Path | None = None) -> Path:
     """Where data sets lie: `chosen`, else ``BNSTUDY_DATA_DIR``, else the user's cache folder."""
     named = chosen or os.environ.get("BNSTUDY_DATA_DIR")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("bnstudy")) / "data"
+    return Path(named) if named else caches.user_cache() / "data"
 
 
 def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> Data:
