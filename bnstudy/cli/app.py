@@ -78,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     before = warnings.showwarning, threading.excepthook, sys.unraisablehook, logging.lastResort
     ending.quiet_libraries()
     ending.fill_streams()
+    ending.refuse_deleted_folder()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds

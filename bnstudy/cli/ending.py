@@ -61,10 +61,10 @@ def unexpected(error: BaseException) -> NoReturn:
         said = f" ({first_line(error)})" if str(error) else ""
         fail(f"out of memory{said}; use fewer --jobs, or allow more", 1)
     if isinstance(error, OSError):
-        if error.errno == errno.ENOENT and not error.filename and not _has_folder():
-            fail("the current folder was deleted; go to another", 2)
         limit = "; allow more of them (ulimit -n)" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
         fail(f"{error.filename or 'the system'}: {(error.strerror or str(error)).lower()}{limit}", 2)
+    if isinstance(error, UnicodeError) and sys.getfilesystemencoding() != "utf-8":
+        fail(f"this locale has no characters for a name or a text ({first_line(error)}); set LC_ALL=C.UTF-8", 2)
     if isinstance(error, ImportError) and not (error.name or "").startswith("bnstudy"):
         name = (error.name or "a library").partition(".")[0]
         again = f"; install {name} again" if error.name else ""
@@ -73,11 +73,12 @@ def unexpected(error: BaseException) -> NoReturn:
     fail(f"internal error: {reason_of(error)}{raised_at(error)}{advice}", 1)
 
 
-def _has_folder() -> bool:
+def refuse_deleted_folder() -> None:
+    """End where the current folder is gone: libraries cannot be loaded there, and say something else."""
     try:
-        return bool(os.getcwd())
+        os.getcwd()
     except OSError:
-        return False
+        fail("the current folder was deleted; go to another", 2)
 
 
 def _advice(text: str = "--traceback shows where") -> str:

@@ -113,6 +113,21 @@ def test_a_called_command_leaves_a_programs_hooks_alone(ended):
     assert (warnings.showwarning, threading.excepthook, sys.unraisablehook, logging.lastResort) == before
 
 
+def test_a_current_folder_that_was_deleted_is_told(ended, tmp_path, monkeypatch):
+    """Where torch's libraries could not be loaded."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert ended(lambda: 1) == (2, "", "bnstudy: the current folder was deleted; go to another\n")
+
+
+def test_a_locale_without_the_characters_is_told(ended, monkeypatch):
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    code, _, err = ended(lambda: "ü".encode("ascii"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "set LC_ALL=C.UTF-8" in err
+
+
 def in_a_process(tmp_path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A shell's commands, in which $BNSTUDY is the command line."""
     command = f"{sys.executable} -m bnstudy"
@@ -130,6 +145,25 @@ def test_a_broken_dependency_is_one_line(tmp_path, name):
     found = in_a_process(tmp_path, "$BNSTUDY analyze nowhere.nc", PYTHONPATH=path)
     told = f"bnstudy: {name} cannot be imported; install {name} again (undefined symbol: x) (--traceback shows where)\n"
     assert (found.returncode, found.stdout, found.stderr) == (1, "", told)
+
+
+def test_what_is_closed_is_no_obstacle_and_nothing_lands_in_a_file(tmp_path):
+    """A file that is opened next would take the place of a closed stream."""
+    assert in_a_process(tmp_path, "$BNSTUDY list models 0<&- 1>&- 2>&-").returncode == 0
+    found = in_a_process(tmp_path, "$BNSTUDY list nothing 2>&-")
+    assert (found.returncode, found.stdout, found.stderr) == (2, "", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("files", [5, 8])
+def test_few_file_descriptors_are_enough_or_told(tmp_path, files):
+    found = in_a_process(tmp_path, f"ulimit -n {files}; exec $BNSTUDY list models")
+    assert (found.returncode, found.stderr) == (0, "") or found.stderr.count("\n") == 1
+
+
+def test_a_full_output_is_one_line_however_late(tmp_path):
+    found = in_a_process(tmp_path, "$BNSTUDY list models >/dev/full")
+    assert (found.returncode, found.stderr) == (2, "bnstudy: the system: no space left on device\n")
 
 
 @pytest.mark.slow
