@@ -21,9 +21,9 @@ from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import initialization, models
 from bnstudy.training.replicas import Vmapped
 from bnstudy.training.running import processes, workers
+from bnstudy.training.running.cores import usable_cores
 from bnstudy.training.running.events import EpochDone, Failed
 from bnstudy.training.running.shared_data import Shared
-from bnstudy.training.running.this_machine import usable_cores
 from torch import nn
 from torch.nn import functional as F
 

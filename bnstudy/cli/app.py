@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
-from contextlib import suppress
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,7 @@ from bnstudy.cli import (
     completion,
     demo,
     doctor,
+    ending,
     explain,
     export,
     extend,
@@ -37,9 +39,10 @@ from bnstudy.cli import (
 )  # fmt: skip
 from bnstudy.cli import list as list_
 from bnstudy.cli import open as open_
+from bnstudy.cli.ending import fail
 from bnstudy.cli.options import option_name, topic_of
 from bnstudy.cli.suggestions import told
-from bnstudy.study.errors import BnstudyError, DataWarning, InputError, one_line, raised_at, reason_of
+from bnstudy.study.errors import BnstudyError, InputError, raised_at, reason_of
 
 app = typer.Typer(
     name="bnstudy",
@@ -84,51 +87,55 @@ def _commands() -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors are one line on standard error, with the exit codes the README lists."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    before = warnings.showwarning, threading.excepthook, sys.unraisablehook, logging.lastResort
+    ending.quiet_libraries()
+    ending.fill_streams()
+    ending.refuse_deleted_folder()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever a terminal cannot show, or a name holds
     if completion.ASKED in os.environ:
         completion.answer(_commands())
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files, whatever a notebook or a desktop has set
     try:
         rest = _load_plugins(sys.argv[1:] if arguments is None else arguments)
         code = _commands()(rest, prog_name="bnstudy", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BnstudyError as error:
-        _fail(_as_option(error) + _explained(error), error.exit_code)
+        fail(_as_option(error) + _explained(error), error.exit_code)
     except typer.TyperException as error:
         text = " ".join(told(error).split())
-        _fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
+        fail(text[:1].lower() + text[1:] if text else "see bnstudy --help", error.exit_code)
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # typer's own end
-            _reader_gone()
+            ending.reader_gone()
         if _is_typers(error):
             sys.exit(error.code)
         # Of a user's function that nothing else has told of.
-        _fail(f"a plugin ended the command: {reason_of(error)}{raised_at(error)}", 2)
+        fail(f"a plugin ended the command: {reason_of(error)}{raised_at(error)}", 2)
     except typer.Abort:
-        _fail("stopped", 130)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
-    except BrokenPipeError:
-        _reader_gone()
-    except OSError as error:
-        _fail(f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}", 2)
+        fail("stopped", ending.INTERRUPTED)
+    except BaseException as error:
+        ending.unexpected(error)
+    finally:
+        if arguments is not None:  # called by a program that goes on
+            warnings.showwarning, threading.excepthook, sys.unraisablehook, logging.lastResort = before
+    if code == ending.INTERRUPTED:  # which is how an interrupt in a command comes back
+        fail("stopped", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _reader_gone() -> NoReturn:
-    """End without a word, and keep Python from complaining when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
-
-
 def _load_plugins(arguments: list[str]) -> list[str]:
-    """Import what ``--plugin`` names, wherever it stands: all names must be known before a command is read."""
+    """Take ``--plugin`` and ``--traceback``, wherever they stand: all names must be known before a command is read."""
     rest, names = [], []
+    ending.ask_for_traceback(False)
     given = iter(arguments)
     for argument in given:
         if argument == "--":
             rest += [argument, *given]
+        elif argument == ending.OPTION:
+            ending.ask_for_traceback(True)
         elif argument == "--plugin":
             names.append(next(given, ""))
         elif argument.startswith("--plugin="):
@@ -142,21 +149,6 @@ def _load_plugins(arguments: list[str]) -> list[str]:
         for name in names:
             load_plugin(name)
     return rest
-
-
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
-    """One line for what a user should know; what is for programmers as Python shows it."""
-    with suppress(OSError):
-        if issubclass(category, DataWarning):
-            print(f"bnstudy: warning: {one_line(str(message))}", file=sys.stderr, flush=True)
-        else:
-            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
-
-
-def _fail(text: str, code: int) -> None:
-    with suppress(OSError):
-        print(f"bnstudy: {one_line(text)}", file=sys.stderr, flush=True)
-    sys.exit(code)
 
 
 def _as_option(error: BnstudyError) -> str:
@@ -195,5 +187,8 @@ def _common(
         list[str] | None,
         typer.Option(metavar="MODULE", help="A module of yours that registers entries; may stand anywhere."),
     ] = None,
+    traceback: Annotated[
+        bool, typer.Option(ending.OPTION, help="Show where an error was raised; may stand anywhere.")
+    ] = False,
 ) -> None:
     pass

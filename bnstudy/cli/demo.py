@@ -25,8 +25,8 @@ def demo(
     from bnstudy.cli.analyze import print_answer
     from bnstudy.cli.progress import Reporter
     from bnstudy.study.preferences import setting
+    from bnstudy.training.running.cores import usable_cores
     from bnstudy.training.running.execution import run
-    from bnstudy.training.running.this_machine import usable_cores
 
     folder = Path(out)
     study = study_named("init-sweep", SHOWN)

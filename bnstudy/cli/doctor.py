@@ -29,7 +29,7 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def findings(data_dir: str | None) -> dict[str, Any]:
     """What is here, as plain values; a problem is a finding too."""
     from bnstudy.training.datasets.data import data_folder
-    from bnstudy.training.running.this_machine import usable_cores
+    from bnstudy.training.running.cores import usable_cores
 
     problems: list[str] = []
     settings: dict[str, Any] = {}
@@ -82,13 +82,12 @@ def _devices(asked: dict[str, Any] | None, problems: list[str]) -> dict[str, Any
 
 
 def _kernel() -> str:
-    from bnstudy.training.replicas.lanes import compiling, lanes
+    from bnstudy.training.replicas.lanes import lanes
 
     built = lanes.attempt()
     if isinstance(built, str):
         return f"none: {one_line(built)}; convolutions take PyTorch's code, which is slower for small networks"
-    again = "" if built.kept else f"; each process builds it again, since {compiling.cache_folder()} cannot be used"
-    return f"lanes, built by {built.compiler}{again}"
+    return f"lanes, built by {built.compiler}{one_line(built.elsewhere)}"
 
 
 def _results(folder: Path) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
     from bnstudy.cli.progress import Reporter
     from bnstudy.study.plan import Shard as Part
     from bnstudy.study.preferences import setting
+    from bnstudy.training.running.cores import usable_cores
     from bnstudy.training.running.execution import Observer, default_folder, run
-    from bnstudy.training.running.this_machine import usable_cores
 
     shard = None if running.shard is None else Part.parse(running.shard)
     reporter = Observer() if running.quiet else Reporter(running.verbose)

@@ -8,13 +8,18 @@ import hashlib
 import os
 import platform
 import shutil
+import stat
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import DataWarning, InputError
 
 SUFFIX = ".tmp"
 PROBE = 2**16  # bytes
+# What file systems that cannot flush answer (CIFS, 9p, some of FUSE); an error of the disk itself is EIO.
+CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
+_told: list[Path] = []  # the folder that was told of: once a process
 
 
 def is_temporary(path: Path) -> bool:
@@ -78,12 +83,13 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
 
 def stage(path: Path, write: Callable[[Path], None]) -> Path:
     """Write and flush a temporary file beside `path`; nothing is left behind if that fails."""
+    _refuse_device(path)
     aside = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(aside)
         with aside.open("rb+") as file:
-            os.fsync(file.fileno())
+            flush(file.fileno(), path.parent)
     except (OSError, RuntimeError) as error:
         _discard(aside)
         raise _cannot_write(path, _refusal(aside) or error) from error
@@ -93,6 +99,15 @@ def stage(path: Path, write: Callable[[Path], None]) -> Path:
     return aside
 
 
+def _refuse_device(path: Path) -> None:
+    """InputError where a file would take a device's place: whoever may write ``/dev`` would lose ``/dev/null``."""
+    with contextlib.suppress(OSError):
+        mode = path.lstat().st_mode
+        is_link_to_one = stat.S_ISLNK(mode) and os.readlink(path).startswith("/proc/")  # /dev/stdout
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or is_link_to_one:
+            raise InputError(f"{path} is a device; name a file", "out")
+
+
 def _refusal(temporary: Path) -> OSError | None:
     """Why nothing can be written there, asked of the system: the netCDF library calls a full disk forbidden."""
     if not temporary.parent.is_dir():
@@ -100,7 +115,8 @@ def _refusal(temporary: Path) -> OSError | None:
     try:
         with temporary.open("wb") as file:
             file.write(bytes(PROBE))
-            os.fsync(file.fileno())
+            file.flush()
+            flush(file.fileno(), temporary.parent)
     except OSError as error:
         return error
     finally:
@@ -168,7 +184,7 @@ def append_line(path: Path, line: str) -> None:
                 file.truncate(file.read().rfind(b"\n") + 1)
             file.write(line.encode() + b"\n")
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno(), path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
 
@@ -179,9 +195,27 @@ def flush_folder(folder: Path) -> None:
         return  # folders cannot be opened there; the rename is journalled
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        flush(handle, folder)
     finally:
         os.close(handle)
+
+
+def flush(handle: int, folder: Path) -> None:
+    """Flush an open file or folder to the disk; a file system that cannot is told of once, and gone on with."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in CANNOT_FLUSH:
+            raise
+        if not _told:
+            _told.append(folder)
+            reason = os.strerror(error.errno).lower()
+            warnings.warn(
+                f"{folder}: this file system cannot flush to the disk ({reason}), so a loss of power may take what was "
+                "stored last; nothing else is different",
+                DataWarning,
+                stacklevel=2,
+            )
 
 
 def _discard(temporary: Path) -> None:

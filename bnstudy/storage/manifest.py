@@ -16,6 +16,7 @@ PAGE = "report.html"  # of `bnstudy report`; nothing depends on it
 # What a study folder holds, the folder of ensembles included.
 OWN_FILES = (
     "study.toml", "plan.json", "ensembles", "manifest.jsonl", "arms.json", "running.json", DATASET, DIAGNOSTICS, "lock",
+    "lock.json",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.storage import atomic, checksummed_json, locking, manifest, netcdf, plan_file
+from bnstudy.storage import atomic, checksummed_json, lock_file, locking, manifest, netcdf, plan_file
 from bnstudy.study import provenance
 from bnstudy.study.enlarging import LISTED, enlarging_command
 from bnstudy.study.errors import InputError
@@ -333,7 +333,7 @@ def _is_plain(path: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """Whether a file may lie in a folder whose study was not yet made."""
-    return path.name in ("study.toml", plan_file.NAME, "lock") or atomic.is_temporary(path)
+    return path.name in ("study.toml", plan_file.NAME, locking.NAME, lock_file.NAME) or atomic.is_temporary(path)
 
 
 def _short(value: Any) -> str:

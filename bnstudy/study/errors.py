@@ -121,3 +121,9 @@ class LockedError(BnstudyError):
 
 class DataWarning(UserWarning):
     """Something about results that their reader should know; the command line prints it as one line."""
+
+
+def warning_line(message: Warning | str, category: type[Warning], filename: str, lineno: int) -> str:
+    """A warning in a line: what a user should know as it is, what is for programmers with its place."""
+    place = "" if issubclass(category, DataWarning) else f" ({category.__name__}, line {lineno} of {filename})"
+    return f"bnstudy: warning: {one_line(' '.join(str(message).split()) + place)}"

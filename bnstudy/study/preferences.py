@@ -90,9 +90,16 @@ SETTINGS = {
 
 
 def config_file() -> Path:
-    """Where the user's file is looked for: what ``BNSTUDY_CONFIG`` names, else the platform's folder of settings."""
-    named = os.environ.get(FILE_VARIABLE)
-    return Path(named) if named else platformdirs.user_config_path("bnstudy") / "config.toml"
+    """Where the user's file is looked for: what ``BNSTUDY_CONFIG`` names, else the platform's folder of settings.
+
+    A user without a home (no HOME, no entry in passwd) has none of the latter, and the path stays relative to it.
+    """
+    if named := os.environ.get(FILE_VARIABLE):
+        return Path(named)
+    try:
+        return platformdirs.user_config_path("bnstudy") / "config.toml"
+    except RuntimeError:
+        return Path("~", ".config", "bnstudy", "config.toml")
 
 
 def setting(key: str, given: Any = None, default: Any = None) -> Found:
@@ -148,6 +155,7 @@ def _written() -> dict[str, Found]:
     found = {key: Found(key, value, f"{path}, line {_line(text, key)}") for key, value in values.items()}
     for key, one in found.items():
         if key not in SETTINGS:
+            told = f"there are: {', '.join(SETTINGS)}"
             raise InputError(
                 f"{one.source}: there is no setting {key[:60]!r}; {hint(key, SETTINGS, told)}", topic=TOPIC
             )

@@ -20,6 +20,7 @@ from bnstudy.training.running.execution import run
 
 from tests.commands import bnstudy
 from tests.faults.studies import TINY, assert_unharmed, numbers
+from tests.mounted import in_a_namespace
 
 
 class Disk:
@@ -113,15 +114,6 @@ def test_an_io_error_at_any_step_is_one_line_and_loses_nothing(begun, tmp_path, 
 
 
 # ------------------------------------------------------------------ a disk of one's own
-
-
-def in_a_namespace(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a shell script that may mount what it likes, unseen by others; skip where that is not allowed."""
-    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
-    if shutil.which("unshare") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this system lets no test mount a file system")
-    command = ["unshare", "-rm", "sh", "-c", script, "sh", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 FULL = """

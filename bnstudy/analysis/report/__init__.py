@@ -63,6 +63,8 @@ def write_page(results: Judged, out: str | Path) -> Path:
     target = Path(out)
     if target.is_dir():
         raise InputError(f"{target} is a folder; name a file for the page", "out")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target} is no plain file; name another for the page", "out")
     if target.is_file() and not _is_page(target):
         raise InputError(f"{target} is there and no page of bnstudy's; name another file for the page", "out")
     atomic.check_folder(target.parent)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 
+from bnstudy.storage import caches
 from bnstudy.study.errors import DataWarning, InputError, told_as
 from bnstudy.study.preferences import Found, setting
 from bnstudy.study.registry import Entry, datasets
@@ -99,7 +99,7 @@ class Data:
 
 def data_folder(chosen: str | Path | None = None) -> Found:
     """Where data sets lie, and who says so: `chosen`, else the user's settings, else the user's cache folder."""
-    return setting("data_dir", chosen or None, Path(platformdirs.user_cache_dir("bnstudy")) / "data")
+    return setting("data_dir", chosen or None, caches.user_cache() / "data")
 
 
 def load(study: Study, folder: str | Path | None = None, quiet: bool = True) -> Data:

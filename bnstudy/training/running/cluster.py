@@ -7,6 +7,7 @@ cluster whose members you trust.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import socket
@@ -14,13 +15,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bnstudy.study import required_plugins
-from bnstudy.study.errors import InputError, first_line, reason_of
+from bnstudy.study.errors import BnstudyError, InputError, first_line, reason_of
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
+from bnstudy.training.running.cluster_workers import LOOK, Watch, unable
 from bnstudy.training.running.events import POLL, Done, Event, Failed, News, events
 from bnstudy.training.running.this_machine import check, describe, measure_arms, plan_for, resolve_device
 from bnstudy.training.running.workers import Setup, UnfitError, load, trainer_of
@@ -114,12 +116,29 @@ class Cluster:
         return self.client.submit(function, *arguments, pure=False, resources=self.resources or None)
 
     def _one(self, function: Any, *arguments: Any) -> Any:
-        """What a function gives on one of the workers; what it raises is raised here."""
-        return self._submit(function, *arguments).result()
+        """What a function gives on one of the workers; what it raises is raised here, as an InputError."""
+        future, watch = self._submit(function, *arguments), Watch(self.client, self.address)
+        while True:
+            try:
+                return future.result(timeout=LOOK)
+            except BnstudyError:
+                raise
+            except asyncio.CancelledError:
+                _gone(self.address)
+            except Exception as error:
+                if not future.done():  # it is not there yet
+                    watch.look()
+                    continue
+                raise unable("one of its workers", error) from error
 
     def _describe(self, device: str) -> dict[str, str]:
         """What computes on the workers, which has to be the same on all."""
-        found: dict[str, dict[str, str]] = self.client.run(_describe, device, self.compiled)
+        found: dict[str, Any] = self.client.run(_describe, device, self.compiled, on_error="return")
+        for address, described in found.items():
+            if isinstance(described, BnstudyError):
+                raise described
+            if isinstance(described, BaseException):
+                raise unable(f"the worker {address}", described)
         first, *others = found.items()
         for address, described in others:
             if listed := differing(computed_by(first[1]), computed_by(described)):
@@ -138,6 +157,7 @@ class _Tasks:
         self.cluster, self.setup = cluster, setup
         self.answers = queue.SimpleQueue[Any]()
         self.sent: dict[Any, Ensemble] = {}
+        self.watch = Watch(cluster.client, cluster.address)
 
     def submit(self, ensemble: Ensemble) -> bool:
         """Send an ensemble."""
@@ -153,10 +173,14 @@ class _Tasks:
         except queue.Empty:
             if self.cluster.client.status != "running" and not self.cluster.client.scheduler_comm_is_open():
                 _gone(self.cluster.address)
+            self.watch.look()
             return
         ensemble = self.sent.pop(future)
         if future.status == "finished":
-            curves, computed_by = future.result()
+            try:
+                curves, computed_by = future.result()
+            except (OSError, asyncio.CancelledError):  # the scheduler was to fetch them
+                _gone(self.cluster.address)
             yield Done(ensemble, curves, computed_by)
         elif future.status == "error":
             error = future.exception()
@@ -208,7 +232,7 @@ def _knock(address: str) -> None:
     socket.create_connection(place, CONNECT_TIMEOUT).close()
 
 
-def _gone(address: str) -> None:
+def _gone(address: str) -> NoReturn:
     raise InputError(
         f"the scheduler at {address} went away; what is finished is stored, the same command resumes", "scheduler"
     )

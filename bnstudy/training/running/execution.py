@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -156,7 +156,7 @@ def run(
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, atomic.disk_errors(folder):
         if needed:
             trainer.prepare(study)  # before anything is written: the data may not be there
-        with hold(folder, wait), stop_flag() as flag:
+        with hold(folder, wait) as check_lock, stop_flag() as flag:
             # Again: the last holder of the lock may have made or extended it.
             store = _extended(folder, study, trainer, allow_mixed) if extends else Store.find(folder, study)
             if not needed and _is_needed(store, shard):
@@ -165,7 +165,7 @@ def run(
             store.clean()
             if not _arms_known(store):
                 store.save_arms(trainer.measure_arms(study))
-            failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed)
+            failed = _train(store, shard, trainer, observer or Observer(), flag, allow_mixed, check_lock)
             consolidate(store)
         if failed:
             raise FailedRunsError(f"{failed} of {study.n_runs} runs failed; the same command tries them again")
@@ -213,7 +213,10 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
             )
 
 
-def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer, flag: Flag, allow_mixed: bool) -> int:
+def _train(
+    store: Store, shard: Shard | None, trainer: Place, observer: Observer, flag: Flag, allow_mixed: bool,
+    check_lock: Callable[[], None],
+) -> int:  # fmt: skip
     """Train what is left; returns how many runs failed."""
     todo = _left(store, shard)
     here = trainer.attributes(store.study) if todo else {}
@@ -223,6 +226,7 @@ def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer
     failed = 0
     with closing(trainer.train(store.study, todo)) as happening:
         for event in happening:
+            check_lock()
             match event:
                 case InTraining():
                     store.note_running(event.ensembles)

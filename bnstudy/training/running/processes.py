@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.study import main_guard
-from bnstudy.study.errors import BnstudyError, DataWarning, InputError, reason_of
+from bnstudy.study.errors import BnstudyError, DataWarning, InputError, reason_of, warning_line
 from bnstudy.training.running.events import ATTEMPTS, POLL, Done, EpochDone, Event, Failed, News, events
 from bnstudy.training.running.workers import Setup, UnfitError, load, trainer_of
 
@@ -157,7 +158,8 @@ def _start(setup: Setup) -> _Worker:
     if multiprocessing.current_process().daemon:
         raise InputError("this process is a worker of a pool, which can have none of its own; use jobs=1", "jobs")
     try:
-        process.start()
+        with _interrupts_held():
+            process.start()
     except RuntimeError:  # in a process of somebody else's that still imports its script
         raise InputError(main_guard.ADVICE, "jobs") from None
     except OSError as error:
@@ -167,6 +169,19 @@ def _start(setup: Setup) -> _Worker:
     return _Worker(process, ours)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """What is started now never sees Ctrl-C, which reaches all processes of a terminal: the parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # ------------------------------------------------------------------ in a worker
 
 
@@ -174,6 +189,7 @@ def _work(setup: Setup, pipe: Connection) -> None:
     """A worker's life: get ready, then receive an ensemble, train it, answer; until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     warnings.filterwarnings("ignore", category=DataWarning)  # it has told of them
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         try:
             import torch
@@ -201,6 +217,13 @@ def _work(setup: Setup, pipe: Connection) -> None:
             _send(pipe, answer)
     except (EOFError, OSError, _ParentGoneError):
         return
+    except MemoryError:
+        sys.exit(1)  # the parent tells
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    with suppress(OSError, ValueError):
+        print(warning_line(message, category, filename, lineno), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _ParentGoneError(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from bnstudy.study.plan import Ensemble, make_plan
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running import arithmetic
+from bnstudy.training.running.cores import usable_cores
 from bnstudy.training.running.events import Event
 from bnstudy.training.running.processes import train_in_processes
 from bnstudy.training.running.workers import Setup, train_here
@@ -203,8 +203,3 @@ def _cuda_devices() -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from bnstudy.training.replicas.lanes import compiling, kernel, lanes, self_check
 from torch import nn
 
 from tests.conftest import ROOT
+from tests.mounted import in_a_namespace
 from tests.training.replicas.test_replicas import chosen
 
 CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
@@ -41,6 +43,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache, as on a new machine, and a source that is soon built."""
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
+    monkeypatch.setattr(compiling.caches, "temporary_cache", lambda: tmp_path / "temporary")
     monkeypatch.setattr(compiling, "SOURCE", tmp_path / "small.cpp")
     compiling.SOURCE.write_text(SMALL.format(lanes=8))
     forget()
@@ -104,8 +107,8 @@ def test_built_once_and_found_again(cache):
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("exit 1", "cannot build it: it ends with 1"),
-        ("echo v; exit 1", "cannot build it: it ends with 1"),
+        ("exit 1", "cannot be run: it ends with 1"),
+        ("echo v; exit 1", "cannot be run: it ends with 1"),
         ('case "$1" in --version) echo v;; *) echo "a.cpp: error: no room" >&2; exit 3;; esac', "error: no room"),
         ("echo v", "it writes nothing"),
         ("printf '\\377'", "it writes nothing"),
@@ -210,7 +213,7 @@ def test_a_damaged_library_ends_no_process(cache):
 
 
 @needs_compiler
-def test_a_folder_in_the_librarys_place_is_left_alone(cache, monkeypatch):
+def test_a_folder_in_the_librarys_place_is_left_alone(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(self_check, "is_right", lambda *_: True)  # it is not the whole kernel
     monkeypatch.setattr(kernel, "different_structures", lambda _: "")
     assert again() is not None
@@ -219,9 +222,8 @@ def test_a_folder_in_the_librarys_place_is_left_alone(cache, monkeypatch):
     (library / "mine").mkdir(parents=True)
     found = again()
     assert found is not None
-    assert not found.kept
     assert (library / "mine").is_dir()
-    assert "cannot be used" in doctor._kernel()
+    assert f"kept in {tmp_path / 'temporary' / 'kernels'}, since {cache} cannot be used" in doctor._kernel()
 
 
 @needs_compiler
@@ -236,9 +238,80 @@ def test_a_good_library_is_used_wherever_nothing_can_be_written(cache, monkeypat
 
 
 @needs_compiler
-def test_a_cache_that_cannot_be_written_is_done_without(cache, tmp_path):
+def test_a_cache_that_cannot_be_written_is_done_without(cache, tmp_path, monkeypatch):
+    """The library is kept among the temporary files; where that cannot be either, it is for one process alone."""
     (tmp_path / "bnstudy").write_text("a file in the folder's place")
-    assert again().kept is False
+    assert again().kept
+    (library,) = (tmp_path / "temporary" / "kernels").glob("*.so")
+    when = library.stat().st_mtime_ns
+    assert again().elsewhere.endswith(f"since {cache} cannot be used: not a directory")
+    assert library.stat().st_mtime_ns == when
+    shutil.rmtree(tmp_path / "temporary")
+    (tmp_path / "temporary").write_text("here too")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    found = again()
+    assert (found.kept, found.lanes(torch.float32)) == (False, 8)
+    assert "each process builds it again" in found.elsewhere
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("name", "told"), [("_refuse_noexec", "it is mounted noexec"), ("_refuse_full", "no space left on device")]
+)
+def test_why_a_cache_cannot_be_used_is_told(cache, tmp_path, monkeypatch, name, told):
+    real = getattr(compiling, name)
+
+    def refuse(folder: Path) -> None:
+        if folder.is_relative_to(cache):
+            raise OSError(28, told)
+        real(folder)
+
+    monkeypatch.setattr(compiling, name, refuse)
+    found = again()
+    assert found.kept
+    assert found.elsewhere == f"; kept in {tmp_path / 'temporary' / 'kernels'}, since {cache} cannot be used: {told}"
+
+
+MOUNTED = """
+mkdir -p "$2"; mount -t tmpfs -o $1 none "$2" || exit 9
+export XDG_CACHE_HOME="$2" TMPDIR="$3"
+for i in 1 2; do "$4" -c "$5" "$6"; done
+ls "$3"
+"""
+TOLD = (
+    "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
+    "compiling.SOURCE = Path(sys.argv[1]); import torch; print(kernel.attempt().elsewhere)"
+)
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize(("options", "told"), [("noexec", "it is mounted noexec"), ("size=64k", "no space left"),
+                                               ("ro", "read-only file system")])  # fmt: skip
+def test_a_cache_on_another_file_system(cache, tmp_path, options, told):
+    (tmp_path / "tmp").mkdir()
+    found = in_a_namespace(
+        MOUNTED, options, tmp_path / "mounted", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCE
+    )
+    first, second, left = found.stdout.splitlines()
+    assert first == second
+    assert told in first
+    assert left == f"bnstudy-{os.getuid()}"
+    assert found.stderr == ""
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_a_read_only_cache_that_holds_it_is_used(cache, tmp_path):
+    script = """export XDG_CACHE_HOME="$1" TMPDIR="$2"; "$3" -c "$4" "$5" || exit 8
+        mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 9
+        "$3" -c "$4" "$5"; ls "$2" """
+    for name in ("mine", "tmp"):
+        (tmp_path / name).mkdir()
+    found = in_a_namespace(script, tmp_path / "mine", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCE)
+    assert (found.stdout, found.stderr) == ("\n\n", "")
 
 
 @needs_compiler

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from bnstudy.study.study import Study
 from bnstudy.training.running.execution import Observer, run
 from bnstudy.training.running.stopping import StoppedError
 from torch import nn
+
+from tests import commands
 
 TIMES = ["train_seconds", "epoch_seconds_alone"]
 SETTINGS = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
@@ -54,14 +57,16 @@ class LocalCluster:
             time.sleep(0.1)
         raise RuntimeError("the scheduler did not start")
 
-    def _start(self, kind: str, *options: str) -> subprocess.Popen[bytes]:
+    def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", kind, *options]
         with (self.folder / f"{kind}.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=self.folder)
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, env=self.environment | environment, cwd=self.folder
+            )
 
-    def add_worker(self, *options: str) -> None:
+    def add_worker(self, *options: str, **environment: str) -> None:
         common = ("--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        self.workers.append(self._start("worker", *common, *options))
+        self.workers.append(self._start("worker", *common, *options, **environment))
 
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):
@@ -226,3 +231,62 @@ def test_nobody_there_is_said_in_one_line(monkeypatch, tmp_path):
         assert caught.value.key == "scheduler"
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_without_bnstudy_is_told_in_one_line(cluster, tmp_path):
+    """What to install, and where."""
+    missing = tmp_path / "path" / "bnstudy" / "__init__.py"
+    missing.parent.mkdir(parents=True)
+    missing.write_text("raise ModuleNotFoundError(\"No module named 'bnstudy'\", name='bnstudy')\n")
+    cluster.add_worker(PYTHONPATH=str(tmp_path / "path"))
+    found = commands.bnstudy(tmp_path, "baseline", "--scheduler", str(cluster.file), "--out", "s")
+    assert (found.returncode, found.stdout) == (2, "")
+    told = r"bnstudy: --scheduler: the worker tcp://\S+ has no bnstudy: install bnstudy\[dask\]==\S+ there, .*\n"
+    assert re.fullmatch(told, found.stderr)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_a_quiet_run_whose_workers_all_die_says_that_it_waits(cluster, tmp_path):
+    cluster.add_worker()
+    study = tmp_path / "study.toml"
+    study.write_text(study_of(epochs=50, seeds=8).to_toml())
+    command = [sys.executable, "-m", "bnstudy", "run", study, "--scheduler", cluster.file, "--out", tmp_path / "s"]
+    with subprocess.Popen([*map(str, command), "--quiet"], stderr=subprocess.PIPE, text=True) as running:
+        while not (tmp_path / "s" / "running.json").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        cluster.workers[0].kill()
+        killed = time.monotonic()
+        line = running.stderr.readline()
+        assert time.monotonic() - killed < 30
+        assert re.fullmatch(r"bnstudy: warning: the scheduler at \S+ has no workers any more; waiting .*\n", line)
+        cluster.add_worker()
+        assert running.wait(timeout=120) == 0
+        assert running.stderr.read() == ""
+
+
+def test_that_no_worker_is_left_is_told_once_each_time(monkeypatch):
+    from bnstudy.training.running import cluster_workers
+
+    class Client:
+        workers, status = 1, "running"
+
+        def scheduler_info(self, n_workers: int) -> dict[str, list[int]]:
+            return {"workers": [0] * self.workers}
+
+    now = 0.0
+    monkeypatch.setattr(cluster_workers.time, "monotonic", lambda: now)
+    client = Client()
+    watch = cluster_workers.Watch(client, "tcp://here")
+    told = []
+    for now in np.arange(0.0, 120.0, 0.5):
+        client.workers = int(now < 20 or 60 <= now < 80)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            watch.look()
+        told += [float(now)] * len(caught)
+    first, second = told
+    assert 30 <= first <= 34
+    assert 90 <= second <= 94

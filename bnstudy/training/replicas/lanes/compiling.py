@@ -6,8 +6,8 @@ overwritten would end the process that calls it, so none is loaded that is not, 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -22,15 +22,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
-from bnstudy.storage import atomic
+from bnstudy.storage import atomic, caches
 
 SOURCE = Path(__file__).parent / "cpp" / "lanes.cpp"  # which includes all that lies beside it
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
 BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
 SEAL = hashlib.sha256().digest_size
 LOCK, BUILDS = ".lock", ".build-"
+FOLDER = "kernels"
+ROOM = 8 * 2**20  # bytes that a build may take
 
 
 class NoKernelError(Exception):
@@ -68,7 +68,9 @@ def version_of(compiler: tuple[str, ...]) -> str:
     """What a compiler says of itself."""
     try:
         asked = [*compiler, "--version"]
-        return subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=30).stdout
+        return subprocess.run(
+            asked, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=30
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise NoKernelError(f"{shlex.join(compiler)} cannot be run: {_reason(error)}") from None
 
@@ -87,15 +89,15 @@ def name_of(compiler: tuple[str, ...], version: str) -> str:
 
 def cache_folder() -> Path:
     """Where libraries are kept."""
-    return Path(platformdirs.user_cache_dir("bnstudy")) / "kernels"
+    return caches.user_cache() / FOLDER
 
 
-@functools.cache
-def private_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for this process alone, for where none is kept."""
-    folder = tempfile.TemporaryDirectory(prefix="bnstudy-")
-    atexit.register(folder.cleanup)
-    return folder
+def places() -> Iterator[Path]:
+    """Folders where a library may be kept, the best first: the user's cache, and one among the temporary files."""
+    first = cache_folder()
+    yield first
+    if (second := caches.temporary_cache() / FOLDER) != first:
+        yield second
 
 
 def is_sealed(path: Path) -> bool:
@@ -127,6 +129,7 @@ def build(compiler: tuple[str, ...], path: Path) -> None:
         The folder cannot be written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _refuse_noexec(path.parent)
     with _alone(path.parent) as alone:
         if is_sealed(path):
             return
@@ -135,13 +138,27 @@ def build(compiler: tuple[str, ...], path: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDS, ignore_cleanup_errors=True) as folder:
             made = Path(folder) / "made"
+            _refuse_full(Path(folder))
             content = _compiled(compiler, made)
             with made.open("wb") as file:
                 file.write(content + _seal(content))
                 file.flush()
-                os.fsync(file.fileno())
+                atomic.flush(file.fileno(), path.parent)
             os.replace(made, path)
         atomic.flush_folder(path.parent)
+
+
+def _refuse_noexec(folder: Path) -> None:
+    """OSError where the system loads no code from a folder."""
+    if hasattr(os, "ST_NOEXEC") and os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        raise OSError(errno.EACCES, "it is mounted noexec", str(folder))
+
+
+def _refuse_full(folder: Path) -> None:
+    """OSError where a folder has no room for a build, which a compiler tells of as of a fault in the source."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(ROOM))
+        file.flush()
 
 
 def _compiled(compiler: tuple[str, ...], made: Path) -> bytes:
@@ -193,7 +210,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"it took more than {error.timeout:g} s"
     if isinstance(error, subprocess.CalledProcessError):
-        lines = (error.stderr or b"").decode(errors="replace").splitlines()
+        said = error.stderr or ""
+        lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).splitlines()
         told = next((line for line in lines if "error" in line.lower()), lines[0] if lines else "")
         return told.strip()[:120] or f"it ends with {error.returncode}"
     return (getattr(error, "strerror", None) or str(error)).lower()

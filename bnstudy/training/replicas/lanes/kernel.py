@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import shlex
+import tempfile
 from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 from dataclasses import dataclass
@@ -72,12 +74,15 @@ class Kernel:
     compiler : str
         What built it, as it names itself, with the flags that ``$CXX`` gives it.
     kept : bool
-        Whether the next process finds it in the cache, or has to build it again.
+        Whether the next process finds it, or has to build it again.
+    elsewhere : str
+        Where it is kept, if not in the cache, and why; or why it is not.
     """
 
     library: ctypes.CDLL
     compiler: str
     kept: bool
+    elsewhere: str = ""
 
     def lanes(self, dtype: torch.dtype) -> int:
         """Replicas in one register, a pack; 0 if there is no kernel for the type."""
@@ -90,15 +95,15 @@ def attempt() -> Kernel | str:
     try:
         compiler = compiling.find_compiler()
         version = compiling.version_of(compiler)
-        library, kept = _library(compiler, compiling.name_of(compiler, version))
+        library, kept, elsewhere = _library(compiler, compiling.name_of(compiler, version))
     except NoKernelError as error:
         return str(error)
     except OSError as error:
-        return f"no folder to build it in ({error})"
+        return f"no folder to build it in ({_refusal(error)})"
     if not all(hasattr(library, f"lanes_{_name(dtype)}") for dtype in TYPES):
         return f"what {compiler[0]} built is something else"
     flags = [argument for argument in compiler[1:] if argument.startswith("-")]
-    return Kernel(library, " ".join([version.partition("\n")[0].strip(), *flags]), kept)
+    return Kernel(library, " ".join([version.partition("\n")[0].strip(), *flags]), kept, elsewhere)
 
 
 def source_digest() -> str:
@@ -123,20 +128,40 @@ def different_structures(library: ctypes.CDLL) -> str:
     return ""
 
 
-def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool]:
-    """The library, and whether it is kept; where the cache cannot be used, one for this process alone."""
-    path = compiling.cache_folder() / name
-    try:
-        if not compiling.is_sealed(path):
-            compiling.build(compiler, path)
-        return ctypes.CDLL(str(path)), True
-    except OSError:  # not to be written, or nothing is to be run from there
-        path = Path(compiling.private_folder().name) / name
-        compiling.build(compiler, path)
+def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool, str]:
+    """The library, whether it is kept, and what is to be told of where.
+
+    It is used wherever it can be read, and built in the first place that can be written and run from.
+    """
+    refusals: dict[Path, str] = {}
+    for folder in compiling.places():
         try:
-            return ctypes.CDLL(str(path)), False
+            if not compiling.is_sealed(folder / name):
+                compiling.build(compiler, folder / name)
+            library = ctypes.CDLL(str(folder / name))
         except OSError as error:
-            raise NoKernelError(f"what {compiler[0]} built cannot be loaded: {error}") from None
+            refusals[folder] = _refusal(error)
+            continue
+        return library, True, _told(folder, refusals)
+    with tempfile.TemporaryDirectory(prefix="bnstudy-", ignore_cleanup_errors=True) as alone:
+        compiling.build(compiler, Path(alone) / name)
+        try:  # a library that is loaded needs its file no more
+            return ctypes.CDLL(str(Path(alone) / name)), False, _told(None, refusals)
+        except OSError as error:
+            raise NoKernelError(f"what {shlex.join(compiler)} built cannot be loaded: {error}") from None
+
+
+def _refusal(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _told(kept: Path | None, refusals: dict[Path, str]) -> str:
+    """Where a library is kept that is not in the cache, and why."""
+    cache = compiling.cache_folder()
+    if kept == cache:
+        return ""
+    why = f", since {cache} cannot be used: {refusals[cache]}" if cache in refusals else ""
+    return f"; kept in {kept}{why}" if kept else f"; each process builds it again{why}"
 
 
 def call(library: ctypes.CDLL, function: str, dtype: torch.dtype, *arguments: Any) -> None:
