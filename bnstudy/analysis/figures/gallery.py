@@ -139,10 +139,10 @@ def draw_figures(
     Examples
     --------
     >>> import bnstudy
-    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
+    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 2})
     >>> _ = bnstudy.run(study, "results/small")
-    >>> [path.as_posix() for path in bnstudy.draw_figures("results/small", only=["survival"])]
-    ['figures/small/survival.svg', 'figures/small/survival.png', 'figures/README.md']
+    >>> [path.as_posix() for path in bnstudy.draw_figures("results/small", only=["error-curves"])]
+    ['figures/small/error-curves.svg', 'figures/small/error-curves.png', 'figures/README.md']
     """
     if isinstance(source, Judged):
         return [path for one in draw_all(source, Path(out), only or None) for path in one.paths]
