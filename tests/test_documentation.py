@@ -76,7 +76,12 @@ def test_its_commands_and_their_options_are_there(page):
         if name not in COMMANDS:
             assert name.endswith(","), line  # of the program's name in prose
             continue
-        there = {option for one in COMMANDS[name].params for option in one.opts} | {"--help", "--plugin", "--version"}
+        there = {option for one in COMMANDS[name].params for option in one.opts} | {
+            "--help",
+            "--plugin",
+            "--version",
+            "--traceback",
+        }
         used = {word.partition("=")[0] for word in rest if re.match(r"--[a-z]", word)}
         assert used <= there, (line, used - there)
 

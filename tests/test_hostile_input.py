@@ -254,7 +254,7 @@ def test_only_pipes_and_dask_carry_objects():
             )
         }
     }  # fmt: skip
-    assert carriers - {"shared_data.py", "main_guard.py"} == set(PIPES)
+    assert carriers - {"shared_data.py", "main_guard.py", "cluster_workers.py"} == set(PIPES)
 
 
 @pytest.mark.parametrize(

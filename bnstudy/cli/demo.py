@@ -38,7 +38,7 @@ def demo(
     finally:
         reporter.close()
     results = Results(dataset)
-    print_answer(results)
+    print_answer(results, f"bnstudy analyze {folder / study.name}")
     (drawn,) = draw_all(results, folder / "figures", [FIGURE])
     page = write_report(folder / study.name)
     print(f"\nFigure: {drawn.paths[-1]}")

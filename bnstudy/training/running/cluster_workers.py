@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bnstudy.study.errors import DataWarning, InputError, reason_of
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed.client import Client
 
 LOOK = 2.0  # seconds between two looks at whether there are workers
 MISSING = r"No module named '(bnstudy[\w.]*)'|cannot import name .* from 'bnstudy"
