@@ -9,7 +9,7 @@ import typer
 
 from bnstudy.cli.studies import study_named
 
-SHOWN = {"dataset": "digits", "scales": "0.01,1,10", "seeds": "8"}  # eight seeds can show something
+SHOWN = {"dataset": "digits", "scales": "0.01,1,10", "seeds": "8", "epochs": "30"}  # eight seeds can show something
 FIGURE = "gain-by-condition"
 
 
