@@ -54,7 +54,7 @@ def findings(data_dir: str | None) -> dict[str, Any]:
         "machine": provenance.machine(),
         "cores": usable_cores(),
         **_devices(settings["device"], problems),
-        "kernel": _kernel(),
+        **_kernel(),
         "settings_file": {"path": str(file), "is_there": os.path.exists(file)},
         "settings": settings,
         "data_sets": sorted(path.parent.name for path in folder.glob("*/raw")) if folder and folder.is_dir() else [],
@@ -81,13 +81,21 @@ def _devices(asked: dict[str, Any] | None, problems: list[str]) -> dict[str, Any
     return {"gpus": [torch.cuda.get_device_name(i) for i in range(count)], "device": used}
 
 
-def _kernel() -> str:
-    from bnstudy.training.replicas.lanes import lanes
+def _kernel() -> dict[str, Any]:
+    import torch
+
+    from bnstudy.training.replicas.lanes import lanes, trial
 
     built = lanes.attempt()
     if isinstance(built, str):
-        return f"none: {one_line(built)}; convolutions take PyTorch's code, which is slower for small networks"
-    return f"lanes, built by {built.compiler}{one_line(built.elsewhere)}"
+        told = f"none: {one_line(built)}; training takes PyTorch's code, which is slower for small networks"
+        return {"kernel": told, "register_bits": None, "kernel_gflops": None, "product_gflops": None}
+    return {
+        "kernel": f"lanes, built by {built.compiler}{one_line(built.elsewhere)}",
+        "register_bits": 32 * built.lanes(torch.float32),
+        "kernel_gflops": round(built.gflops(), 1),
+        "product_gflops": round(trial.of_a_product(), 1),
+    }
 
 
 def _results(folder: Path) -> dict[str, Any]:
@@ -106,6 +114,14 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "cores", f"{found['cores']} usable, one single-threaded worker each"
     yield "GPU", ", ".join(found["gpus"]) or "none that torch can use"
     yield "kernel", found["kernel"]
+    if bits := found["register_bits"]:
+        yield (
+            "",
+            (
+                f"registers of {bits} bits; {found['kernel_gflops']} GFLOP/s a core in a small convolution, "
+                f"{found['product_gflops']} in a large matrix product"
+            ),
+        )
     file = found["settings_file"]
     yield "settings", file["path"] + ("" if file["is_there"] else " (not there)")
     settings = found["settings"]

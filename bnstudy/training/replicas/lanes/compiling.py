@@ -23,8 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bnstudy.storage import atomic, caches
+from bnstudy.training.replicas.lanes import trial
 
 SOURCE = Path(__file__).parent / "cpp" / "lanes.cpp"  # which includes all that lies beside it
+TRIAL = "trial.cpp"  # beside it
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
 BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
 SEAL = hashlib.sha256().digest_size
@@ -139,7 +141,8 @@ def build(compiler: tuple[str, ...], path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDS, ignore_cleanup_errors=True) as folder:
             made = Path(folder) / "made"
             _refuse_full(Path(folder))
-            content = _compiled(compiler, made)
+            _compile(compiler, SOURCE, made, *_width(compiler, Path(folder)))
+            content = made.read_bytes()
             with made.open("wb") as file:
                 file.write(content + _seal(content))
                 file.flush()
@@ -161,8 +164,16 @@ def _refuse_full(folder: Path) -> None:
         file.flush()
 
 
-def _compiled(compiler: tuple[str, ...], made: Path) -> bytes:
-    command = [*compiler, *FLAGS, str(SOURCE), "-o", str(made)]
+def _width(compiler: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """The flag that says how wide registers are, where there is a choice."""
+    source, widths = SOURCE.with_name(TRIAL), trial.widths(_processor())
+    if len(widths) < 2 or not source.is_file():
+        return ()
+    return (trial.flag(trial.fastest(source, widths, folder, functools.partial(_compile, compiler))),)
+
+
+def _compile(compiler: tuple[str, ...], source: Path, made: Path, *flags: str) -> None:
+    command = [*compiler, *FLAGS, *flags, str(source), "-o", str(made)]
     surroundings = {**os.environ, "TMPDIR": str(made.parent)}  # where a killed compiler's own files are found again
     try:
         subprocess.run(
@@ -172,7 +183,6 @@ def _compiled(compiler: tuple[str, ...], made: Path) -> bytes:
         raise NoKernelError(f"{shlex.join(compiler)} cannot build it: {_reason(error)}") from None
     if not made.is_file():
         raise NoKernelError(f"{shlex.join(compiler)} cannot build it: it writes nothing")
-    return made.read_bytes()
 
 
 @contextlib.contextmanager

@@ -88,6 +88,12 @@ class Kernel:
         """Replicas in one register, a pack; 0 if there is no kernel for the type."""
         return int(getattr(self.library, f"lanes_{_name(dtype)}")()) if dtype in TYPES else 0
 
+    def gflops(self, dtype: torch.dtype = torch.float32) -> float:
+        """Billions of multiplications and additions a second that a convolution reaches here, on one core."""
+        run = getattr(self.library, f"gflops_{_name(dtype)}")
+        run.restype = c_double
+        return float(run())
+
 
 @functools.cache
 def attempt() -> Kernel | str:

@@ -12,6 +12,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "layer.h"
+#include "trial.h"
 
 // Calls f with a null pointer to the kind of work that a block asks for.
 template <class T, int POOL, bool RELU, class F> static void by_sharing(const Block& s, F f) {
@@ -141,6 +142,7 @@ extern "C" int64_t size_of_descent() { return sizeof(Descent); }
 
 #define EXPORT(T, NAME)                                                                                              \
     extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                        \
+    extern "C" double gflops_##NAME() { return gflops<T>(); }                                                        \
     extern "C" void forward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,    \
                                    void* kept, void* out) {                                                          \
         forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                             \

@@ -122,7 +122,7 @@ static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, 
 }
 
 // A few rows at a time, so that they stay in the first-level cache. As many whoever shares the input: sums are taken
-// block by block, and a run must not depend on its neighbours.
-static long rows_together(const Block& s, long lane_bytes) {
-    return std::max<long>(1, CACHE / (s.width * (s.outputs + s.inputs) * lane_bytes));
+// block by block, and a run must not depend on its neighbours, nor on how wide registers are.
+static long rows_together(const Block& s) {
+    return std::max<long>(1, CACHE / (s.width * (s.outputs + s.inputs) * LINE));
 }

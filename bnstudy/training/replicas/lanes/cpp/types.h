@@ -8,19 +8,23 @@
 #include <type_traits>
 #include <vector>
 
-// TILE: 32 registers hold 4 x 4 sums, 4 weights and an input. WIDE: registers of a row whose sums for two samples are
-// kept. AHEAD: how many rows before they are needed they are fetched.
-#if defined(__AVX512VL__)
-constexpr int BYTES = 32, TILE = 4, WIDE = 8;
-#elif defined(__AVX__)
-constexpr int BYTES = 32, TILE = 3, WIDE = 4;
-#elif defined(__aarch64__)
-constexpr int BYTES = 16, TILE = 4, WIDE = 8;
+// REGISTER_BYTES is what a trial on this machine chose (trial.cpp). TILE: 32 registers hold 4 x 4 sums, 4 weights and
+// an input. WIDE: registers of a row whose sums for two samples are kept. AHEAD: how many rows before they are needed
+// they are fetched. No number depends on any of them.
+#if defined(__AVX512VL__) || defined(__aarch64__)
+constexpr int TILE = 4, WIDE = 8;
 #else
-constexpr int BYTES = 16, TILE = 3, WIDE = 4;
+constexpr int TILE = 3, WIDE = 4;
+#endif
+#ifdef REGISTER_BYTES
+constexpr int BYTES = REGISTER_BYTES;
+#elif defined(__AVX__)
+constexpr int BYTES = 32;
+#else
+constexpr int BYTES = 16;
 #endif
 constexpr int AHEAD = 4;
-constexpr long CACHE = 24 * 1024;  // bytes of the first-level cache to plan with
+constexpr long CACHE = 24 * 1024, LINE = 32;  // bytes of the first-level cache to plan with, and of what a block holds
 
 template <class T> struct Types {
     static constexpr int LANES = BYTES / sizeof(T);

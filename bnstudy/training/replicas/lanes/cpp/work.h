@@ -21,7 +21,7 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
     long outputs = s.outputs, out_width = s.width / POOL, out_height = s.height / POOL;
     long row = s.width * outputs, size = s.height * row, out_row = out_width * outputs, out_size = out_height * out_row;
     long words = (outputs + PER_WORD - 1) / PER_WORD;
-    long block = std::max<long>(POOL, rows_together(s, sizeof(V)) / POOL * POOL);  // rows worked on at a time
+    long block = std::max<long>(POOL, rows_together(s) / POOL * POOL);  // rows worked on at a time
     std::vector<V> local = std::vector<V>(block * row);
     std::vector<V> whole;        // of a sample whose convolution is not kept
     const V* at_hand = nullptr;  // what the convolution gave for the sample at hand, where all of it is needed at once
