@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, product
 
 from rich.cells import cell_len
 
 from bnstudy.analysis.tables.table import Table
 
-GAP = 2  # blanks between columns
-EDGE = 1  # blank before the first
+GAPS = ("  ", " ")  # between columns, the second where there is no room for the first
+EDGE = " "  # before the first
 TIED = "\ue000"  # stands for a blank at which no line ends
+BREAK = "\u200b"  # where a line may end without a blank
+
+Words = list[str]  # of a cell, each with the blank or break after it
 
 
-def in_columns(table: Table, width: int) -> tuple[Table, list[int]] | None:
-    """The table as it takes fewest lines, its header wrapped, and the width of each column; None if it does not fit.
+def in_columns(table: Table, width: int) -> list[str] | None:
+    """The lines of the table's header and rows, as few as there can be; None where its words do not fit.
 
-    Where that saves lines, a first label that repeats stands above its rows, and columns without a word in them go.
+    Where that saves lines, labels that repeat stand above their rows, and columns without a word in them go.
     """
-    best: tuple[int, Table, list[int]] | None = None
-    for tie in (tied, str):
-        for laid in (table, without_blanks(table), _grouped(table), _grouped(without_blanks(table))):
-            cells = [[tie(text) for text in row] for row in laid.rows]
-            found = _widths([*map(tied, laid.header)], cells, width - EDGE - GAP * (len(laid.header) - 1))
-            if found and (best is None or found[0] < best[0]):
-                header = tuple(_wrapped(name, most) for name, most in zip(laid.header, found[1], strict=True))
-                best = found[0], replace(laid, header=header, rows=tuple(map(tuple, cells))), found[1]
-    return best[1:] if best else None
+    candidates = [table, without_blanks(table)]
+    candidates += [_grouped(laid, first) for first in range(1, table.labels) for laid in candidates[:2]]
+    ties: tuple[Callable[[str], str], ...] = (_tied, str)
+    for gap in GAPS:
+        found = []
+        for tie, laid in product(ties, candidates):
+            cells = [[*map(_words, map(_breakable, map(_tied, laid.header)))]]
+            cells += [[*map(_words, map(tie, row))] for row in laid.rows]
+            if widths := _widths(cells, width - len(EDGE) - len(gap) * (len(laid.header) - 1)):
+                found.append([*_drawn(laid, cells, widths, gap)])
+        if found:
+            return min(found, key=len)
+    return None
 
 
-def _widths(header: list[str], rows: list[list[str]], room: int) -> tuple[int, list[int]] | None:
-    """The lines that a table takes and how wide each column is; None where a word does not fit.
+def _widths(cells: Sequence[Sequence[Words]], room: int) -> list[int] | None:
+    """How wide each column is; None where a word does not fit.
 
     Of all columns the one gives way, a character at a time, that costs fewest lines, the widest of such.
     """
-    columns = [[_words(name, hyphens=True), *(_words(text) for text in cells)]
-               for name, *cells in zip(header, *rows, strict=True)]  # fmt: skip
-    least = [max(cell_len(word) for words in column for word in words) for column in columns]
-    widths = [max(sum(map(cell_len, words)) + len(words) - 1 for words in column) for column in columns]
+    columns = [*zip(*(row for row in cells if len(row) == len(cells[0])), strict=True)]
+    least = [max(_length(word) for words in column for word in words) for column in columns]
+    widths = [max(_length("".join(words)) for words in column) for column in columns]
     if sum(least) > room:
         return None
     heights = [_heights(column, width) for column, width in zip(columns, widths, strict=True)]
@@ -49,62 +54,82 @@ def _widths(header: list[str], rows: list[list[str]], room: int) -> tuple[int, l
         options = []
         for i in (i for i in range(len(widths)) if widths[i] > least[i]):
             lower = _heights(columns[i], widths[i] - 1)
-            options.append((_lines([*heights[:i], lower, *heights[i + 1 :]]), -widths[i], i, lower))
+            lines = sum(map(max, zip(*heights[:i], lower, *heights[i + 1 :], strict=True)))
+            options.append((lines, -widths[i], i, lower))
         _, _, i, lower = min(options, key=lambda one: one[:3])
         widths[i], heights[i] = widths[i] - 1, lower
-    return _lines(heights), [max(one, 1) for one in widths]
+    return widths
 
 
-def _words(text: str, hyphens: bool = False) -> list[str]:
-    return re.split(r"(?<=\w-)(?=\w)| " if hyphens else " ", text)
+def _heights(column: Sequence[Words], width: int) -> list[int]:
+    return [len(_lines(words, width)) for words in column]
 
 
-def _heights(column: Sequence[Sequence[str]], width: int) -> list[int]:
-    """How many lines each cell of a column takes, of which there are the words."""
-    heights = []
-    for words in column:
-        lines, used = 1, -1
-        for word in words:
-            length = cell_len(word)
-            if used >= 0 and used + 1 + length > width:
-                lines, used = lines + 1, -1
-            used += 1 + length
-        heights.append(lines)
-    return heights
+def _lines(words: Words, width: int) -> list[str]:
+    """Words in lines of no more than so many characters."""
+    lines = [""]
+    for word in words:
+        if lines[-1] and _length(lines[-1] + word) > width:
+            lines.append("")
+        lines[-1] += word
+    return [line.replace(BREAK, "").replace(TIED, " ").rstrip() for line in lines]
 
 
-def _lines(heights: Sequence[Sequence[int]]) -> int:
-    return sum(map(max, zip(*heights, strict=True)))
+def _length(text: str) -> int:
+    return cell_len(text.replace(BREAK, "").rstrip(" "))
 
 
-def _wrapped(name: str, width: int) -> str:
-    """A header in lines of so many characters."""
-    return "\n".join(textwrap.wrap(tied(name), width, break_long_words=False)) or " "
+def _words(text: str) -> Words:
+    indented = TIED * (len(text) - len(text.lstrip(" "))) + text.lstrip(" ")
+    return re.findall(rf"[^ {BREAK}]+[ {BREAK}]*", indented) or [""]
 
 
-def tied(text: str) -> str:
+def _breakable(name: str) -> str:
+    """A header that may be broken within a word too, after a hyphen or stroke."""
+    return re.sub(r"(?<=\w[-/])(?=\w)", BREAK, name)
+
+
+def _tied(text: str) -> str:
     """A cell's text in which an interval, two counts, and a number and its unit stay on one line."""
     return re.sub(r"\[[^\]]*\]|\S+ [×%±·](?: \S+)?", lambda found: found[0].replace(" ", TIED), text)
+
+
+def _drawn(table: Table, cells: Sequence[Sequence[Words]], widths: Sequence[int], gap: str) -> Iterator[str]:
+    """The lines: the header, a rule, and the rows."""
+    for i, row in enumerate(cells):
+        if len(row) < len(widths):  # labels above the rows that they are of
+            yield EDGE + "".join(row[0]).replace(TIED, " ")
+            continue
+        parts = [_lines(words, width) for words, width in zip(row, widths, strict=True)]
+        height = max(map(len, parts))
+        for part in parts:
+            blanks = [""] * (height - len(part))
+            part[:] = [*blanks, *part] if i == 0 else [*part, *blanks]
+        for line in zip(*parts, strict=True):
+            padded = (_padded(text, widths[j], left=j < table.labels) for j, text in enumerate(line))
+            yield (EDGE + gap.join(padded)).rstrip()
+        if i == 0:
+            yield EDGE + "─" * (sum(widths) + len(gap) * (len(widths) - 1))
+
+
+def _padded(text: str, width: int, left: bool) -> str:
+    blanks = " " * (width - cell_len(text))
+    return text + blanks if left else blanks + text
 
 
 def without_blanks(table: Table) -> Table:
     """The table without the columns in which no row says anything."""
     kept = [i for i in range(len(table.header)) if i < table.labels or any(row[i].strip() for row in table.rows)]
-    return replace(
-        table,
-        header=tuple(table.header[i] for i in kept),
-        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
-    )
+    header = tuple(table.header[i] for i in kept)
+    return replace(table, header=header, rows=tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 
-def _grouped(table: Table) -> Table:
-    """The table with the first of its labels on a row of its own, above those that it repeats in."""
-    if table.labels < 2 or len({row[0] for row in table.rows}) == len(table.rows):
-        return table
+def _grouped(table: Table, first: int) -> Table:
+    """The table with the first of its labels on a row of their own, above the rows in which they are the same."""
     rows: list[tuple[str, ...]] = []
-    for label, some in groupby(table.rows, key=lambda row: row[0]):
-        rows += [(f"{label}:", *[""] * (len(table.header) - 2)), *(row[1:] for row in some)]
-    return replace(table, header=table.header[1:], rows=tuple(rows), labels=table.labels - 1)
+    for labels, some in groupby(table.rows, key=lambda row: row[:first]):
+        rows += [(f"{' · '.join(labels)}:",), *(row[first:] for row in some)]
+    return replace(table, header=table.header[first:], rows=tuple(rows), labels=table.labels - first)
 
 
 def in_lines(table: Table, width: int) -> Iterator[str]:

@@ -60,8 +60,10 @@ def plan(
 
     criteria = Criteria.of(study)
     if criteria.poor and len(getattr(study, BY_NAME[study.treatment].key)) > 1:
+        print()
         print_table(power_table(criteria, len(study.seeds)))
     if expected is not None:
+        print()
         print_table(pilot_table(expected.rows, len(study.seeds), expected.seeds, expected.lacking))
 
 
@@ -111,6 +113,7 @@ def print_plan(study: Study, out: str | None, device: str | None, shard: str | N
     ensembles = plan_for(study, chosen)
     for name, value in plan_rows(study, ensembles, chosen, Path(out) if out else default_folder(study, part)):
         print_listed(name, value, 16)
+    print()
     print_table(cost_table(study, ensembles, part.count if part else 1, chosen if measure else None))
     if text := not_initialized(study):
         print_text(f"set by no initializer: {text}")

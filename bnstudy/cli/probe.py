@@ -71,6 +71,7 @@ def probe(
     else:
         print_table(probe_table(measured), "the same with --json")
         if mechanism:
+            print()
             print_table(mechanism_table(measured), "the same with --json")
         print()
         for (model, norm, init), text in told.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,11 +15,11 @@ MOST_ROWS = 40  # of a table
 LEAST = 40  # columns; a narrower terminal is taken to be so wide
 
 
-def console(width: int | None = None) -> Console:
+def console() -> Console:
     """Where standard output goes; what is no terminal has 80 columns, or as many as COLUMNS says."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False, width=width)
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def print_table(table: Table, every: str = "") -> None:
@@ -37,34 +36,13 @@ def print_table(table: Table, every: str = "") -> None:
 
     width = max(console().width, LEAST)
     cut = replace(table, rows=table.rows[:MOST_ROWS]) if every else table
-    if laid := in_columns(cut, width):
-        _print_columns(*laid)
-    else:
-        print("\n".join([table.title, "", *in_lines(without_blanks(cut), width), ""]))
+    lines = in_columns(cut, width) or [*in_lines(without_blanks(cut), width)]
+    print("\n".join([table.title, "", *lines, ""]))
     notes = [*table.notes]
     if len(cut.rows) < len(table.rows):
         notes.insert(0, f"the first {len(cut.rows)} of {len(table.rows)} rows; all: {every}")
     for note in notes:
         print(textwrap.fill(note, width, break_long_words=False, break_on_hyphens=False))
-
-
-def _print_columns(table: Table, widths: list[int]) -> None:
-    from rich import box
-    from rich.table import Table as RichTable
-
-    from bnstudy.cli.layout import GAP, TIED
-
-    gap = (0, GAP - 1, 0, 0)  # the box's own line is a blank too
-    drawn = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", padding=gap, pad_edge=False)
-    for i, (name, width) in enumerate(zip(table.header, widths, strict=True)):
-        drawn.add_column(name, justify="left" if i < table.labels else "right", width=width)
-    for row in table.rows:
-        drawn.add_row(*row, style="dim" if row[0].startswith(" ") else None)
-    wide = console(width=sum(widths) + GAP * len(widths) + GAP)
-    with wide.capture() as captured:
-        wide.print(drawn)
-    lines = captured.get().replace(TIED, " ").splitlines()
-    sys.stdout.write("\n".join(line.rstrip() for line in lines).strip("\n") + "\n\n")
 
 
 def print_text(text: str) -> None:

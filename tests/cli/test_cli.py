@@ -61,7 +61,7 @@ def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     code, out, _ = bnstudy("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
     assert code == 0
     of_mlp = re.findall(r"^ mlp:\n(.*?)(?=^ cnn:)", out, re.M | re.S)
-    listed = [line.split()[0] for table in of_mlp for line in table.splitlines() if line[1] != " "]
+    listed = [line.split()[0] for table in of_mlp for line in table.splitlines() if line[1:2].strip()]
     assert sorted(listed) == ["scaled-normal:0.01"] * 2 + ["scaled-normal:1"] + ["zero"] * 2  # all, and the poor ones
     code, out, _ = bnstudy("figures", "--only", "accuracy-by-condition,forest")
     assert code == 0
