@@ -65,7 +65,7 @@ def test_our_own_export_gives_the_same_scores(tmp_path):
     asked = {"reference": "default", "well": ("scaled-normal:1",), "step": "epoch", "value": "test_accuracy",
              "by": ("model",), "test_size": 10_000, "classes": 10}  # fmt: skip
     for form in ("csv", "parquet"):
-        scored = score(export(tmp_path / "x.nc", form, tmp_path / form)[0], **asked)
+        scored = score(export(tmp_path / "x.nc", tmp_path / form, form=form)[0], **asked)
         found = scored.scores.squeeze("setting", drop=True).rename(condition="init", arm="norm")
         expected = log.sel(init=found.init, norm=found.norm).transpose(*found.dims)
         np.testing.assert_allclose(found, expected, atol=1e-4)
