@@ -30,7 +30,12 @@ CXX = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(
 CPU = torch.device("cpu")
 needs_compiler = pytest.mark.skipif(not CXX, reason="no C++ compiler here")
 # A compiler takes seconds for the whole of it; these tests are about what becomes of the library.
-SMALL = 'extern "C" {{ long lanes_float32() {{ return {lanes}; }} long lanes_float64() {{ return 4; }} }}\n'
+SMALL = """extern "C" {{
+long lanes_float32() {{ return {lanes}; }}
+long lanes_float64() {{ return 4; }}
+double gflops_float32() {{ return 1; }}
+}}
+"""
 START = (
     "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
     "compiling.SOURCE = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
@@ -120,14 +125,14 @@ def test_a_compiler_that_does_not_work_is_done_without_and_told(cache, tmp_path,
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
     assert again() is None
     assert not list(cache.glob(f"{compiling.BUILDS}*"))
-    assert told in doctor._kernel()
+    assert told in doctor._kernel()["kernel"]
 
 
 @needs_compiler
 def test_a_library_without_what_is_needed_is_no_kernel(cache):
     compiling.SOURCE.write_text("int nothing;\n")
     assert again() is None
-    assert "something else" in doctor._kernel()
+    assert "something else" in doctor._kernel()["kernel"]
 
 
 @needs_compiler
@@ -157,13 +162,13 @@ def test_a_compiler_in_a_folder_with_spaces(cache, tmp_path, monkeypatch):
 def test_a_compiler_that_is_not_there_is_told(cache, monkeypatch, cxx, told):
     monkeypatch.setenv("CXX", cxx)
     assert again() is None
-    assert told in doctor._kernel()
+    assert told in doctor._kernel()["kernel"]
 
 
 def test_without_a_compiler_the_folded_form_is_used(cache, monkeypatch, generator):
     monkeypatch.setenv("PATH", "")
     assert again() is None
-    assert "no C++ compiler found" in doctor._kernel()
+    assert "no C++ compiler found" in doctor._kernel()["kernel"]
     network = models.build("cnn", "batch", Study.make({"dataset": "digits"}), (1, 8, 8), 10)
     assert type(chosen([network], torch.rand(9, 1, 8, 8, generator=generator))) is Folded
 
@@ -223,7 +228,7 @@ def test_a_folder_in_the_librarys_place_is_left_alone(cache, tmp_path, monkeypat
     found = again()
     assert found is not None
     assert (library / "mine").is_dir()
-    assert f"kept in {tmp_path / 'temporary' / 'kernels'}, since {cache} cannot be used" in doctor._kernel()
+    assert f"kept in {tmp_path / 'temporary' / 'kernels'}, since {cache} cannot be used" in doctor._kernel()["kernel"]
 
 
 @needs_compiler

@@ -31,6 +31,8 @@ from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
 from bnstudy.training.replicas.lanes.stages import call_of, runs_of
 from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
 
+USUAL_BYTES = 32  # of a register
+
 
 class Lanes(Replicas):
     """Replicas as lanes; of a chain of known layers, on a CPU, where the kernel can be built."""
@@ -59,14 +61,17 @@ class Lanes(Replicas):
     def suits(network: nn.Module, device: torch.device, size: int) -> bool:
         """Whether this form can be used for so many replicas of a network, and may be the fastest.
 
-        Dense products of a few replicas leave lanes idle, and a library does not.
+        Dense products of a few replicas leave lanes idle, and a library does not. How many are few does not depend on
+        how wide registers are here: another form computes other last digits.
         """
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
             return False
+        (dtype,) = dtypes
         usable = load()
-        lanes = 0 if usable is None else usable.lanes(dtypes.pop())
-        return lanes > 0 and (has_convolutions(network) or 2 * size > lanes)
+        if usable is None or not usable.lanes(dtype):
+            return False
+        return has_convolutions(network) or 2 * size > USUAL_BYTES // dtype.itemsize
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         signal = Signal(inputs, self._group(len(inputs), groups), background=self.background)
