@@ -171,6 +171,8 @@ ATTRIBUTES = (
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
     Attribute("test_size", is_text=False, is_whole=True, low=1, high=1e12),
+    Attribute("runs_finished", is_text=False, is_whole=True, high=1e9),
+    Attribute("runs_planned", is_text=False, is_whole=True, low=1, high=1e9),
     Attribute("target_accuracy", is_text=False),
     Attribute("alpha", is_text=False),
     Attribute("mainly_times", is_text=False, low=1, high=1000),

@@ -20,6 +20,7 @@ from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
+from bnstudy.training.running.renewal import Renewal
 from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
 from bnstudy.training.running.this_machine import Machine
 
@@ -44,6 +45,9 @@ class Observer:
 
     def failed(self, ensemble: Ensemble, reason: str) -> None:
         """An ensemble failed twice and is given up for now."""
+
+    def renewed(self) -> None:
+        """The datasets in the study's folder hold what was stored so far; at most once a minute."""
 
 
 class Place(Protocol):
@@ -212,7 +216,7 @@ def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)
-    failed = 0
+    failed, renewal = 0, Renewal(store, observer.renewed)
     with closing(trainer.train(store.study, todo)) as happening:
         for event in happening:
             match event:
@@ -222,6 +226,7 @@ def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer
                     observer.progress(event.ensemble, event.progress)
                 case Done():
                     store.save(event.ensemble, event.curves, event.computed_by or here)
+                    renewal.stored()
                     observer.done(event.ensemble, event.curves)
                 case Failed():
                     failed += len(event.ensemble.runs)
@@ -229,6 +234,7 @@ def _train(store: Store, shard: Shard | None, trainer: Place, observer: Observer
                     observer.failed(event.ensemble, event.reason)
             if flag.signal is not None:
                 break
+            renewal.look()
     if flag.signal is None or not _left(store, shard):
         return failed
     consolidate(store)
