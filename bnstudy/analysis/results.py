@@ -20,6 +20,7 @@ from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import BY_NAME
+from bnstudy.study.schema import so_far
 
 # Treatments that change what is drawn, not only what is done with it.
 REDRAWN = ("model", "init")
@@ -158,7 +159,8 @@ class Results(Judged):
     def scores(self) -> Scores:
         """The score of every run and which failed."""
         values = scores.score(self.runs)
-        return Scores(values, scores.failed(self.runs), setting_levels(self.runs), tuple(self._notes(values)))
+        notes, failed = tuple(self._notes(values)), scores.failed(self.runs)
+        return Scores(values, failed, setting_levels(self.runs), notes, self.so_far)
 
     @cached_property
     def log_errors(self) -> xr.DataArray:
@@ -171,6 +173,11 @@ class Results(Judged):
         """The study's title, else its name."""
         return str(self.stored.attrs.get("title") or self.stored.attrs.get("study_name") or "A study")
 
+    @property
+    def so_far(self) -> str:
+        """How many of how many runs are there, where some are still to come; else empty."""
+        return so_far(self.stored.attrs)
+
     def _notes(self, values: xr.DataArray) -> list[str]:
         """What a reader of the verdicts should know of these runs and their scores, one sentence each."""
         told = self._undeclared()
@@ -182,7 +189,7 @@ class Results(Judged):
         if "classes" not in self.runs.attrs:
             told.append("the dataset does not tell how many classes there are: ten are assumed")
         seen = responses.observed(self.runs)
-        if missing := int((~seen).sum()):
+        if (missing := int((~seen).sum())) and not self.so_far:
             told.append(f"{missing} of {seen.size} runs are not there; their pairs are left out")
         if lacking := int((seen & values.isnull()).sum()):
             told.append(
@@ -231,6 +238,8 @@ class Results(Judged):
                         "for all levels there are, were not declared so")  # fmt: skip
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
+            if self.so_far:
+                return told
             if seeds in looks:
                 return [*told, f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
             told.append(f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold")

@@ -16,5 +16,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: the verdict first, figures, every cell and its curves."""
     from bnstudy.analysis.report import write_report
+    from bnstudy.cli.terminal import say_so_far
 
+    say_so_far(folder)
     print(write_report(folder, out))

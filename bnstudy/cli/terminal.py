@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,3 +35,14 @@ def print_text(text: str) -> None:
 
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(text, soft_wrap=not console.is_terminal)
+
+
+def say_so_far(source: str | Path) -> None:
+    """On standard error, before what a command prints of a study folder: how many runs there are, if not all."""
+    from bnstudy.storage.opening import name_of, open_results
+    from bnstudy.study.schema import so_far
+
+    if Path(source).is_dir():
+        dataset = open_results(source)
+        if text := so_far(dataset.attrs):
+            print(f"{name_of(dataset, source)}: {text}", file=sys.stderr, flush=True)

@@ -197,6 +197,13 @@ def attributes(variable: Variable) -> dict[str, Any]:
     return {"long_name": variable.long_name, "units": variable.units, **variable.attrs}
 
 
+def so_far(attributes: Mapping[Any, Any]) -> str:
+    """``120 of 300 runs so far``, of a dataset whose attributes say that runs are still to come; empty of others."""
+    if not {"runs_finished", "runs_planned"} <= attributes.keys():
+        return ""
+    return f"{int(attributes['runs_finished'])} of {int(attributes['runs_planned'])} runs so far"
+
+
 def told_by_model(names: Mapping[tuple[str, str], Sequence[str]]) -> str:
     """Names of the arms of each model, in one line; empty where there are none."""
     by_model: dict[str, dict[str, None]] = {}

@@ -22,6 +22,7 @@ from bnstudy.storage import atomic
 from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
+from bnstudy.study.schema import so_far
 
 OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
 LOOKED = (
@@ -153,6 +154,7 @@ def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn
     facts = [
         f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
         f"n = {n} seeds",
+        *filter(None, [so_far(dataset.attrs)]),
         f"epochs: {dataset.sizes['epoch']}",
         f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
         f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",

@@ -79,6 +79,7 @@ def render(results: Judged) -> str:
     return _template().render(
         title=results.title,
         is_study=study is not None,
+        so_far=study.so_far if study else "",
         question=str(study.declared.get("question", "")) if study else "",
         predictions=[_words(told) for told in study.declared.get("predictions", [])] if study else [],
         predicted=prediction_table(expected) if expected else None,

@@ -250,8 +250,9 @@ def _is_needed(store: Store | None, shard: Shard | None) -> bool:
 
 
 def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
-    """What is still to be trained, of one shard or of all."""
-    return [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
+    """What is still to be trained, of one shard or of all; seed by seed, so that there soon are pairs to look at."""
+    left = [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
+    return sorted(left, key=lambda ensemble: store.study.seeds.index(ensemble.runs[0].seed))
 
 
 def _arms_known(store: Store) -> bool:
