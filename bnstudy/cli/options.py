@@ -163,6 +163,15 @@ Scheduler = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Keep a page of what is there, which reloads itself while the study trains.",
+        rich_help_panel=RUNNING,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
@@ -184,6 +193,7 @@ class Running(NamedTuple):
     no_compile: NoCompile = False
     allow_mixed: AllowMixed = False
     wait: Wait = False
+    report: Page = None
     dry_run: DryRun = False
     quiet: Quiet = False
     verbose: Verbose = False

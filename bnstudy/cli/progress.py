@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bnstudy.training.running.execution import Observer
+from bnstudy.training.running.observing import Observer
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Store

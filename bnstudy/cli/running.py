@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bnstudy.study.study import Study
+    from bnstudy.training.running.observing import Observer
 
 
 def run_study(study: Study, running: Running, extends: bool = False) -> None:
@@ -21,12 +23,21 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
         return
     from bnstudy.cli.progress import Reporter
     from bnstudy.study.plan import Shard as Part
-    from bnstudy.training.running.execution import Observer, default_folder, run
+    from bnstudy.training.running.execution import default_folder, run
+    from bnstudy.training.running.observing import Observers
     from bnstudy.training.running.this_machine import usable_cores
 
     shard = None if running.shard is None else Part.parse(running.shard)
-    reporter = Observer() if running.quiet else Reporter(running.verbose)
-    try:
+    with ExitStack() as ending:
+        observers: list[Observer] = []
+        if running.report is not None:
+            from bnstudy.cli.watching import LivePage
+
+            observers.append(page := LivePage(running.report))
+            ending.callback(page.close)
+        if not running.quiet:
+            observers.insert(0, reporter := Reporter(running.verbose))
+            ending.callback(reporter.close)
         dataset = run(
             study,
             running.out,
@@ -40,11 +51,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
             wait=running.wait,
             extends=extends,
             quiet=running.quiet,
-            observer=reporter,
+            observer=Observers(observers),
         )
-    finally:
-        if isinstance(reporter, Reporter):
-            reporter.close()
     if not running.quiet:
         _print_results(dataset, Path(running.out) if running.out else default_folder(study, shard))
 

@@ -20,6 +20,7 @@ from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
+from bnstudy.training.running.observing import Observer
 from bnstudy.training.running.renewal import Renewal
 from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
 from bnstudy.training.running.this_machine import Machine
@@ -28,26 +29,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bnstudy.storage.store import Arm
-    from bnstudy.study.curves import Curves, Progress
-
-
-class Observer:
-    """Told what happens while a study runs; does nothing by itself."""
-
-    def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
-        """Training begins, of the ensembles that are left."""
-
-    def progress(self, ensemble: Ensemble, progress: Progress) -> None:
-        """An ensemble finished an epoch."""
-
-    def done(self, ensemble: Ensemble, curves: Curves) -> None:
-        """An ensemble is stored."""
-
-    def failed(self, ensemble: Ensemble, reason: str) -> None:
-        """An ensemble failed twice and is given up for now."""
-
-    def renewed(self) -> None:
-        """The datasets in the study's folder hold what was stored so far; at most once a minute."""
 
 
 class Place(Protocol):
