@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnstudy.analysis.judge import judge
     from bnstudy.analysis.results import Results, assess
+    from bnstudy.notebook import run
     from bnstudy.storage.opening import open_results
     from bnstudy.study.errors import InputError
     from bnstudy.study.plan import make_plan
     from bnstudy.study.study import Study
-    from bnstudy.training.running.execution import run
 
 _HOMES = {
     "InputError": "bnstudy.study.errors",
@@ -25,7 +25,7 @@ _HOMES = {
     "judge": "bnstudy.analysis.judge",
     "make_plan": "bnstudy.study.plan",
     "open_results": "bnstudy.storage.opening",
-    "run": "bnstudy.training.running.execution",
+    "run": "bnstudy.notebook",
 }
 __all__ = ["InputError", "Results", "Study", "assess", "judge", "make_plan", "open_results", "run"]
 

@@ -113,7 +113,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     for source in sources:
         results = Results.open(source)
         name = style.shorten(
-            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.stored, source)), 60
+            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.curves, source)), 60
         )
         while name in sections or name.startswith("."):
             name = name.lstrip(".") + "-again"
@@ -123,7 +123,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
-        sections[name] = _section(results.stored, name, source, drawn, only)
+        sections[name] = _section(results.curves, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
     head = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
     atomic.write_text(folder / "README.md", "\n".join([head, *(sections[name] for name in sorted(sections))]))

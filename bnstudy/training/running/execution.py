@@ -71,61 +71,10 @@ def run(
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
-    """Run a study, or what is left of it, and return its dataset.
+    """Run a study, or what is left of it, and return its dataset; :func:`bnstudy.run` says what it takes and raises.
 
-    Parameters
-    ----------
-    study : Study
-        What to run.
-    out : path, optional
-        The study folder; by default ``results/NAME``, for a shard ``results/NAME.shards/K-of-N``. If it holds the same
-        study, that study is resumed.
-    data_dir : path, optional
-        Where data sets lie; see :func:`bnstudy.training.datasets.data.data_folder`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    jobs : int
-        Worker processes, of one thread each; with 1 the runs train in this process. The numbers do not depend on it.
-    shard : Shard, optional
-        Train this part of the ensembles alone; :func:`bnstudy.storage.merging.merge` joins the parts.
-    scheduler : str, optional
-        Send the ensembles to the workers of this ``dask.distributed`` scheduler: its address, or its scheduler file.
-    compiled : bool
-        Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
-    allow_mixed : bool
-        Whether to resume a study of which another device, kernel, processor or other versions computed a part.
-    wait : bool
-        Whether to wait while another process is at work on the folder, rather than to give up.
-    extends : bool
-        The folder holds a smaller study, which becomes this one: once all that could be refused was not.
-    quiet : bool
-        Whether a download shows no progress.
-    observer : Observer, optional
-        Told of progress.
-
-    Returns
-    -------
-    Dataset
-        The curves, as :func:`~bnstudy.open_results` gives them.
-
-    Raises
-    ------
-    InputError
-        The study, folder or data are not fit to run.
-    LockedError
-        Another process is at work on the folder.
-    FailedRunsError
-        Some ensembles failed; all others are stored.
-    StoppedError
-        A signal came; what is finished is stored, and the same call resumes.
-
-    Examples
-    --------
-    >>> import bnstudy
-    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
-    >>> curves = bnstudy.run(study, "results/small")
-    >>> dict(curves.test_accuracy.sizes)
-    {'model': 1, 'norm': 2, 'init': 1, 'seed': 2, 'epoch': 1}
+    Besides, `extends` says that the folder holds a smaller study, which becomes this one once all that could be refused
+    was not.
     """
     main_guard.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
