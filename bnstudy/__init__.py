@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from bnstudy.analysis.judge import judge
     from bnstudy.analysis.report import write_report as report
     from bnstudy.analysis.results import Results, assess
+    from bnstudy.notebook import extend, run
     from bnstudy.storage.opening import open_results
     from bnstudy.study.errors import InputError
     from bnstudy.study.plan import make_plan
     from bnstudy.study.study import Study
-    from bnstudy.training.running.execution import run
-    from bnstudy.training.running.extending import extend
 
     __version__: str
 
@@ -31,12 +30,12 @@ _HOMES = {
     "assess": ("bnstudy.analysis.results", "assess"),
     "draw_figures": ("bnstudy.analysis.figures.gallery", "draw_figures"),
     "export": ("bnstudy.analysis.export", "export"),
-    "extend": ("bnstudy.training.running.extending", "extend"),
+    "extend": ("bnstudy.notebook", "extend"),
     "judge": ("bnstudy.analysis.judge", "judge"),
     "make_plan": ("bnstudy.study.plan", "make_plan"),
     "open_results": ("bnstudy.storage.opening", "open_results"),
     "report": ("bnstudy.analysis.report", "write_report"),
-    "run": ("bnstudy.training.running.execution", "run"),
+    "run": ("bnstudy.notebook", "run"),
 }
 __all__ = [
     "InputError",

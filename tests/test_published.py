@@ -104,7 +104,7 @@ AGAIN = [pytest.param(*one, marks=[pytest.mark.slow] if one in TURNS else []) fo
 @pytest.mark.parametrize(("name", "model"), AGAIN)
 def test_a_slice_trained_again_gives_the_same_curves(name, model, mnist_folder):
     """Two runs for one epoch: to the bit where the same machine, kernel and versions are here, nearly elsewhere."""
-    stored = results(name).stored
+    stored = results(name).curves
     same = is_computed_as(stored, model)
     if not same and (name, model) in UNSTEADY:
         pytest.skip(

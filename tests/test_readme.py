@@ -55,7 +55,7 @@ def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, caps
     assert found.returncode == 0, found.stderr
     (folder / "my_inits.py").write_text(adding)
     use = "import my_inits, bnstudy; s = bnstudy.Study.make(dict(inits='two-point:0.2', dataset='digits', models='mlp',"
-    use += " seeds=1, epochs=1)); print(float(bnstudy.run(s, 'results/two').weight_norm.max()))"
+    use += " seeds=1, epochs=1)); print(float(bnstudy.run(s, 'results/two').curves.weight_norm.max()))"
     found = run([sys.executable, "-c", use], folder)
     assert found.returncode == 0, found.stderr
     weights = 64 * 256 + 256 * 128 + 128 * 10

@@ -35,12 +35,15 @@ class Scores:
         What each setting is made of: factors and their levels.
     notes : tuple of str
         What a reader should know of them before any verdict.
+    so_far : str
+        How many of how many runs are there, where some are still to come.
     """
 
     values: xr.DataArray
     failed: xr.DataArray
     settings: Sequence[Mapping[str, Any]] = ()
     notes: tuple[str, ...] = ()
+    so_far: str = ""
 
 
 def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
@@ -61,7 +64,8 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
         word claims no more than at the reference), ``p_helps`` and the other tests, ``p_adjusted`` of the ``word``, and
         ``remark``; the last three are empty or NaN at conditions that are not poor. Over ``every_arm`` in place of arm:
         ``failures`` and ``runs``; and ``p_failures`` of an arm against the control. Attribute ``settings`` tells what
-        each setting is made of, and ``warnings`` lists what a reader should know.
+        each setting is made of, and ``warnings`` lists what a reader should know, first of all how many
+        runs there are ``so_far``, where some are still to come.
 
     Raises
     ------
@@ -94,8 +98,9 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
     result = result.assign_coords(role=("condition", [criteria.roles.get(label, "") for label in conditions]))
     few = power.warnings(criteria, values.sizes["seed"])
     settings = [dict(setting) for setting in scores.settings] or [{}] * values.sizes["setting"]
-    result.attrs = {**criteria.attributes(), "settings": settings,
-                    "warnings": [*few, *scores.notes, *_roles(criteria), *_dead(result, criteria)]}  # fmt: skip
+    early = [f"{scores.so_far}: the words rest on the pairs that are complete, and may change"] * bool(scores.so_far)
+    result.attrs = {**criteria.attributes(), "settings": settings, "so_far": scores.so_far,
+                    "warnings": [*early, *few, *scores.notes, *_roles(criteria), *_dead(result, criteria)]}  # fmt: skip
     return result
 
 

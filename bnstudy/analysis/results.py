@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from abc import ABC, abstractmethod
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import BY_NAME
+from bnstudy.study.schema import so_far
 
 # Treatments that change what is drawn, not only what is done with it.
 REDRAWN = ("model", "init")
+CELL = ("model", "setting", "condition", "arm", "seed")  # what tells runs apart
 DECLARED = ("mainly_times", "margin", "alpha")  # by which a word is given
 
 
@@ -60,6 +64,26 @@ class Judged(ABC):
         return assessment.assess_scores(self.scores, self.criteria)
 
     @property
+    def so_far(self) -> str:
+        """How many of how many runs are there, where some are still to come; else empty."""
+        return ""
+
+    @property
+    def verdict(self) -> Any:
+        """The answer: on a terminal its sentences, in a notebook with a figure and a table."""
+        # By name: what shows them stands above, with the tables and figures.
+        return importlib.import_module("bnstudy.analysis.showing").Verdict(self)
+
+    def __repr__(self) -> str:
+        """What they are of, and how much; not what they say."""
+        sizes = self.runs.sizes
+        counts = " × ".join(f"{sizes[name]} {name}s" for name in CELL if sizes[name] > 1)
+        return f"<{type(self).__name__} of {self.title!r}: {', '.join(filter(None, (counts or '1 run', self.so_far)))}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(repr(self)[1:-1])}</b></p>{self.verdict._repr_html_()}"
+
+    @property
     def can_judge(self) -> bool:
         """Whether there is something treated to compare with the control, and roles to compare it under."""
         arms = self.runs.arm.values.tolist()
@@ -71,7 +95,7 @@ class Results(Judged):
 
     Parameters
     ----------
-    stored : Dataset
+    curves : Dataset
         In the layout of the schema.
     criteria : Criteria, optional
         By which it is judged, to see what others would have said; by default those that the study declared.
@@ -83,7 +107,7 @@ class Results(Judged):
 
     Attributes
     ----------
-    stored : Dataset
+    curves : Dataset
         The same.
     dataset : Dataset
         With every factor as a dimension, then seed and epoch.
@@ -94,21 +118,22 @@ class Results(Judged):
     >>> study = bnstudy.Study.make(
     ...     {"dataset": "digits", "models": "mlp", "hidden": "16", "inits": "default,zero", "seeds": 8, "epochs": 2}
     ... )
-    >>> _ = bnstudy.run(study, "results/zero")
-    >>> results = bnstudy.Results.open("results/zero")
+    >>> results = bnstudy.run(study, "results/zero")
     >>> results.criteria.poor
     ('zero',)
     >>> print(results.assessment.word.sel(condition="zero").item())
     none
+    >>> results.verdict
+    mlp: Batch Normalization cannot help where all weights are equal, where nothing learns with it or without.
     """
 
-    def __init__(self, stored: xr.Dataset, criteria: Criteria | None = None) -> None:
-        if not isinstance(stored, xr.Dataset):
+    def __init__(self, curves: xr.Dataset, criteria: Criteria | None = None) -> None:
+        if not isinstance(curves, xr.Dataset):
             raise InputError(
-                f"Results takes a dataset; of a study folder or file it is Results.open({str(stored)[:60]!r})"
+                f"Results takes a dataset; of a study folder or file it is Results.open({str(curves)[:60]!r})"
             )
-        self.stored = stored
-        self.dataset = factor_form(stored)
+        self.curves = curves
+        self.dataset = factor_form(curves)
         self._given = criteria
 
     @classmethod
@@ -158,7 +183,8 @@ class Results(Judged):
     def scores(self) -> Scores:
         """The score of every run and which failed."""
         values = scores.score(self.runs)
-        return Scores(values, scores.failed(self.runs), setting_levels(self.runs), tuple(self._notes(values)))
+        notes, failed = tuple(self._notes(values)), scores.failed(self.runs)
+        return Scores(values, failed, setting_levels(self.runs), notes, self.so_far)
 
     @cached_property
     def log_errors(self) -> xr.DataArray:
@@ -169,7 +195,12 @@ class Results(Judged):
     @property
     def title(self) -> str:
         """The study's title, else its name."""
-        return str(self.stored.attrs.get("title") or self.stored.attrs.get("study_name") or "A study")
+        return str(self.curves.attrs.get("title") or self.curves.attrs.get("study_name") or "A study")
+
+    @property
+    def so_far(self) -> str:
+        """How many of how many runs are there, where some are still to come; else empty."""
+        return so_far(self.curves.attrs)
 
     def _notes(self, values: xr.DataArray) -> list[str]:
         """What a reader of the verdicts should know of these runs and their scores, one sentence each."""
@@ -182,7 +213,7 @@ class Results(Judged):
         if "classes" not in self.runs.attrs:
             told.append("the dataset does not tell how many classes there are: ten are assumed")
         seen = responses.observed(self.runs)
-        if missing := int((~seen).sum()):
+        if (missing := int((~seen).sum())) and not self.so_far:
             told.append(f"{missing} of {seen.size} runs are not there; their pairs are left out")
         if lacking := int((seen & values.isnull()).sum()):
             told.append(
@@ -231,6 +262,8 @@ class Results(Judged):
                         "for all levels there are, were not declared so")  # fmt: skip
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
+            if self.so_far:
+                return told
             if seeds in looks:
                 return [*told, f"look {looks.index(seeds) + 1} of {len(looks)}: each is judged at alpha/{len(looks)}"]
             told.append(f"{seeds} seeds are no declared look ({', '.join(map(str, looks))}): the p-values do not hold")

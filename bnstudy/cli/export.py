@@ -28,6 +28,8 @@ def export(
 ) -> None:
     """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
     from bnstudy.analysis.export import export as export_to
+    from bnstudy.cli.terminal import say_so_far
 
+    say_so_far(folder)
     for path in export_to(folder, out, form=form, force=force):
         print(path)

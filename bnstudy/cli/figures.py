@@ -34,11 +34,14 @@ def figures(
     """Draw every figure of every study found, as SVG and PNG."""
     names = [name.strip() for name in only.split(",")] if only is not None else []
     from bnstudy.analysis.figures.gallery import draw_studies
+    from bnstudy.cli.terminal import say_so_far
 
     paths = [Path(folder) for folder in folders or []] or sorted(
         path.parent for path in Path("results").glob("*/curves.nc")
     )
     if not paths:
         raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
+    for path in paths:
+        say_so_far(path)
     for path in draw_studies(paths, Path(out), names):
         print(path)

@@ -226,6 +226,15 @@ Scheduler = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Keep a page of what is there, which reloads itself while the study trains.",
+        rich_help_panel=RUNNING,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
@@ -248,6 +257,7 @@ class Running(NamedTuple):
     no_compile: NoCompile = False
     allow_mixed: AllowMixed = False
     wait: Wait = False
+    report: Page = None
     dry_run: DryRun = False
     quiet: Quiet = False
     verbose: Verbose = False

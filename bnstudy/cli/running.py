@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bnstudy.study.study import Study
+    from bnstudy.training.running.observing import Observer
 
 
 def run_study(study: Study, running: Running, extends: bool = False) -> None:
@@ -24,11 +26,20 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
     from bnstudy.study.plan import Shard as Part
     from bnstudy.study.preferences import setting
     from bnstudy.training.running.cores import usable_cores
-    from bnstudy.training.running.execution import Observer, default_folder, run
+    from bnstudy.training.running.execution import default_folder, run
+    from bnstudy.training.running.observing import Observers
 
     shard = None if running.shard is None else Part.parse(running.shard)
-    reporter = Observer() if running.quiet else Reporter(running.verbose)
-    try:
+    with ExitStack() as ending:
+        observers: list[Observer] = []
+        if running.report is not None:
+            from bnstudy.cli.watching import LivePage
+
+            observers.append(page := LivePage(running.report))
+            ending.callback(page.close)
+        if not running.quiet:
+            observers.insert(0, reporter := Reporter(running.verbose))
+            ending.callback(reporter.close)
         dataset = run(
             study,
             running.out,
@@ -42,11 +53,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
             wait=running.wait,
             extends=extends,
             quiet=running.quiet,
-            observer=reporter,
+            observer=Observers(observers),
         )
-    finally:
-        if isinstance(reporter, Reporter):
-            reporter.close()
     if not running.quiet:
         _print_results(dataset, Path(running.out) if running.out else default_folder(study, shard))
 

@@ -23,7 +23,9 @@ def status(folder: StudyFolder, as_json: AsJson = False) -> None:
         print(json.dumps({**described, **counts, "amendments": store.amendments}))
         return
     state = "a process is at work on it" if locked else "no process is at work on it"
-    print(f"{store.study.name} ({store.study.digest[:12]}): {store.study.n_runs} runs; {state}")
+    finished, planned = counts["done"] + counts["diverged"], store.study.n_runs
+    told = f"all {planned} runs" if finished == planned else f"{finished} of {planned} runs so far"
+    print(f"{store.study.name} ({store.study.digest[:12]}): {told}; {state}")
     for name in ("done", "running", "diverged", "failed", "pending"):
         print(f"{name:10} {counts[name]}")
     for amendment in store.amendments:

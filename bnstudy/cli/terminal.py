@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,3 +60,14 @@ def print_listed(name: str, text: str, indent: int = 21) -> None:
     if shown.is_terminal:
         line = textwrap.fill(line, max(shown.width, LEAST), subsequent_indent=" " * indent, break_on_hyphens=False)
     print(line)
+
+
+def say_so_far(source: str | Path) -> None:
+    """On standard error, before what a command prints of a study folder: how many runs there are, if not all."""
+    from bnstudy.storage.opening import name_of, open_results
+    from bnstudy.study.schema import so_far
+
+    if Path(source).is_dir():
+        dataset = open_results(source)
+        if text := so_far(dataset.attrs):
+            print(f"{name_of(dataset, source)}: {text}", file=sys.stderr, flush=True)

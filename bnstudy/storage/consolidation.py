@@ -49,7 +49,10 @@ class _Grid:
 
 
 def curves_dataset(store: Store) -> xr.Dataset:
-    """Everything stored so far, in the layout of the schema; runs without curves are pending or failed."""
+    """Everything stored so far, in the layout of the schema; runs without curves are pending or failed.
+
+    Where there are such, the attributes ``runs_finished`` and ``runs_planned`` count the others, and all.
+    """
     study, grid = store.study, _Grid(store.study)
     variables = schema.variables(study.validation_size > 0)
     dims = {v.name: v.over(study.further) for v in variables}
@@ -73,7 +76,9 @@ def curves_dataset(store: Store) -> xr.Dataset:
             arrays[name][study.models.index(model), study.norms.index(norm)] = facts[name]
     data = {v.name: (dims[v.name], arrays[v.name], schema.attributes(v)) for v in variables}
     attributes["forms"] = "; ".join(f"{arm}: {' or '.join(found)}" for arm, found in forms.items())
-    return xr.Dataset(data, grid.coords, {**_attributes(store), **attributes})
+    missing = sum(len(ensemble.runs) for ensemble in store.plan if ensemble.index in pending)
+    counts = {"runs_finished": study.n_runs - missing, "runs_planned": study.n_runs} if missing else {}
+    return xr.Dataset(data, grid.coords, {**_attributes(store), **attributes, **counts})
 
 
 def diagnostics_dataset(store: Store, attributes: Mapping[str, Any]) -> xr.Dataset:

@@ -22,9 +22,10 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from bnstudy.storage import netcdf
+from bnstudy.storage import netcdf, plan_file
 from bnstudy.storage.conformity import problem, problem_of_diagnostics
 from bnstudy.storage.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
+from bnstudy.storage.store import Store
 from bnstudy.study import schema
 from bnstudy.study.errors import DataWarning, InputError, first_line
 from bnstudy.study.study import UNNAMED
@@ -73,7 +74,7 @@ def open_results(path: str | Path) -> xr.Dataset:
     path = Path(path)
     file = path / DATASET if path.is_dir() else path
     if not file.is_file():
-        raise InputError(f"{path}: no results there (no curves.nc); run the study first")
+        raise _nothing_yet(path)
     try:
         digests = dataset_digests(path) if path.is_dir() else []
         dataset = _own(file) if digests else _foreign(file)
@@ -87,6 +88,18 @@ def open_results(path: str | Path) -> xr.Dataset:
     single = [name for name in schema.FURTHER_DIMS if dataset.sizes.get(name) == 1]
     dims = schema.with_further(schema.CURVE_DIMS, schema.FURTHER_DIMS)
     return dataset.squeeze(single).transpose(*dims, missing_dims="ignore")
+
+
+def _nothing_yet(path: Path) -> InputError:
+    """Why there are no results: no study either, or one that has just begun to train."""
+    if not (path / plan_file.NAME).is_file():
+        return InputError(f"{path}: no results there (no curves.nc); run the study first")
+    store = Store.open(path)
+    counts = store.counts()
+    so_far = f"{path}: {counts['done'] + counts['diverged']} of {store.study.n_runs} runs so far"
+    if store.is_locked():
+        return InputError(f"{so_far}; they can be looked at within a minute after the first are stored")
+    return InputError(f"{so_far}, and no process is at work on them; run the study again, which resumes it")
 
 
 def name_of(dataset: xr.Dataset, source: str | Path) -> str:

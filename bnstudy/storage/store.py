@@ -8,7 +8,7 @@ A study folder holds::
     manifest.jsonl   a line per file with its SHA-256; the last line of an ensemble counts
     arms.json        facts of each model and norm: parameters, time alone
     running.json     what is in training now, if a process holds the lock
-    curves.nc        everything, rebuilt from the ensembles
+    curves.nc        everything so far, rebuilt from the ensembles, while a study trains too
 
 A file's line is written before the file is renamed into place. So a file that is there is always known, and a line
 without its file means only that an ensemble is still to be trained. Once a dataset is in its place another line says

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import FACTORS
+from bnstudy.study.shown import plan_line, plan_table
 from bnstudy.study.study import Run, Study
 
 T = TypeVar("T")
@@ -47,13 +48,24 @@ class Ensemble:
         return tuple(seeds.index(run.seed) for run in self.runs)
 
 
+class Plan(tuple[Ensemble, ...]):
+    """Ensembles in the order in which they are numbered: a tuple that shows itself in short."""
+
+    def __repr__(self) -> str:
+        """How many runs in how many ensembles."""
+        return f"<Plan of {plan_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return plan_table(self)
+
+
 def make_plan(
     study: Study,
     device: str = "cpu",
     capacity: int | None = None,
     cores: int = 1,
     leave_out: Container[Run] = (),
-) -> tuple[Ensemble, ...]:
+) -> Plan:
     """Split a study's runs into ensembles.
 
     Parameters
@@ -71,8 +83,8 @@ def make_plan(
 
     Returns
     -------
-    tuple of Ensemble
-        Each with its ``runs``, which share model, norm, optimizer, batch size and weight decay.
+    Plan
+        A tuple of ensembles, each with its ``runs``, which share model, norm, optimizer, batch size and weight decay.
 
     Examples
     --------
@@ -89,7 +101,7 @@ def make_plan(
     chunks = [
         chunk for _, runs in groupby(by_arm, key=lambda run: _arm(study, run)) for chunk in _chunks(list(runs), most)
     ]
-    return tuple(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
+    return Plan(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
 
 
 def _arm(study: Study, run: Run) -> tuple[int, ...]:

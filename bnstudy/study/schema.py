@@ -171,6 +171,8 @@ ATTRIBUTES = (
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),
     Attribute("test_size", is_text=False, is_whole=True, low=1, high=1e12),
+    Attribute("runs_finished", is_text=False, is_whole=True, high=1e9),
+    Attribute("runs_planned", is_text=False, is_whole=True, low=1, high=1e9),
     Attribute("target_accuracy", is_text=False),
     Attribute("alpha", is_text=False),
     Attribute("mainly_times", is_text=False, low=1, high=1000),
@@ -193,6 +195,13 @@ def variables(validation: bool) -> tuple[Variable, ...]:
 def attributes(variable: Variable) -> dict[str, Any]:
     """The netCDF attributes of a variable: ``long_name``, ``units`` and its own."""
     return {"long_name": variable.long_name, "units": variable.units, **variable.attrs}
+
+
+def so_far(attributes: Mapping[Any, Any]) -> str:
+    """``120 of 300 runs so far``, of a dataset whose attributes say that runs are still to come; empty of others."""
+    if not {"runs_finished", "runs_planned"} <= attributes.keys():
+        return ""
+    return f"{int(attributes['runs_finished'])} of {int(attributes['runs_planned'])} runs so far"
 
 
 def told_by_model(names: Mapping[tuple[str, str], Sequence[str]]) -> str:

@@ -44,6 +44,7 @@ from bnstudy.study.fields import (
 from bnstudy.study.predictions import Expectation, Prediction, Predictions
 from bnstudy.study.predictions import read as read_predictions
 from bnstudy.study.question import Question, default_role, level_texts
+from bnstudy.study.shown import study_line, study_table
 from bnstudy.study.study_files import first_problem, read_toml
 
 UNNAMED = "study"
@@ -354,6 +355,15 @@ class Study(_Varied):
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         return {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
 
+    def __repr__(self) -> str:
+        """What it asks, and how large it is."""
+        return f"<Study {study_line(self)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return study_table(self)
+
     @property
     def n_train(self) -> int:
         """Samples trained on: without the validation split."""
@@ -418,13 +428,6 @@ class Study(_Varied):
     def _levels(self) -> list[tuple[Any, ...]]:
         """The levels of each factor, in the order of the dataset's dimensions."""
         return [*(getattr(self, factor.key) for factor in FACTORS), self.seeds]
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = ((key, value) for key, value in self.model_dump(mode="json").items() if value not in ("", [], {}))
-        cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows)
-        return f"<table><caption>{self.n_runs} runs in {self.n_cells} cells</caption>{cells}</table>"
 
 
 def digest_of(values: Mapping[str, Any]) -> str:

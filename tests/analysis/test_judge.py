@@ -48,7 +48,7 @@ def test_each_word_of_a_table(unpaired):
 
 def test_our_own_export_gives_the_same_verdicts():
     results = bnstudy.Results.open(ROOT / "studies" / "data" / "sigmoid")
-    own = curve_table(results.stored)
+    own = curve_table(results.curves)
     judged = bnstudy.judge(own, "norm", "none", "init", "default", "seed", "epoch", "test_accuracy", by=("model",),
                            test_size=10_000, classes=10)  # fmt: skip
     for mine, theirs in zip(rows(results.assessment), rows(judged.assessment), strict=True):

@@ -104,8 +104,10 @@ def wrap(owner, name):
 
 import netCDF4, sklearn.datasets, sklearn.model_selection, torch, xarray
 from bnstudy.training.running.execution import run
+from bnstudy.training.running import renewal
 from bnstudy.study.study import Study
 
+renewal.FIRST, renewal.EVERY, renewal.SHARE = 0.0, 0.0, float("inf")  # after every ensemble
 study = Study.load(study_file)
 for at in steps:
     child = os.fork()

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from bnstudy.storage import opening
 from bnstudy.storage.opening import open_results
+from bnstudy.storage.store import Store
 from bnstudy.study.errors import DataWarning, InputError
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import run
@@ -120,3 +121,12 @@ def test_a_reader_that_crashes_takes_nothing_with_it(stored, tmp_path, monkeypat
     alone = shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")
     with pytest.raises(InputError, match="crashes the netCDF library"):
         open_results(alone)
+
+
+def test_a_study_that_has_just_begun_says_how_far_it_is(tmp_path):
+    study = Study.make({"dataset": "digits", "models": "mlp", "seeds": 2})
+    store = Store.create(tmp_path, study, "cpu")
+    with pytest.raises(InputError, match="0 of 4 runs so far, and no process is at work on them"):
+        open_results(tmp_path)
+    with store.locked(), pytest.raises(InputError, match="0 of 4 runs so far; they can be looked at within a minute"):
+        open_results(tmp_path)

@@ -44,9 +44,10 @@ def empty(results: bnstudy.Results, ax: Axes | None = None) -> Figure:
 def answer() -> None:
     register_arrays("dots", np.zeros((4, 8, 8)), np.array([0, 1] * 2), np.ones((4, 8, 8)), np.array([0, 1] * 2))
     study = bnstudy.Study.make({"dataset": "digits", "inits": "default,zero", "seeds": 2, "epochs": 2})
-    curves = bnstudy.run(study, "results/mine")
-    results = bnstudy.Results(curves)
+    results = bnstudy.run(study, "results/mine")
+    curves = results.curves
     assert_type(study, bnstudy.Study)
+    assert_type(results, bnstudy.Results)
     assert_type(curves, xr.Dataset)
     assert_type(results.assessment, xr.Dataset)
     assert_type(bnstudy.assess(curves), xr.Dataset)

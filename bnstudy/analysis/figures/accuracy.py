@@ -45,7 +45,7 @@ def accuracy_by_condition(results: Results, ax: Axes | None = None) -> Figure:
     interval = "" if chosen.sizes["seed"] == 1 else "; bars: 95 % t interval of the mean, dashes beside them: seeds"
     interval += panels.some_seeds(chosen.sizes["seed"])
     note = f"{_count_note(chosen)}{interval}; shaded: declared well{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _condition_panel(panel: Axes, results: Results, accuracy: xr.DataArray, dataset: xr.Dataset) -> None:
@@ -112,7 +112,7 @@ def accuracy_map(results: Results, ax: Axes | None = None) -> Figure:
     bar.set_label("final test accuracy (%)")
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    return style.finish(figure, ax, style.source(results.stored), f"{_count_note(chosen)}{note}")
+    return style.finish(figure, ax, style.source(results.curves), f"{_count_note(chosen)}{note}")
 
 
 def _write_cells(panel: Axes, image: AxesImage, values: np.ndarray, dead: np.ndarray) -> None:

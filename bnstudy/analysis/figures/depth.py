@@ -64,7 +64,7 @@ def phase_diagram(results: Results, ax: Axes | None = None) -> Figure:
     right, cells = theory.agreement(chosen, theory.PLAIN) if theory.PLAIN in norms else (0, 0)
     told = f"; without BN {right} of {cells} cells end above or below half-way as their side of the line says"
     note = f"{panels.seeds(chosen)}; lines: theory, not fitted{told if cells else ''}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _predict(panel: Axes, norm: str, logs: np.ndarray, depths: list[int]) -> None:
@@ -121,7 +121,7 @@ def accuracy_by_depth(results: Results, ax: Axes | None = None) -> Figure:
     panel.set_ylabel("final test accuracy (%)")
     panel.legend(fontsize=8, loc="lower left")
     init = style.shorten(str(chosen.init.values), 30)
-    return style.finish(figure, ax, style.source(results.stored), f"{panels.seeds(chosen)}; {init}")
+    return style.finish(figure, ax, style.source(results.curves), f"{panels.seeds(chosen)}; {init}")
 
 
 def growth_figure(rows: list[Growth], source: str) -> Figure:

@@ -22,6 +22,7 @@ from bnstudy.storage import atomic
 from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
+from bnstudy.study.schema import so_far
 
 OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
 LOOKED = (
@@ -178,7 +179,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     for source in sources:
         results = Results.open(source)
         name = style.shorten(
-            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.stored, source)), 60
+            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.curves, source)), 60
         )
         while name in sections or name.startswith("."):
             name = name.lstrip(".") + "-again"
@@ -188,7 +189,7 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
-        sections[name] = _section(results.stored, name, source, drawn, only)
+        sections[name] = _section(results.curves, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
     atomic.write_text(index, "\n".join([HEAD, *(sections[name] for name in sorted(sections))]))
     return [*written, index]
@@ -219,6 +220,7 @@ def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn
     facts = [
         f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
         f"n = {n} seeds",
+        *filter(None, [so_far(dataset.attrs)]),
         f"epochs: {dataset.sizes['epoch']}",
         f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
         f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",

@@ -90,7 +90,7 @@ def report_panels(results: Results, ax: Axes | None = None) -> Figure:
     axes[0, 0].legend(loc="best")
     note = f"{_note(chosen)}; dotted: target {100 * target:g} %{note}"
     return style.finish(
-        figure, ax, f"{style.source(results.stored)}, {results.criteria.condition} {style.shorten(condition)}", note
+        figure, ax, f"{style.source(results.curves)}, {results.criteria.condition} {style.shorten(condition)}", note
     )
 
 
@@ -133,7 +133,7 @@ def accuracy_curves(results: Results, ax: Axes | None = None) -> Figure:
     first.set_ylim(0, 103)
     style.legend(figure, ax, first)
     return style.finish(
-        figure, ax, style.source(results.stored), f"{_note(chosen)}; a diverged run counts at chance{note}"
+        figure, ax, style.source(results.curves), f"{_note(chosen)}; a diverged run counts at chance{note}"
     )
 
 

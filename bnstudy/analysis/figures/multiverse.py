@@ -59,7 +59,7 @@ def word_shares(results: Results, ax: Axes | None = None) -> Figure:
     note = (
         f"{max(row['specifications'] for row in rows)} specifications a comparison; {panels.seeds(results.runs)}{cut}"
     )
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _most_disputed(results: Results) -> tuple[dict[str, Any], list[Specification], list[tuple[str, str]]]:
@@ -126,7 +126,7 @@ def specification_curve(results: Results, ax: Axes | None = None) -> Figure:
     below.set_xlabel("specification, by rising gain")
     below.grid(False)
     parts = [chosen["model"], chosen["setting"], condition_label(chosen["condition"], results.criteria.condition)]
-    title = f"{style.source(results.stored)}: {', '.join(filter(None, parts))}"
+    title = f"{style.source(results.curves)}: {', '.join(filter(None, parts))}"
     note = f"{len(ranked)} specifications; {panels.seeds(results.runs)}; hatched: counts as none"
     return style.finish(figure, ax, title, note)
 

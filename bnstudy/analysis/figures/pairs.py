@@ -86,7 +86,7 @@ def paired_seeds(results: Results, ax: Axes | None = None) -> Figure:
     axes[-1, 0].set_xlim(-0.6, len(conditions) - 0.4)
     style.legend(figure, ax, axes[0, 0])
     note = f"{panels.seeds(chosen)}; a line joins one seed's runs; hollow: never in {last} epochs, or diverged{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _spread(seeds: int, width: float) -> np.ndarray:

@@ -65,7 +65,7 @@ def accuracy_by_rate(results: Results, ax: Axes | None = None) -> Figure:
     style.legend(figure, ax, first)
     ring = "" if best is None else "; ringed: the rate validation selects for most seeds"
     note = f"{panels.seeds(chosen)}; bars: 95 % t interval; a diverged run counts at chance{ring}{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _usual_rates(results: Results, chosen: xr.Dataset) -> xr.DataArray:
@@ -109,7 +109,7 @@ def gain_by_rate(results: Results, ax: Axes | None = None) -> Figure:
     axes[0, 0].set_ylabel(f"gain ({gains.UNIT})")
     style.legend(figure, ax, axes[0, 0])
     note = f"{panels.seeds(chosen)}, paired; median, bars: 95 % interval; hatched: counts as none{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _rate_panel(

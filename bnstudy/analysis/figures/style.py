@@ -22,6 +22,7 @@ from bnstudy.analysis.results import Judged, Results
 from bnstudy.storage import atomic
 from bnstudy.study.errors import told_as
 from bnstudy.study.registry import figures
+from bnstudy.study.schema import so_far
 
 # Each stands out 3:1 from a white page, and inverted from a dark one; none is another to whoever sees no red, green or
 # blue, and the first three differ in grey. The line and marker tell the same.
@@ -137,9 +138,10 @@ def legend(figure: Figure, ax: Axes | None, first: Axes) -> None:
 
 
 def source(dataset: xr.Dataset) -> str:
-    """What the data are, for a title: their title and data set."""
+    """What the data are, for a title: their title and data set, and how many runs there are while it trains."""
     title = shorten(str(dataset.attrs.get("title", "study")), 70)
-    return f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
+    named = f"{title} ({shorten(str(dataset.attrs['dataset']))})" if "dataset" in dataset.attrs else title
+    return ", ".join(filter(None, (named, so_far(dataset.attrs))))
 
 
 def drawn(name: str, results: Judged) -> Figure | None:

@@ -49,7 +49,7 @@ def survival(results: Results, ax: Axes | None = None) -> Figure:
     style.legend(figure, ax, first)
     bands = "bands: exact 95 % interval" if banded else f"no bands for more than {MOST_BANDS} arms"
     note = f"{panels.seeds(chosen)} a line; {bands}; a diverged run never gets there{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 @figures.register(
@@ -88,7 +88,7 @@ def performance_profile(results: Results, ax: Axes | None = None) -> Figure:
     conditions = chosen.sizes["condition"]
     bands = "band: 95 % t interval" if banded else f"no bands for more than {MOST_BANDS} arms"
     note = f"{panels.seeds(chosen)}, {conditions} conditions; line: mean over seeds, {bands}{note}"
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def width_table(results: Results) -> Table:
@@ -156,7 +156,7 @@ def robust_width(results: Results, ax: Axes | None = None) -> Figure:
     panel.grid(False, axis="y")
     note = (f"{panels.seeds(chosen)}; filled: at least {OFTEN:.0%} of the runs exceed {100 * target:g} % within "
             f"{int(chosen.epoch[-1])} epochs{note}")  # fmt: skip
-    return style.finish(figure, ax, style.source(results.stored), note)
+    return style.finish(figure, ax, style.source(results.curves), note)
 
 
 def _width_row(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import importlib.metadata
 import io
 import json
 import math
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from typing import Any
 
-import jinja2
 import xarray as xr
 from markupsafe import Markup
 from PIL import Image
@@ -23,6 +19,7 @@ from bnstudy.analysis.figures.describing import describe
 from bnstudy.analysis.figures.gains import gain_table
 from bnstudy.analysis.predictions import checked
 from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
+from bnstudy.analysis.report.template import RELOAD, fill
 from bnstudy.analysis.results import Judged, Results
 from bnstudy.analysis.tables.predictions import prediction_table
 from bnstudy.analysis.tables.report_claims import claims_table
@@ -58,8 +55,8 @@ class Picture:
     height: int
 
 
-def render(results: Judged) -> str:
-    """The page of a study's results, or of other runs that were judged, as text."""
+def render(results: Judged, reloads: bool = False) -> str:
+    """The page of a study's results, or of other runs that were judged, as text; one that `reloads` itself or not."""
     study = results if isinstance(results, Results) else None
     runs, why = results.runs, ""
     result: xr.Dataset | None = None
@@ -75,10 +72,13 @@ def render(results: Judged) -> str:
     expected = checked(result, study.declared) if study and result is not None else []
     if result is not None and not judged:  # the reference alone, or nothing declared poor
         why = f"no level of {results.criteria.condition} is declared poor, so nothing is compared with the reference"
-    style_sheet, script = _asset("page.css"), _asset("page.js")
-    return _template().render(
+    return fill(
+        "page.html",
+        ["page.js", *([RELOAD] if reloads else [])],
+        reloads=reloads,
         title=results.title,
         is_study=study is not None,
+        so_far=study.so_far if study else "",
         question=str(study.declared.get("question", "")) if study else "",
         predictions=[_words(told) for told in study.declared.get("predictions", [])] if study else [],
         predicted=prediction_table(expected) if expected else None,
@@ -106,34 +106,12 @@ def render(results: Judged) -> str:
         settings=str(runs.attrs.get("study", "")).strip(),
         notes=[] if study else list(results.scores.notes),
         facts=[(name.replace("_", " "), str(runs.attrs[name])) for name in FACTS if runs.attrs.get(name)],
-        version=importlib.metadata.version("bnstudy"),
-        style=Markup(style_sheet),
-        script=Markup(script),
-        style_hash=_hash(style_sheet),
-        script_hash=_hash(script),
     )
 
 
 def _words(prediction: Any) -> str:
     """A prediction as it was written, without what would confirm it."""
     return str(prediction["text"] if isinstance(prediction, dict) else prediction)
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bnstudy.analysis.report"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("page.html")
-
-
-def _asset(name: str) -> str:
-    return (resources("bnstudy.analysis.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a content security policy calls an inline style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _json(value: Any) -> Markup:

@@ -30,7 +30,8 @@ def answers(result: xr.Dataset) -> list[tuple[str, str]]:
         families.setdefault((cell["model"], cell["setting"], cell["arm"]), []).append(cell)
     told = []
     for (model, setting, arm), family in families.items():
-        where = f"With {setting}, " if setting else ""
+        given = [text for text in (result.attrs.get("so_far", ""), setting) if text]
+        where = f"With {' and '.join(given)}, " if given else ""
         told.append((model, where + _Answer(arm, family, result.attrs).text()))
     return told
 

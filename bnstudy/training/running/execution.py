@@ -21,6 +21,8 @@ from bnstudy.study.provenance import computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
+from bnstudy.training.running.observing import Observer
+from bnstudy.training.running.renewal import Renewal
 from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
 from bnstudy.training.running.this_machine import Machine, resolve_device
 
@@ -28,23 +30,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bnstudy.storage.store import Arm
-    from bnstudy.study.curves import Curves, Progress
-
-
-class Observer:
-    """Told what happens while a study runs; does nothing by itself."""
-
-    def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
-        """Training begins, of the ensembles that are left."""
-
-    def progress(self, ensemble: Ensemble, progress: Progress) -> None:
-        """An ensemble finished an epoch."""
-
-    def done(self, ensemble: Ensemble, curves: Curves) -> None:
-        """An ensemble is stored."""
-
-    def failed(self, ensemble: Ensemble, reason: str) -> None:
-        """An ensemble failed twice and is given up for now."""
 
 
 class Place(Protocol):
@@ -87,62 +72,10 @@ def run(
     quiet: bool = True,
     observer: Observer | None = None,
 ) -> xr.Dataset:
-    """Run a study, or what is left of it, and return its dataset.
+    """Run a study, or what is left of it, and return its dataset; :func:`bnstudy.run` says what it takes and raises.
 
-    Parameters
-    ----------
-    study : Study
-        What to run.
-    out : path, optional
-        The study folder; by default ``results/NAME``, for a shard ``results/NAME.shards/K-of-N``. If it holds the same
-        study, that study is resumed.
-    data_dir : path, optional
-        Where data sets lie; by default as the user's settings say, else in the user's cache folder.
-    device : str, optional
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; by default as the user's settings say, else ``auto``.
-    jobs : int, optional
-        Worker processes, of one thread each; with 1 the runs train in this process. By default as the user's settings
-        say, else 1. The numbers do not depend on it.
-    shard : Shard, optional
-        Train this part of the ensembles alone; :func:`bnstudy.storage.merging.merge` joins the parts.
-    scheduler : str, optional
-        Send the ensembles to the workers of this ``dask.distributed`` scheduler: its address, or its scheduler file.
-    compiled : bool
-        Whether code of bnstudy's own may be built, where there is a C++ compiler, and used.
-    allow_mixed : bool
-        Whether to resume a study of which another device, kernel, processor or other versions computed a part.
-    wait : bool
-        Whether to wait while another process is at work on the folder, rather than to give up.
-    extends : bool
-        The folder holds a smaller study, which becomes this one: once all that could be refused was not.
-    quiet : bool
-        Whether a download shows no progress.
-    observer : Observer, optional
-        Told of progress.
-
-    Returns
-    -------
-    Dataset
-        The curves, as :func:`~bnstudy.open_results` gives them.
-
-    Raises
-    ------
-    InputError
-        The study, folder or data are not fit to run.
-    LockedError
-        Another process is at work on the folder.
-    FailedRunsError
-        Some ensembles failed; all others are stored.
-    StoppedError
-        A signal came; what is finished is stored, and the same call resumes.
-
-    Examples
-    --------
-    >>> import bnstudy
-    >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "hidden": "8", "seeds": 2, "epochs": 1})
-    >>> curves = bnstudy.run(study, "results/small")
-    >>> dict(curves.test_accuracy.sizes)
-    {'model': 1, 'norm': 2, 'init': 1, 'seed': 2, 'epoch': 1}
+    Besides, `extends` says that the folder holds a smaller study, which becomes this one once all that could be refused
+    was not.
     """
     main_guard.leave_if_starting()
     folder = Path(out) if out else default_folder(study, shard)
@@ -223,7 +156,7 @@ def _train(
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)
-    failed = 0
+    failed, renewal = 0, Renewal(store, observer.renewed)
     with closing(trainer.train(store.study, todo)) as happening:
         for event in happening:
             check_lock()
@@ -234,6 +167,7 @@ def _train(
                     observer.progress(event.ensemble, event.progress)
                 case Done():
                     store.save(event.ensemble, event.curves, event.computed_by or here)
+                    renewal.stored()
                     observer.done(event.ensemble, event.curves)
                 case Failed():
                     failed += len(event.ensemble.runs)
@@ -241,6 +175,7 @@ def _train(
                     observer.failed(event.ensemble, event.reason)
             if flag.signal is not None:
                 break
+            renewal.look()
     if flag.signal is None or not _left(store, shard):
         return failed
     consolidate(store)
@@ -256,8 +191,9 @@ def _is_needed(store: Store | None, shard: Shard | None) -> bool:
 
 
 def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
-    """What is still to be trained, of one shard or of all."""
-    return [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
+    """What is still to be trained, of one shard or of all; seed by seed, so that there soon are pairs to look at."""
+    left = [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
+    return sorted(left, key=lambda ensemble: store.study.seeds.index(ensemble.runs[0].seed))
 
 
 def _arms_known(store: Store) -> bool:

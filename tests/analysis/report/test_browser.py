@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from bnstudy.analysis.report import write_report
+from bnstudy.analysis.report import write_page, write_report, write_waiting
 from bnstudy.analysis.responses import counted
+from bnstudy.analysis.results import Results
+from bnstudy.study.study import Study
 
 from tests.synthetic import make_dataset
 
@@ -270,3 +272,36 @@ def test_print_leaves_the_controls_out(page):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("img").first.evaluate("e => getComputedStyle(e).filter") == "none"
     assert len(page.pdf(format="A4")) > 50_000
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["no run yet", "some runs"])
+def test_a_page_of_a_study_in_training_reloads_itself_until_all_is_there(
+    browser, dataset, tmp_path, monkeypatch, waits
+):
+    """From disk; and not under the hands of somebody who types into it."""
+    monkeypatch.setattr("bnstudy.analysis.report.page._pictures", lambda results: [])
+    target, half = tmp_path / "page.html", dataset.assign_attrs(runs_finished=5, runs_planned=128)
+    if waits:
+        write_waiting(Study.make({}), "0 of 128 runs so far", target)
+    else:
+        write_page(Results(half), target, reloads=True)
+    opened = browser.new_page()
+    opened.clock.install()
+    opened.goto(target.as_uri())
+    assert f"{0 if waits else 5} of 128 runs so far. " in opened.locator(".so-far").inner_text()
+    assert not axe.Axe().run(opened).response["violations"]
+    write_page(Results(half.assign_attrs(runs_finished=100)), target, reloads=True)
+    if not waits:
+        opened.focus("#filter")
+        opened.clock.run_for(40_000)
+        assert "5 of 128 runs" in opened.locator(".so-far").inner_text()
+        opened.locator("#filter").blur()
+    opened.clock.run_for(16_000)
+    opened.get_by_text("100 of 128 runs so far.", exact=False).first.wait_for()
+    write_page(Results(dataset), target)
+    opened.clock.run_for(16_000)
+    opened.locator(".so-far").wait_for(state="detached")
+    write_page(Results(half), target)
+    opened.clock.run_for(60_000)
+    assert opened.locator(".so-far").count() == 0
+    opened.close()

@@ -32,7 +32,7 @@ from bnstudy.study.errors import InputError
 def main():
     study = bnstudy.Study.make({{**{small}, "inits": sys.argv[1]}})
     try:
-        print(bnstudy.run(study, "s", jobs=2, wait=True).status.values.min())
+        print(bnstudy.run(study, "s", jobs=2, wait=True).curves.status.values.min())
     except InputError as error:
         print(f"told: {{error}}")
 {call}
