@@ -44,7 +44,8 @@ def export(source: str | Path, form: str, out: str | Path | None = None) -> list
     """
     if form not in FORMATS:
         raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
-    _need({"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form), form)
+    if package := {"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form):
+        need(package, form, "format")
     dataset = open_results(source)
     folder, name = Path(out or "."), safe_name(name_of(dataset, source))
     atomic.check_folder(folder)
@@ -87,10 +88,9 @@ def _runs_there(path: Path, form: str) -> pd.DataFrame | None:
         return None
 
 
-def _need(package: str | None, form: str) -> None:
-    if package is None:
-        return
+def need(package: str, extra: str, key: str) -> None:
+    """InputError about an option if a package is not there, which one of bnstudy's extras installs."""
     try:
         importlib.import_module(package)
     except ImportError:
-        raise InputError(f"{form} needs the package {package}: pip install 'bnstudy[{form}]'", "format") from None
+        raise InputError(f"{extra} needs the package {package}: pip install 'bnstudy[{extra}]'", key) from None
