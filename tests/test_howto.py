@@ -93,6 +93,19 @@ def test_comfort(folder, monkeypatch):
 
 
 @pytest.mark.slow
+def test_watching(folder, monkeypatch, capsys):
+    """What it shows while another process trains has tests of its own, in tests/cli."""
+    monkeypatch.setitem(globals(), "QUICK", [*QUICK, "--models", "mlp", "--hidden", "8"])
+    said = run("howto/watch.md")
+    assert len(said) == 7
+    assert "results/init-sweep/report.html" in said["bnstudy report results/init-sweep --watch"]
+    assert (folder / "page.html").stat().st_size > 100_000
+    assert (folder / "events" / "mlp" / "batch" / "scaled-normal:1" / "seed-3").is_dir()
+    assert (folder / "figures" / "init-sweep" / "gain-by-condition.png").exists()
+    assert "Batch Normalization" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_reading_the_curves(folder, capsys):
     run("howto/read-curves.md")
     assert (folder / "mine.png").stat().st_size > 20_000

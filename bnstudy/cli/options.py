@@ -235,6 +235,15 @@ Page = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+TensorBoard = Annotated[
+    str | None,
+    typer.Option(
+        "--tensorboard",
+        metavar="DIR",
+        help="Write TensorBoard's event files there, a run each, as runs finish.",
+        rich_help_panel=RUNNING,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan, train nothing, write nothing.", rich_help_panel=RUNNING)
 ]
@@ -258,6 +267,7 @@ class Running(NamedTuple):
     allow_mixed: AllowMixed = False
     wait: Wait = False
     report: Page = None
+    tensorboard: TensorBoard = None
     dry_run: DryRun = False
     quiet: Quiet = False
     verbose: Verbose = False

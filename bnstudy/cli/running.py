@@ -37,6 +37,10 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
 
             observers.append(page := LivePage(running.report))
             ending.callback(page.close)
+        if running.tensorboard is not None:
+            from bnstudy.cli.tensorboard import EventStream
+
+            observers.append(EventStream(running.tensorboard))
         if not running.quiet:
             observers.insert(0, reporter := Reporter(running.verbose))
             ending.callback(reporter.close)

@@ -66,7 +66,7 @@ def curves_dataset(store: Store) -> xr.Dataset:
             failed = "failed" in entries.get(store.name(ensemble), {})
             arrays["status"][where] = Status.FAILED if failed else Status.PENDING
             continue
-        stored, attributes = _read_curves(store, ensemble)
+        stored, attributes = read_curves(store, ensemble)
         first = ensemble.runs[0]
         forms.setdefault(f"{first.model}, {first.norm}", {})[attributes.pop("form", "")] = None
         for name, values in stored.items():
@@ -106,7 +106,8 @@ def diagnostics_dataset(store: Store, attributes: Mapping[str, Any]) -> xr.Datas
     return xr.Dataset(data, grid.coords, dict(attributes))
 
 
-def _read_curves(store: Store, ensemble: Ensemble) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_curves(store: Store, ensemble: Ensemble) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What is stored of an ensemble: its curves over (run, epoch) and facts over (run,); and the attributes."""
     with netCDF4.Dataset(store.checked(ensemble)) as file:
         file.set_auto_mask(False)
         names = [v.name for v in schema.variables(store.study.validation_size > 0) if v.name in file.variables]

@@ -78,7 +78,7 @@ def test_what_a_killed_export_left_goes_with_the_next(source, tmp_path, form):
         "import os, signal, sys\n"
         "from bnstudy.analysis import export; from bnstudy.storage import atomic\n"
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"{'export._write_scalars' if form == 'tensorboard' else 'atomic.publish'} = die\n"
+        f"{'export.write_scalars' if form == 'tensorboard' else 'atomic.publish'} = die\n"
         "export.export(sys.argv[1], sys.argv[3], form=sys.argv[2])\n"
     )
     (tmp_path / "out").mkdir()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from bnstudy.analysis.export.event_files import safe_name, write_events
+from bnstudy.analysis.export.event_files import write_events
+from bnstudy.analysis.export.scalars import safe_name
 from bnstudy.analysis.export.tidy import curve_table, run_table
 from bnstudy.analysis.tables.formats import harmless
 from bnstudy.storage import atomic
@@ -55,7 +56,8 @@ def export(source: str | Path, out: str | Path = ".", *, form: str = "csv", forc
     """
     if form not in FORMATS:
         raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
-    _need({"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form), form)
+    if package := {"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form):
+        need(package, form, "format")
     dataset = open_results(source)
     folder, name = Path(out), safe_name(name_of(dataset, source))
     atomic.check_folder(folder)
@@ -86,10 +88,9 @@ def _write_table(table: pd.DataFrame, path: Path, form: str) -> None:
     atomic.write_atomically(path, write)
 
 
-def _need(package: str | None, form: str) -> None:
-    if package is None:
-        return
+def need(package: str, extra: str, key: str) -> None:
+    """InputError about an option if a package is not there, which one of bnstudy's extras installs."""
     try:
         importlib.import_module(package)
     except ImportError:
-        raise InputError(f"{form} needs the package {package}: pip install 'bnstudy[{form}]'", "format") from None
+        raise InputError(f"{extra} needs the package {package}: pip install 'bnstudy[{extra}]'", key) from None
