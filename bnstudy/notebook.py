@@ -169,8 +169,9 @@ class ProgressTable(Observer):
             return
         self.tally, self.epochs_each = Tally(store.study, todo), store.study.epochs
         self.total = self.epochs_each * sum(len(ensemble.runs) for ensemble in todo)
-        display = importlib.import_module("IPython.display")  # which whoever runs in a notebook has
-        self.handle = display.display(self._drawn(), raw=True, display_id=True)
+        ipython = sys.modules["IPython"]  # not ours to bring: whoever runs in a notebook has it
+        display = importlib.import_module(f"{ipython.__name__}.display").display
+        self.handle = display(self._drawn(), raw=True, display_id=True)
 
     def progress(self, ensemble: Ensemble, progress: Progress) -> None:
         self.epochs[ensemble.index] = progress.epoch * len(ensemble.runs)

@@ -41,7 +41,7 @@ def cell(monkeypatch):
     found = Cell()
     shell = types.SimpleNamespace(kernel=object())
     version = (9, 0, 0, "")  # which matplotlib asks for
-    module = types.SimpleNamespace(get_ipython=lambda: shell, version_info=version)
+    module = types.SimpleNamespace(__name__="IPython", get_ipython=lambda: shell, version_info=version)
     monkeypatch.setitem(sys.modules, "IPython", module)
     monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=found.display))
     return found

@@ -45,7 +45,8 @@ class LivePage(Observer):
 
     def started(self, store: Store, todo: Sequence[Ensemble]) -> None:
         self.store = store
-        self._write(reloads=True)
+        if todo:
+            self._write(reloads=True)
 
     def renewed(self) -> None:
         self._write(reloads=True)

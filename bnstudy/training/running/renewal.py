@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bnstudy.storage.store import Store
 
-FIRST, EVERY = 5.0, 60.0  # seconds until the first renewal, and from the end of one to the next, at least
+FIRST, EVERY = 15.0, 60.0  # seconds until the first renewal, and from the end of one to the next, at least
 SHARE = 0.03  # of the time that renewals may take: where one takes long they are rarer
 
 

@@ -111,7 +111,7 @@ def renewals(monkeypatch, cost: float, seconds: int) -> list[float]:
 
 def test_it_is_renewed_once_a_minute_at_most(monkeypatch):
     assert np.diff(renewals(monkeypatch, 0.1, 600)).min() >= 60
-    assert renewals(monkeypatch, 0.1, 600)[0] == 5
+    assert renewals(monkeypatch, 0.1, 600)[0] == 15
 
 
 def test_renewals_take_little_of_the_time(monkeypatch):
