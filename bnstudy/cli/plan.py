@@ -125,6 +125,8 @@ def print_plan(study: Study, out: str | None, device: str | None, shard: str | N
 
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
     """What a study would run, as pairs of a name and a value."""
+    from bnstudy.study.plan import LANES, idle_lanes
+
     sizes = [len(ensemble.runs) for ensemble in ensembles]
     steps = " or ".join(str(-(-study.n_train // size)) for size in study.batch_size)
     yield "study", f"{study.name} ({study.digest[:12]})"
@@ -141,7 +143,8 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     yield "seeds", _shorten(study.seeds)
     yield "runs", f"{study.n_runs} ({study.n_cells} cells × {len(study.seeds)} seeds)"
     yield "training", f"{study.epochs} epochs of {steps} steps, {study.n_runs * study.epochs} run-epochs in all"
-    yield "ensembles", f"{len(ensembles)}, of {min(sizes)} to {max(sizes)} replicas, on {device}"
+    idle = f"; {idle_lanes(ensembles):.0%} of the lanes of registers of {LANES} idle" if device == "cpu" else ""
+    yield "ensembles", f"{len(ensembles)}, of {min(sizes)} to {max(sizes)} replicas, on {device}{idle}"
 
 
 def _shorten(seeds: tuple[int, ...]) -> str:

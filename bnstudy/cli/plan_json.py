@@ -19,7 +19,7 @@ def plain(
     """A plan as plain values: what would run, what it costs, what its seeds can show."""
     from bnstudy.analysis.criteria import Criteria
     from bnstudy.analysis.power import warnings
-    from bnstudy.study.plan import Shard
+    from bnstudy.study.plan import Shard, idle_lanes
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
     from bnstudy.training.running.this_machine import plan_for, resolve_device
@@ -46,6 +46,7 @@ def plain(
         "steps_per_epoch": {str(size): -(-study.n_train // size) for size in study.batch_size},
         "device": chosen,
         "ensembles": len(ensembles),
+        "idle_lanes_share": round(idle_lanes(ensembles), 4) if chosen == "cpu" else None,
         "costs": [
             {
                 "shard": name, "ensembles": len(held), "runs": cost.runs, "run_epochs": cost.run_epochs,

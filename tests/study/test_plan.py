@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnstudy.study.plan import make_plan
+from bnstudy.study.plan import CAPACITY, LANES, idle_lanes, make_plan
 from bnstudy.study.study import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +41,15 @@ def test_chunks_are_even():
     study = Study.make({"inits": [f"normal:{i + 1}" for i in range(9)], "models": "mlp", "norms": "none", "seeds": 2})
     assert [len(e.runs) for e in make_plan(study, capacity=8)] == [6, 6, 6]
     assert [len(e.runs) for e in make_plan(study, capacity=18)] == [18]
+
+
+@given(replicas=st.integers(1, 200))
+def test_no_register_is_left_idle_that_could_be_filled(replicas):
+    study = Study.make({"lr": [0.001 * (i + 1) for i in range(replicas)], "models": "mlp", "norms": "none", "seeds": 1})
+    sizes = [len(e.runs) for e in make_plan(study, capacity=CAPACITY["cpu"])]
+    assert sum(-(-size // LANES) for size in sizes) == -(-replicas // LANES)
+    assert len(sizes) == -(-replicas // CAPACITY["cpu"])
+    assert idle_lanes(make_plan(study, capacity=CAPACITY["cpu"])) == 1 - replicas / (-(-replicas // LANES) * LANES)
 
 
 def test_many_cores_cut_a_small_study_finer():
