@@ -101,8 +101,8 @@ def make_plan(
     by_arm = sorted(runs, key=lambda run: (_arm(study, run), study.seeds.index(run.seed)))
     chunks = [
         chunk
-        for _, runs in groupby(by_arm, key=lambda run: _arm(study, run))
-        for chunk in _chunks(list(runs), most, LANES if device == "cpu" and most % LANES == 0 else 1)
+        for i, (_, runs) in enumerate(groupby(by_arm, key=lambda run: _arm(study, run)))
+        for chunk in _chunks(list(runs), most, LANES if device == "cpu" and most % LANES == 0 else 1, bool(i % 2))
     ]
     return Plan(Ensemble(index, tuple(chunk)) for index, chunk in enumerate(chunks))
 
@@ -113,14 +113,18 @@ def _arm(study: Study, run: Run) -> tuple[int, ...]:
     return tuple(getattr(study, factor.key).index(getattr(run, factor.name)) for factor in apart)
 
 
-def _chunks(items: list[T], most: int, lanes: int) -> Iterator[list[T]]:
-    """At most so many at a time, as many each; but where that takes more registers, whole ones as far as they go."""
+def _chunks(items: list[T], most: int, lanes: int, small_first: bool) -> Iterator[list[T]]:
+    """At most so many at a time, as many each; but where that takes more registers, whole ones as far as they go.
+
+    Every other arm has the small ones first, so that shards, which take turns, get alike.
+    """
     sizes = _even(len(items), math.ceil(len(items) / most))
     registers = math.ceil(len(items) / lanes)
     if sum(math.ceil(size / lanes) for size in sizes) > registers:
         sizes = [size * lanes for size in _even(registers, math.ceil(registers * lanes / most))]
+        sizes[-1] -= registers * lanes - len(items)
     start = 0
-    for size in sizes:
+    for size in reversed(sizes) if small_first else sizes:
         yield items[start : start + size]
         start += size
 

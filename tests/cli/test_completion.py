@@ -10,7 +10,7 @@ import sys
 import pytest
 from bnstudy.cli.app import main
 from bnstudy.cli.completion import KINDS, complete_figures, levels
-from bnstudy.study import registry
+from bnstudy.study import plugin_modules, registry
 from bnstudy.study.factors import FACTORS
 
 
@@ -97,7 +97,7 @@ def test_a_plugin_that_the_line_names_is_known(offered, tmp_path, monkeypatch):
         assert offered("bnstudy init-sweep --plugin my_completed --inits sev") == ["seventeen"]
     finally:
         registry.initializers._entries.pop("seventeen", None)
-        registry._named[:] = [name for name in registry._named if name != "my_completed"]
+        plugin_modules._named[:] = [name for name in plugin_modules._named if name != "my_completed"]
         sys.modules.pop("my_completed", None)
 
 

@@ -22,7 +22,8 @@ def ended(monkeypatch, capsys):
     """Have ``bnstudy doctor`` do something: (exit code, standard output, standard error)."""
 
     def end(does, *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(doctor, "checks", lambda _: iter([("done", str(does()))]))
+        monkeypatch.setattr(doctor, "findings", lambda _: does())
+        monkeypatch.setattr(doctor, "_lines", lambda found: iter([("done", str(found))]))
         with pytest.raises(SystemExit) as caught:
             main(["doctor", *options])
         out, err = capsys.readouterr()

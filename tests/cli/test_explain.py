@@ -43,7 +43,7 @@ def test_with_a_study_it_says_what_the_word_is_there(command, tmp_path):
     assert "zero (poor)" in told("role")[0]
     assert told("margin") == ["in DIR: 0.15"]
     assert told("looks") == ["in DIR there is none"]
-    results.stored.to_netcdf(tmp_path / "made-up.nc")
+    results.curves.to_netcdf(tmp_path / "made-up.nc")
     assert command("explain", "margin", "made-up.nc")[1].split("\n")[1] == "- in made-up.nc: 0.15"
     assert json.loads(command("explain", "margin", "made-up.nc", "--json")[1])["there"] == 0.15
 

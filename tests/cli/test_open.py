@@ -17,7 +17,7 @@ def opened(monkeypatch):
     asked: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda url: asked.append(url) or True)
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(page, "render", lambda results: "<!doctype html>new")
+    monkeypatch.setattr(page, "render", lambda results, reloads: "<!doctype html>new")
     return asked
 
 

@@ -54,7 +54,7 @@ def scalars(folder):
 def test_each_run_has_a_file_as_an_export_would_write_it(bnstudy, tmp_path):
     assert bnstudy(*RUN) == (0, "", "")
     found = scalars(tmp_path / "events")
-    (exported,) = export(tmp_path / "s", "tensorboard", tmp_path)
+    (exported,) = export(tmp_path / "s", tmp_path, form="tensorboard")
     assert found == scalars(exported)
     assert len(list((tmp_path / "events").rglob(f"{EVENTS}*"))) == 8
     curve = open_results(tmp_path / "s").test_accuracy.sel(norm="batch", lr=0.01, seed=1).values.ravel().tolist()

@@ -123,7 +123,7 @@ def test_watching_ends_with_a_signal_too(bnstudy, pages, finished, monkeypatch, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watching.time, "sleep", interrupted)
-    assert bnstudy("report", "s", "--watch") == (130, "s/report.html\n", "0 of 8 runs so far\n")
+    assert bnstudy("report", "s", "--watch") == (130, "s/report.html\n", "0 of 8 runs so far\nbnstudy: stopped\n")
     assert len(pages) == 1
 
 

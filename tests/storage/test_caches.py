@@ -35,7 +35,7 @@ def test_a_user_without_one_has_a_folder_among_temporary_files(homeless):
     assert found == homeless / f"bnstudy-{os.getuid()}"
     assert stat.S_IMODE(found.stat().st_mode) == 0o700
     assert caches.user_cache() == found
-    assert data_folder() == found / "data"
+    assert data_folder().value == found / "data"
 
 
 def test_earlier_versions_that_leave_the_tilde_are_understood(homeless, monkeypatch):

@@ -176,8 +176,8 @@ def meanwhile(monkeypatch, module, act):
     def late(folder, wait=False):
         monkeypatch.setattr(module, "hold", real)
         act()
-        with real(folder, wait):
-            yield
+        with real(folder, wait) as check:
+            yield check
 
     monkeypatch.setattr(module, "hold", late)
 
