@@ -92,7 +92,7 @@ def make_plan(
     >>> import bnstudy
     >>> study = bnstudy.Study.make({"dataset": "digits", "models": "mlp", "scales": "0.01,1", "seeds": 10})
     >>> [(ensemble.runs[0].norm, len(ensemble.runs)) for ensemble in bnstudy.make_plan(study, capacity=16)]
-    [('none', 10), ('none', 10), ('batch', 10), ('batch', 10)]
+    [('none', 16), ('none', 4), ('batch', 4), ('batch', 16)]
     """
     most = capacity or CAPACITY[device]
     if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:

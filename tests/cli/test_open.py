@@ -10,6 +10,8 @@ from bnstudy.analysis.report import page
 
 from tests.synthetic import make_dataset
 
+MADE = '<!doctype html><meta name="generator" content="bnstudy 0.2.0">'  # by which a page is known as one of ours
+
 
 @pytest.fixture
 def opened(monkeypatch):
@@ -17,7 +19,7 @@ def opened(monkeypatch):
     asked: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda url: asked.append(url) or True)
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(page, "render", lambda results, reloads: "<!doctype html>new")
+    monkeypatch.setattr(page, "render", lambda results, reloads: MADE + "new")
     return asked
 
 
@@ -27,11 +29,11 @@ def test_the_page_is_written_once_and_again_where_the_data_are_newer(command, tm
     assert command("open", "made-up.nc") == (0, "made-up.html\n", "")
     assert opened == [there.as_uri()]
     for later, expected in ((-1, "old"), (1, "new")):  # seconds by which the data are newer
-        there.write_text("<!doctype html>old")
+        there.write_text(MADE + "old")
         time = there.stat().st_mtime_ns + later * 10**9
         os.utime(data, ns=(time, time))
         assert command("open", "made-up.nc")[0] == 0
-        assert there.read_text() == f"<!doctype html>{expected}"
+        assert there.read_text() == MADE + expected
     assert len(opened) == 3
 
 
