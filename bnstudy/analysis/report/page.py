@@ -84,7 +84,7 @@ def render(results: Judged, reloads: bool = False) -> str:
         predicted=prediction_table(expected) if expected else None,
         n=panels.seeds(runs),
         criteria=results.criteria,
-        sentences=told[:MOST_SENTENCES],
+        sentences=[(model, *_parted(text)) for model, text in told[:MOST_SENTENCES]],
         untold=len(told[MOST_SENTENCES:]),
         why=why,
         counts=[(word, sum(row["verdict"] == word for row in judged)) for word in WORDS],
@@ -107,6 +107,12 @@ def render(results: Judged, reloads: bool = False) -> str:
         notes=[] if study else list(results.scores.notes),
         facts=[(name.replace("_", " "), str(runs.attrs[name])) for name in FACTS if runs.attrs.get(name)],
     )
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The first sentence of an answer, which a hurried reader should see, and the rest."""
+    first, stop, rest = text.partition(". ")
+    return first + stop.strip(), rest
 
 
 def _words(prediction: Any) -> str:
