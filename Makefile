@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo architecture docs linkcheck schema dist test test-all test-faults test-installed test-oldest \
+.PHONY: install demo architecture docs linkcheck schema dist wheel test test-all test-faults test-installed test-oldest \
   calibration publish figures bench bench-clean format check coverage clean
 
 install: .venv/.installed
@@ -51,6 +51,10 @@ dist: .venv/.dist
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python -m pytest tests/test_distribution.py
+
+# A wheel for this platform that carries the kernel, for whoever has no C++ compiler; minutes of building.
+wheel: dist
+	$(BIN)/python distribution/carry_kernel.py $$(ls dist/*-none-any.whl) dist
 
 # Installed by pip, pipx and uv tool into nothing, each with gigabytes of PyTorch while its test runs.
 test-installed: .venv/.dist
@@ -126,15 +130,15 @@ schema: .venv/.installed
 
 KERNEL := $(wildcard bnstudy/training/replicas/lanes/cpp/*.*)
 check: .venv/.dev
-	$(BIN)/ruff check bnstudy tests benchmarks docs
-	$(BIN)/ruff format --check bnstudy tests benchmarks docs
+	$(BIN)/ruff check bnstudy tests benchmarks docs distribution
+	$(BIN)/ruff format --check bnstudy tests benchmarks docs distribution
 	$(BIN)/clang-format --dry-run -Werror $(KERNEL)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/.dev
-	$(BIN)/ruff check --fix bnstudy tests benchmarks docs
-	$(BIN)/ruff format bnstudy tests benchmarks docs
+	$(BIN)/ruff check --fix bnstudy tests benchmarks docs distribution
+	$(BIN)/ruff format bnstudy tests benchmarks docs distribution
 	$(BIN)/clang-format -i $(KERNEL)
 
 clean:

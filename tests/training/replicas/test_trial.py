@@ -1,6 +1,5 @@
 """The width of registers: chosen by what is fastest here, and no number depends on it."""
 
-import functools
 import json
 import os
 import subprocess
@@ -45,12 +44,12 @@ def test_the_widths_that_a_processor_has(processor, widths):
 def test_the_fastest_width_is_chosen_and_a_wider_one_has_to_be_worth_it(tmp_path, wide, chosen):
     source = tmp_path / "trial.cpp"
     source.write_text(MADE_UP.format(wide=wide))
-    built = functools.partial(compiling._compile, compiling.find_compiler())
+    built = compiling._native(compiling.find_compiler())
     assert trial.fastest(source, (32, 64), tmp_path, built) == chosen
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(trial.widths(compiling._processor()) != (32, 64), reason="needs registers of two widths")
+@pytest.mark.skipif(trial.widths(compiling.processor()) != (32, 64), reason="needs registers of two widths")
 @pytest.mark.skipif(isinstance(kernel.attempt(), str), reason="needs a C++ compiler")
 def test_a_run_is_the_same_to_the_bit_whatever_the_width(tmp_path):
     told = []

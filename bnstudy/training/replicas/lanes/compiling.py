@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bnstudy.storage import atomic, caches
@@ -27,7 +27,8 @@ from bnstudy.training.replicas.lanes import trial
 
 SOURCE = Path(__file__).parent / "cpp" / "lanes.cpp"  # which includes all that lies beside it
 TRIAL = "trial.cpp"  # beside it
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
+FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
+NATIVE = "-march=native"
 BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
 SEAL = hashlib.sha256().digest_size
 LOCK, BUILDS = ".lock", ".build-"
@@ -85,7 +86,7 @@ def source() -> str:
 
 def name_of(compiler: tuple[str, ...], version: str) -> str:
     """The library's name. It holds all that goes into the library, the processor's abilities included."""
-    identity = "\0".join([source(), version, *compiler[1:], *FLAGS, *_processor()])
+    identity = "\0".join([source(), version, *compiler[1:], *FLAGS, NATIVE, *processor()])
     return f"lanes-{hashlib.sha256(identity.encode(errors='surrogateescape')).hexdigest()[:20]}.so"
 
 
@@ -141,12 +142,7 @@ def build(compiler: tuple[str, ...], path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDS, ignore_cleanup_errors=True) as folder:
             made = Path(folder) / "made"
             _refuse_full(Path(folder))
-            _compile(compiler, SOURCE, made, *_width(compiler, Path(folder)))
-            content = made.read_bytes()
-            with made.open("wb") as file:
-                file.write(content + _seal(content))
-                file.flush()
-                atomic.flush(file.fileno(), path.parent)
+            compile_sealed(compiler, made, NATIVE, *_width(compiler, Path(folder)))
             os.replace(made, path)
         atomic.flush_folder(path.parent)
 
@@ -164,15 +160,30 @@ def _refuse_full(folder: Path) -> None:
         file.flush()
 
 
+def compile_sealed(compiler: tuple[str, ...], path: Path, *flags: str) -> None:
+    """Build the library and put its seal at its end; NoKernelError if it cannot be built."""
+    compile_source(compiler, SOURCE, path, *flags)
+    content = path.read_bytes()
+    with path.open("wb") as file:
+        file.write(content + _seal(content))
+        file.flush()
+        atomic.flush(file.fileno(), path.parent)
+
+
 def _width(compiler: tuple[str, ...], folder: Path) -> tuple[str, ...]:
     """The flag that says how wide registers are, where there is a choice."""
-    source, widths = SOURCE.with_name(TRIAL), trial.widths(_processor())
+    source, widths = SOURCE.with_name(TRIAL), trial.widths(processor())
     if len(widths) < 2 or not source.is_file():
         return ()
-    return (trial.flag(trial.fastest(source, widths, folder, functools.partial(_compile, compiler))),)
+    return (trial.flag(trial.fastest(source, widths, folder, _native(compiler))),)
 
 
-def _compile(compiler: tuple[str, ...], source: Path, made: Path, *flags: str) -> None:
+def _native(compiler: tuple[str, ...]) -> Callable[[Path, Path, str], None]:
+    return lambda source, made, flag: compile_source(compiler, source, made, NATIVE, flag)
+
+
+def compile_source(compiler: tuple[str, ...], source: Path, made: Path, *flags: str) -> None:
+    """Build a library of a source; NoKernelError if it cannot be built."""
     command = [*compiler, *FLAGS, *flags, str(source), "-o", str(made)]
     surroundings = {**os.environ, "TMPDIR": str(made.parent)}  # where a killed compiler's own files are found again
     try:
@@ -227,8 +238,8 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def _processor() -> list[str]:
-    """What ``-march=native`` depends on."""
+def processor() -> list[str]:
+    """What the processor says of itself, on which ``-march=native`` depends."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})

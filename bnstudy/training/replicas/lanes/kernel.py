@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bnstudy.training.replicas.lanes import compiling
+from bnstudy.training.replicas.lanes import compiling, prebuilt
 from bnstudy.training.replicas.lanes.compiling import NoKernelError
 
 TYPES = (torch.float32, torch.float64)
@@ -103,13 +103,22 @@ def attempt() -> Kernel | str:
         version = compiling.version_of(compiler)
         library, kept, elsewhere = _library(compiler, compiling.name_of(compiler, version))
     except NoKernelError as error:
-        return str(error)
+        return _carried() or str(error)
     except OSError as error:
-        return f"no folder to build it in ({_refusal(error)})"
+        return _carried() or f"no folder to build it in ({_refusal(error)})"
     if not all(hasattr(library, f"lanes_{_name(dtype)}") for dtype in TYPES):
         return f"what {compiler[0]} built is something else"
     flags = [argument for argument in compiler[1:] if argument.startswith("-")]
     return Kernel(library, " ".join([version.partition("\n")[0].strip(), *flags]), kept, elsewhere)
+
+
+def _carried() -> Kernel | None:
+    """The kernel that came with the wheel, where it carries one for this processor."""
+    found = prebuilt.find()
+    try:
+        return None if found is None else Kernel(ctypes.CDLL(str(found[0])), found[1], True)
+    except OSError:  # of another system
+        return None
 
 
 def source_digest() -> str:
