@@ -145,8 +145,9 @@ class Store:
 
     def _is_another(self, study: Study, changes: Mapping[str, tuple[Any, Any]]) -> InputError:
         """Why this folder is no place for `study`."""
+        plain = {key: both for key, both in changes.items() if key not in FOLLOWING} or changes
         listed = "; ".join(
-            f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in changes.items()
+            f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in plain.items()
         )
         origin, advice = "", "choose another folder with --out"
         if study.digest in [amendment["study_hash"] for amendment in self.amendments]:
@@ -334,6 +335,10 @@ def _is_plain(path: Path) -> bool:
 def _is_ours(path: Path) -> bool:
     """Whether a file may lie in a folder whose study was not yet made."""
     return path.name in ("study.toml", plan_file.NAME, locking.NAME, lock_file.NAME) or atomic.is_temporary(path)
+
+
+# Keys that are told only where nothing else differs: they follow from the levels, or are long texts.
+FOLLOWING = ("roles", "predictions", "title")
 
 
 def _short(value: Any) -> str:

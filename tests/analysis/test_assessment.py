@@ -154,7 +154,7 @@ def test_a_study_that_has_just_begun():
     dataset = with_status(pair(), {"init": "poor"}, Status.PENDING)
     found = cell(assess(dataset))
     assert (found.n, str(found.word.values)) == (0, "unclear")
-    assert "nothing to judge yet" in sentences(assess(dataset))["mlp"]
+    assert "cannot be judged yet" in sentences(assess(dataset))["mlp"]
     assert not any("nan" in text for text in verdict_table(assess(dataset)).rows[0])
 
 

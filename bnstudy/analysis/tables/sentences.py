@@ -50,7 +50,7 @@ class _Answer:
     def text(self) -> str:
         """All of it: what matters, what else was found, what is not known."""
         if not self.poor:
-            return f"{self.name}: there is nothing to judge yet."
+            return f"{self.name} cannot be judged yet."
         mainly, more = self._said("mainly"), self._said("more")
         parts = []
         if mainly:
@@ -61,7 +61,8 @@ class _Answer:
         if harms := self._said("harms"):
             parts.append(f"does harm {self._where(harms)}")
         if less := self._said("less"):
-            parts.append(f"helps less than at {self.reference} {self._where(less)}")
+            verb = "does" if any(cell["gain"] < 0 for cell in less) else "helps"
+            parts.append(f"{verb} less than at {self.reference} {self._where(less)}")
         if alike := self._said("alike"):
             parts.append(f"does about the same {self._where(alike)} as at {self.reference}")
         nothing = [cell for cell in self._said("none") if cell["remark"] == NEITHER]

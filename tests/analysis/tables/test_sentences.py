@@ -74,7 +74,7 @@ def test_without_a_reference_there_is_none_to_name():
 
 def test_a_study_that_has_just_begun_has_nothing_to_judge():
     found = sentences(assess(make_dataset(pending=10_000)))
-    assert found == dict.fromkeys(("mlp", "cnn"), f"{BN}: there is nothing to judge yet.")
+    assert found == dict.fromkeys(("mlp", "cnn"), f"{BN} cannot be judged yet.")
 
 
 def test_settings_and_arms_are_told_apart():
