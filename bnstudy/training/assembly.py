@@ -211,7 +211,7 @@ def _check_init(study: Study, model: str, norm: str, label: str, data: Data, tra
     level = registry.initializers.level(label)
     network = _network(study, model, norm, data)
     if registry.initializers[level.family].function.__module__ != "bnstudy.training.networks.initializers":
-        initialization.refuse_other_draws(network, level, traits.layers)
+        initialization.refuse_what_fills_otherwise(network, level, traits.layers)
     else:
         initialization.initialize(network, level, 0, order=traits.layers)
 

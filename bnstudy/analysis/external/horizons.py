@@ -59,6 +59,9 @@ def horizon_of(runs: Runs, asked: Asked) -> tuple[Horizon, NDArray[np.intp], lis
     dead_from = np.minimum.reduceat(bad, first_rows)
     dead_from = np.where(runs.crashed, np.minimum(dead_from, last + cadence), dead_from)
     notes = _recovered(runs, dead_from)
+    if ended := np.flatnonzero(np.isfinite(np.minimum.reduceat(bad, first_rows))).tolist():
+        notes.append(f"{counted(len(ended), 'run')} with nan or inf, which is failure from there on: "
+                     f"{runs.name(ended[0])} at {dead_from[ended[0]]:g}")  # fmt: skip
     alive = ~np.isfinite(dead_from)
     length = last - first.min() + cadence
     short = alive & (length < length.max() * (1 - SHORTER) * (1 - CLOSE))

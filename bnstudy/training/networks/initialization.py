@@ -76,30 +76,34 @@ def initialize(
             _unit_variance(module, [there[name] for name in touched if name in there], batch)
 
 
-def refuse_other_draws(module: nn.Module, level: Level, order: Sequence[str] = ()) -> None:
-    """InputError if an initializer gives other weights when it is asked again: it draws from elsewhere.
+def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence[str] = ()) -> None:
+    """InputError if an initializer gives other weights when it is asked again, since it draws from elsewhere, or if it
+    fills none.
 
     The network's weights are filled three times, and are of no use afterwards.
 
     Warns
     -----
     DataWarning
-        Weights of all sorts are the same for every seed, as those of a generator of its own are.
+        Weights of all sorts are the same for every seed, as those of a generator of its own are; or some of a weight's
+        values stay as the network made them.
     """
     import torch
 
     from bnstudy.training import streams
 
     before = [p.detach().clone() for p in module.parameters()]
-    filled, drawn = [], []
+    filled, drawn, left = [], [], []
     for attempt, seed in enumerate((0, 0, 1)):
         for p, value in zip(module.parameters(), before, strict=True):
             p.data.copy_(value * (1 - 2 * seed))  # it may go by what is there, which another seed's network has not
+        start = [weight.tensor.detach().clone() for weight in weights(module)]
         with streams.kept():
             streams.turn("attempt", attempt)
             initialize(module, level, seed, order=order)
         filled.append([p.detach().clone() for p in module.parameters()])
         drawn.append([weight.tensor.detach().clone() for weight in weights(module)])
+        left.append([(now == then) & (then != 0) for now, then in zip(drawn[-1], start, strict=True)])
     for one, other in zip(*filled[:2], strict=True):
         if not torch.equal(one.nan_to_num(), other.nan_to_num()):
             raise InputError(
@@ -107,12 +111,28 @@ def refuse_other_draws(module: nn.Module, level: Level, order: Sequence[str] = (
                 "so that a run can be repeated and both arms draw the same",
                 "inits",
             )
+    _refuse_unfilled(module, level, [first & other for first, _, other in zip(*left, strict=True)])
     if all(torch.equal(one, other) for one, other in zip(*drawn[1:], strict=True)) and _look_drawn(drawn[0]):
         warnings.warn(
             f"{level.label!r} gives every seed the same weights; if they are to be random, draw from layer.generator",
             DataWarning,
             stacklevel=2,
         )
+
+
+def _refuse_unfilled(module: nn.Module, level: Level, left: Sequence[Tensor]) -> None:
+    """InputError if every value stayed as it was, whatever it was; a warning if some of a weight did."""
+    names = [weight.name for weight in weights(module) if not (weight.recurrent and level.family == "default")]
+    there = [kept for weight, kept in zip(weights(module), left, strict=True) if weight.name in names]
+    if there and all(bool(kept.all()) for kept in there):
+        raise InputError(f"{level.label!r} fills no weight; change layer.weight in place, as by .copy_(…)", "inits")
+    for name, kept in zip(names, there, strict=True):
+        if bool(kept.any()):
+            text = (
+                f"{level.label!r} leaves {int(kept.sum())} of {kept.numel()} weights of layer {name!r} as it was made"
+            )
+            warnings.warn(text, DataWarning, stacklevel=3)
+            return
 
 
 def _look_drawn(tensors: Iterable[Tensor]) -> bool:

@@ -29,7 +29,7 @@ SAID = {
     "more": f"{BN} helps more than at well at poor: there the error is 1.3 times smaller than without it, "
     "and 1.2 times at well.",
     "alike": f"{BN} does about the same at poor as at well.",
-    "less": f"{BN} helps less than at well at poor.",
+    "less": f"{BN} does less than at well at poor.",
     "none": f"{BN} makes no difference at poor.",
     "harms": f"{BN} does harm at poor.",
     "unclear": f"{BN}: it is not settled at poor.",

@@ -164,6 +164,38 @@ def test_an_initializer_that_gives_every_seed_the_same_is_told(digits, register)
         assembly.check(Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "seeded"}), digits)
 
 
+def forgets(layer) -> None:
+    """It works on a copy."""
+    layer.weight.clone().normal_(generator=layer.generator)
+
+
+def fills_bias(layer) -> None:
+    layer.bias.fill_(0.1)
+
+
+@pytest.mark.parametrize("fill", [
+    lambda layer, value=None: None,
+    lambda layer, value=None: forgets(layer),
+    lambda layer, value=None: fills_bias(layer),
+], ids=["nothing", "a copy", "the bias"])  # fmt: skip
+def test_an_initializer_that_fills_no_weight_is_refused(fill, digits, register):
+    register(registry.initializers, "idle")(fill)
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "idle"})
+    with pytest.raises(InputError, match=r"'idle' fills no weight; change layer\.weight in place"):
+        assembly.check(study, digits)
+
+
+def fills_row(layer) -> None:
+    layer.weight[0].zero_()
+
+
+def test_an_initializer_that_fills_a_part_is_told_of_what_it_leaves(digits, register):
+    register(registry.initializers, "first-row")(lambda layer, value=None: fills_row(layer))
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "first-row", "hidden": "8"})
+    with pytest.warns(DataWarning, match="'first-row' leaves 448 of 512 weights of layer 'linear1' as it was made"):
+        assembly.check(study, digits)
+
+
 @pytest.mark.parametrize("draw", [
     lambda layer, value=None: layer.weight.fill_(0.1),
     lambda layer, value=None: nn.init.eye_(layer.weight),
