@@ -19,6 +19,7 @@ from bnstudy.analysis.external.tables import Table, counted, listed, nearest, sh
 from bnstudy.study.errors import InputError
 
 RUN = "name of the run"  # the column that holds it where each run is a column
+NAMES = ("Name", "name", "run", "Run", "run_name")  # columns that hold a run's name
 RANGES = ("__MIN", "__MAX")  # of the points that a chart draws as one
 BLANK = ("", "na", "n/a", "<na>", "null", "none")  # how text says that there is no value
 NO_NUMBER = ("nan", "inf", "infinity")  # how it says that a value is no number
@@ -62,6 +63,18 @@ def check_columns(frame: Any, asked: Asked) -> None:
     lacking = {name: key for name, key in asked.factors.items() if name not in there}
     if len(lacking) == len(asked.factors):
         told = listed(map(repr, lacking))
+        pattern = "".join(f"{{{name}}}-" for name in lacking).rstrip("-")
+        if any(WIDE in name for name in there):
+            raise InputError(
+                f"none of {told} is a column, and columns are called as in a chart's export of W&B "
+                f"({listed(there[:3])}): read it with --wide, and with "
+                f"--from-name '{pattern}' where the factors stand in the runs' names"
+            )
+        if named := next((name for name in NAMES if name in there), None):
+            raise InputError(
+                f"none of {told} is a column: with --from-name '{pattern}' they are read from the runs' names in "
+                f"column {named!r}, or add them (config columns); there are {listed(there)}"
+            )
         raise InputError(
             f"none of {told} is a column: these are the curves of one run; give the files of several, with --from-name "
             f"where the factors stand in their paths{_will_be_asked(frame, asked)} (columns: {listed(there)})"

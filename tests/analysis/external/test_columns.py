@@ -93,6 +93,17 @@ def test_the_nearest_name_is_told(change, key, reason):
     assert refused.value.key == key
 
 
+def test_tables_whose_factors_stand_in_names_are_told_of_from_name():
+    named = table()[["step", "acc"]].assign(Name="none-good-0")
+    with pytest.raises(InputError, match=r"with --from-name '\{norm\}-\{init\}-\{seed\}' .* in column 'Name'"):
+        score(named)
+    chart = table()[["step"]].assign(**{"none-good-0 - acc": 0.5, "none-good-0 - acc__MIN": 0.5})
+    with pytest.raises(
+        InputError, match=r"a chart's export of W&B .*read it with --wide, and with --from-name '\{norm\}-"
+    ):
+        score(chart)
+
+
 def test_tables_without_runs_are_told_from_misspelled_ones():
     with pytest.raises(InputError, match="curves of one run"):
         score(table()[["step", "acc"]])
