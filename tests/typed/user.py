@@ -57,7 +57,7 @@ def answer() -> None:
     assert_type([ensemble.name for ensemble in bnstudy.make_plan(study)], list[str])
     assert_type(initializers["two-point"].label, str)
     assert_type(bnstudy.__version__, str)
-    assert_type(bnstudy.extend("results/mine", seeds=3, jobs=2), xr.Dataset)
+    assert_type(bnstudy.extend("results/mine", seeds=3, jobs=2), bnstudy.Results)
     assert_type(bnstudy.report("results/mine"), Path)
     assert_type(bnstudy.report(judged, "page.html"), Path)
     assert_type(bnstudy.draw_figures(["results/mine", Path("results/other")], only=("forest",)), list[Path])
