@@ -17,7 +17,7 @@ trial.fastest = lambda *_: int(sys.argv[1])
 import torch, bnstudy
 study = bnstudy.Study.make({"dataset": "digits", "models": "mlp,cnn", "norms": "none,batch,layer", "inits": "default",
                             "scales": "10", "optimizers": "sgd,adam", "seeds": 3, "epochs": 1, "train_size": 300})
-curves = bnstudy.run(study, sys.argv[2], jobs=1, quiet=True)
+curves = bnstudy.run(study, sys.argv[2], jobs=1, quiet=True).curves
 print(json.dumps({"lanes": lanes.load().lanes(torch.float32),
                   "loss": [x.hex() for x in curves.test_loss.values.ravel().tolist()],
                   "grad": [x.hex() for x in curves.grad_norm.values.ravel().tolist()]}))
