@@ -65,8 +65,9 @@ def test_the_verdict_comes_first_then_the_rest():
     dataset = make_dataset(seeds=8)
     page = render(Results(dataset))
     result = assess(dataset)
+    shown = " ".join(re.sub("<[^>]*>", "", html.unescape(page)).split())  # a sentence is bold, the rest is not
     for sentence in sentences(result).values():
-        assert html.escape(sentence, quote=False) in html.unescape(page) or sentence in html.unescape(page)
+        assert sentence in shown
     order = [page.index(f'id="{name}"') for name in ("answer", "claims", "figures", "cells", "settings", "cite")]
     assert order == sorted(order)
     assert page.index(next(iter(sentences(result).values()))[:30]) < page.index("<img")
