@@ -115,13 +115,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "GPU", ", ".join(found["gpus"]) or "none that torch can use"
     yield "kernel", found["kernel"]
     if bits := found["register_bits"]:
-        yield (
-            "",
-            (
-                f"registers of {bits} bits; {found['kernel_gflops']} GFLOP/s a core in a small convolution, "
-                f"{found['product_gflops']} in a large matrix product"
-            ),
-        )
+        speeds = f"{found['kernel_gflops']} GFLOP/s a core in a small convolution, {found['product_gflops']}"
+        yield "", f"registers of {bits} bits; {speeds} in a large matrix product"
     file = found["settings_file"]
     yield "settings", file["path"] + ("" if file["is_there"] else " (not there)")
     settings = found["settings"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from bnstudy.cli.completion import complete_explained, complete_folder
 from bnstudy.cli.options import AsJson
 from bnstudy.study.errors import InputError
+from bnstudy.study.synonyms import hint
 
 if TYPE_CHECKING:
     from bnstudy.analysis.glossary import Explained
@@ -52,9 +52,8 @@ def explain(
     name = word.strip().lower().replace(" ", "-")
     found = NAMES.get(name) or NAMES.get(name.replace("-", "_"))
     if found is None:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`bnstudy explain` lists all"
-        raise InputError(f"explain: nothing is explained under {word[:60]!r}; {hint}")
+        told = hint(name, NAMES, "`bnstudy explain` lists all")
+        raise InputError(f"explain: nothing is explained under {word[:60]!r}; {told}")
     there = None
     if folder is not None:
         from bnstudy.analysis.results import Results

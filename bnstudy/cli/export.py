@@ -27,9 +27,11 @@ def export(
     force: Force = False,
 ) -> None:
     """Write the curves and the runs as tidy CSV or Parquet tables, or as TensorBoard event files."""
-    from bnstudy.analysis.export import export as export_to
+    from bnstudy.analysis.export import export_dataset
     from bnstudy.cli.terminal import say_so_far
+    from bnstudy.storage.opening import name_of, open_results
 
-    say_so_far(folder)
-    for path in export_to(folder, out, form=form, force=force):
+    dataset = open_results(folder)
+    say_so_far(dataset, folder)
+    for path in export_dataset(dataset, name_of(dataset, folder), out, form, force):
         print(path)

@@ -41,7 +41,5 @@ def figures(
     )
     if not paths:
         raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
-    for path in paths:
-        say_so_far(path)
-    for path in draw_studies(paths, Path(out), names):
+    for path in draw_studies(paths, Path(out), names, say_so_far):
         print(path)

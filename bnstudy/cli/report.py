@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,8 +27,10 @@ def report(
 
         keep(folder, out)
         return
-    from bnstudy.analysis.report import write_report
+    from bnstudy.analysis.report import page_of, write_page
+    from bnstudy.analysis.results import Results as Opened
     from bnstudy.cli.terminal import say_so_far
 
-    say_so_far(folder)
-    print(write_report(folder, out))
+    results = Opened.open(folder)
+    say_so_far(results.curves, folder)
+    print(write_page(results, out or page_of(Path(folder))))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import xarray as xr
     from rich.console import Console
 
     from bnstudy.analysis.tables.table import Table
@@ -62,12 +63,10 @@ def print_listed(name: str, text: str, indent: int = 21) -> None:
     print(line)
 
 
-def say_so_far(source: str | Path) -> None:
+def say_so_far(dataset: xr.Dataset, source: str | Path) -> None:
     """On standard error, before what a command prints of a study folder: how many runs there are, if not all."""
-    from bnstudy.storage.opening import name_of, open_results
+    from bnstudy.storage.opening import name_of
     from bnstudy.study.schema import so_far
 
-    if Path(source).is_dir():
-        dataset = open_results(source)
-        if text := so_far(dataset.attrs):
-            print(f"{name_of(dataset, source)}: {text}", file=sys.stderr, flush=True)
+    if Path(source).is_dir() and (text := so_far(dataset.attrs)):
+        print(f"{name_of(dataset, source)}: {text}", file=sys.stderr, flush=True)

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 Arm = tuple[str, str]  # model, norm
 
+# Keys that are told only where nothing else differs: they follow from the levels, or are long texts.
+FOLLOWING = ("roles", "predictions", "title")
+
 
 @dataclass(frozen=True)
 class Store:
@@ -335,10 +338,6 @@ def _is_plain(path: Path) -> bool:
 def _is_ours(path: Path) -> bool:
     """Whether a file may lie in a folder whose study was not yet made."""
     return path.name in ("study.toml", plan_file.NAME, locking.NAME, lock_file.NAME) or atomic.is_temporary(path)
-
-
-# Keys that are told only where nothing else differs: they follow from the levels, or are long texts.
-FOLLOWING = ("roles", "predictions", "title")
 
 
 def _short(value: Any) -> str:

@@ -13,14 +13,17 @@ class Start:
     asked: str
 
 
-START = {
-    "init": Start(
-        "Does Batch Normalization matter mainly where the initialization is bad?",
-        """\
+BN = """\
 treatment = "norm"       # the factor whose effect is asked about
 control = "none"         # its level that the others are compared with
 norms = ["none", "batch"]
 
+"""
+START = {
+    "init": Start(
+        "Does Batch Normalization matter mainly where the initialization is bad?",
+        BN
+        + """\
 condition = "init"       # the factor under whose poor levels it may matter
 reference = "default"    # its good level, which the poor ones are compared with
 inits = ["default", "zero", "large-variance"]  # `bnstudy list inits` shows all
@@ -58,11 +61,8 @@ scales = [0.01, 10]      # one more init each: He's deviation times 0.01 and 10
     ),
     "lr": Start(
         "Does Batch Normalization matter mainly where the learning rate is bad?",
-        """\
-treatment = "norm"       # the factor whose effect is asked about
-control = "none"         # its level that the others are compared with
-norms = ["none", "batch"]
-
+        BN
+        + """\
 condition = "lr"         # the factor under whose poor levels it may matter
 reference = "0.01"       # its good level, which the poor ones are compared with
 lr = [0.0001, 0.001, 0.01, 0.1, 1.0]
@@ -71,11 +71,8 @@ inits = ["default"]
     ),
     "batch-size": Start(
         "Does Batch Normalization matter less where batches are small?",
-        """\
-treatment = "norm"       # the factor whose effect is asked about
-control = "none"         # its level that the others are compared with
-norms = ["none", "batch"]
-
+        BN
+        + """\
 condition = "batch_size" # the factor under whose poor levels it may matter
 reference = "100"        # its good level, which the poor ones are compared with
 batch_size = [2, 4, 10, 100]
@@ -84,11 +81,8 @@ inits = ["default"]
     ),
     "depth": Start(
         "Does Batch Normalization matter mainly where networks are deep?",
-        """\
-treatment = "norm"       # the factor whose effect is asked about
-control = "none"         # its level that the others are compared with
-norms = ["none", "batch"]
-
+        BN
+        + """\
 condition = "model"      # the factor under whose poor levels it may matter
 reference = "mlp:64x2"   # its good level, which the poor ones are compared with: two hidden layers of 64 units
 models = ["mlp:64x2", "mlp:64x8", "mlp:64x16"]
@@ -97,11 +91,8 @@ inits = ["default"]
     ),
     "activation": Start(
         "Does Batch Normalization matter mainly with activations that saturate?",
-        """\
-treatment = "norm"       # the factor whose effect is asked about
-control = "none"         # its level that the others are compared with
-norms = ["none", "batch"]
-
+        BN
+        + """\
 condition = "activation" # the factor under whose poor levels it may matter
 reference = "relu"       # its good level, which the poor ones are compared with
 activation = ["relu", "tanh", "sigmoid"]
@@ -110,11 +101,8 @@ inits = ["default"]
     ),
     "weight-decay": Start(
         "Does Batch Normalization matter mainly where the weight decay is large?",
-        """\
-treatment = "norm"       # the factor whose effect is asked about
-control = "none"         # its level that the others are compared with
-norms = ["none", "batch"]
-
+        BN
+        + """\
 condition = "weight_decay"  # the factor under whose poor levels it may matter
 reference = "0"             # its good level, which the poor ones are compared with
 weight_decay = [0, 0.001, 0.01, 0.1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from bnstudy.cli.app import main
 
 QUICK = ["--dataset", "digits", "--models", "mlp", "--hidden", "8", "--train-size", "200", "--epochs", "1", "--seeds",
          "2"]  # fmt: skip
@@ -13,18 +12,10 @@ STUDY = 'name = "rates"\ncondition = "lr"\nreference = "0.1"\nlr = [0.1, 1.0]\n'
 
 
 @pytest.fixture
-def bnstudy(monkeypatch, tmp_path, capsys):
-    """A command in an empty folder with rates.toml: (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
+def bnstudy(command, tmp_path):
+    """A command in an empty folder with rates.toml."""
     (tmp_path / "rates.toml").write_text(STUDY)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
+    return command
 
 
 def test_every_rate_is_in_the_table_and_a_pilot_has_to_ask_the_same(bnstudy, tmp_path):

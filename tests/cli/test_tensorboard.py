@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bnstudy.analysis.export import export
 from bnstudy.analysis.export.scalars import EVENTS
-from bnstudy.cli import main, tensorboard
+from bnstudy.cli import tensorboard
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
 
@@ -25,15 +25,8 @@ RUN = ["run", "study.toml", "--out", "s", "--jobs", "1", "--quiet", "--tensorboa
 
 
 @pytest.fixture
-def bnstudy(monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
+def bnstudy(command, tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
-
-    def command(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        return ended.value.code or 0, *capsys.readouterr()
-
     return command
 
 

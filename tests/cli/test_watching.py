@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from bnstudy.analysis.report import page
-from bnstudy.cli import main, watching
+from bnstudy.cli import watching
 from bnstudy.storage.consolidation import consolidate
 from bnstudy.storage.store import Store
 from bnstudy.study.study import Study
@@ -45,15 +45,8 @@ def pages(monkeypatch):
 
 
 @pytest.fixture
-def bnstudy(monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
+def bnstudy(command, tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
-
-    def command(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments])
-        return ended.value.code or 0, *capsys.readouterr()
-
     return command
 
 

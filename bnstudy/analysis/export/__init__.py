@@ -54,12 +54,17 @@ def export(source: str | Path, out: str | Path = ".", *, form: str = "csv", forc
     >>> [path.as_posix() for path in bnstudy.export("results/small", "tables")]
     ['tables/small-curves.csv', 'tables/small-runs.csv']
     """
+    dataset = open_results(source)
+    return export_dataset(dataset, name_of(dataset, source), out, form, force)
+
+
+def export_dataset(dataset: xr.Dataset, name: str, out: str | Path, form: str, force: bool) -> list[Path]:
+    """As :func:`export`, of a dataset that is open, under a name."""
     if form not in FORMATS:
         raise InputError(f"must be one of {', '.join(FORMATS)}, not {form[:60]!r}", "format")
     if package := {"parquet": "pyarrow", "tensorboard": "tensorboard"}.get(form):
         need(package, form, "format")
-    dataset = open_results(source)
-    folder, name = Path(out), safe_name(name_of(dataset, source))
+    folder, name = Path(out), safe_name(name)
     atomic.check_folder(folder)
     tables: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {"curves": curve_table, "runs": run_table}
     paths = {what: folder / f"{name}-{what}.{form}" for what in tables}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,7 +151,12 @@ def draw_figures(
     return draw_studies([Path(one) for one in sources], Path(out), only)
 
 
-def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()) -> list[Path]:
+def draw_studies(
+    sources: Iterable[Path],
+    folder: Path,
+    only: Sequence[str] = (),
+    opened: Callable[[xr.Dataset, Path], None] | None = None,
+) -> list[Path]:
     """Draw the figures of every study, each into ``folder/NAME``, and write ``folder/README.md``.
 
     Parameters
@@ -162,6 +167,8 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
         Where to draw.
     only : sequence of str
         Names of figures to draw, where they apply; all by default.
+    opened : callable, optional
+        Told of each study's dataset and source before its figures are drawn.
 
     Raises
     ------
@@ -178,6 +185,8 @@ def draw_studies(sources: Iterable[Path], folder: Path, only: Sequence[str] = ()
     sections: dict[str, str] = {}
     for source in sources:
         results = Results.open(source)
+        if opened:
+            opened(results.curves, source)
         name = style.shorten(
             "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.curves, source)), 60
         )

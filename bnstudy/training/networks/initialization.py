@@ -111,7 +111,7 @@ def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence
                 "so that a run can be repeated and both arms draw the same",
                 "inits",
             )
-    _refuse_unfilled(module, level, [first & other for first, _, other in zip(*left, strict=True)])
+    _refuse_unfilled(module, level, [first & other for first, other in zip(left[0], left[2], strict=True)])
     if all(torch.equal(one, other) for one, other in zip(*drawn[1:], strict=True)) and _look_drawn(drawn[0]):
         warnings.warn(
             f"{level.label!r} gives every seed the same weights; if they are to be random, draw from layer.generator",
@@ -121,17 +121,13 @@ def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence
 
 
 def _refuse_unfilled(module: nn.Module, level: Level, left: Sequence[Tensor]) -> None:
-    """InputError if every value stayed as it was, whatever it was; a warning if some of a weight did."""
-    names = [weight.name for weight in weights(module) if not (weight.recurrent and level.family == "default")]
-    there = [kept for weight, kept in zip(weights(module), left, strict=True) if weight.name in names]
-    if there and all(bool(kept.all()) for kept in there):
+    """InputError if all of every weight stayed as it was, whatever it was; a warning if some of one did."""
+    if left and all(bool(kept.all()) for kept in left):
         raise InputError(f"{level.label!r} fills no weight; change layer.weight in place, as by .copy_(…)", "inits")
-    for name, kept in zip(names, there, strict=True):
+    for weight, kept in zip(weights(module), left, strict=True):
         if bool(kept.any()):
-            text = (
-                f"{level.label!r} leaves {int(kept.sum())} of {kept.numel()} weights of layer {name!r} as it was made"
-            )
-            warnings.warn(text, DataWarning, stacklevel=3)
+            some = f"{int(kept.sum())} of {kept.numel()} weights of layer {weight.name!r}"
+            warnings.warn(f"{level.label!r} leaves {some} as it was made", DataWarning, stacklevel=3)
             return
 
 

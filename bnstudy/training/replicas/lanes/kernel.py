@@ -114,8 +114,8 @@ def attempt() -> Kernel | str:
 
 def _carried() -> Kernel | None:
     """The kernel that came with the wheel, where it carries one for this processor."""
-    found = prebuilt.find()
     try:
+        found = prebuilt.find()
         return None if found is None else Kernel(ctypes.CDLL(str(found[0])), found[1], True)
     except OSError:  # of another system
         return None
