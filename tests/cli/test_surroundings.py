@@ -25,6 +25,7 @@ def results(tmp_path_factory):
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -41,6 +42,7 @@ def test_figures_are_drawn_whatever_is_set(results, tmp_path, settings):
     assert list((tmp_path / "f").rglob("forest.svg"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ü ñ 日本", "two words", "two\nlines", "d" * 250])
 def test_a_folder_of_any_name_holds_a_study(tmp_path, name):
     environment = os.environ | {"LC_ALL": "C", "LANG": "C"}
@@ -58,6 +60,7 @@ def test_a_name_that_is_no_place_is_one_line(tmp_path, name):
     assert found.stderr.startswith("bnstudy: --out: ")
 
 
+@pytest.mark.slow
 def test_a_study_behind_a_link_is_that_study(tmp_path):
     assert bnstudy(tmp_path, "init-sweep", *TINY, "--out", "s").returncode == 0
     (tmp_path / "link").symlink_to("s")
