@@ -45,19 +45,23 @@ template <class T> struct Layer {
         };
         if (sparse) {
             T c = (T)s.background;
-            sparse->each(s, [&](auto& index, long first, long hop, long count) {
-                with_hop(hop, [&](auto hop) {
-                    by_width(count, [&](auto W, long k0) {
-                        long r = first + k0 * hop, at[W.value];
-                        V base[W.value];
-                        for (int k = 0; k < W.value; k++) {
-                            base[k] = bias[r + k * hop] + c * row_sums[r + k * hop];
-                            at[k] = place(r + k * hop, 0);
-                        }
-                        gather<W.value>(index, w + r, s.row, hop, s.samples, base, [&](int k, long n, V v) {
-                            y[at[k] + n * s.outputs] = finished(r + k * hop, v);
-                        });
-                    });
+            std::vector<V> tile(s.inputs * WIDE);
+            sparse->each(s, [&](auto& index, long r, auto hop, auto W) {
+                long at[W.value];
+                V base[W.value];
+                for (int k = 0; k < W.value; k++) {
+                    base[k] = bias[r + k * hop] + c * row_sums[r + k * hop];
+                    at[k] = place(r + k * hop, 0);
+                }
+                const V* from = w + r;
+                long row = s.row;
+                if (hop > 1) {  // side by side, so that lines are read that hold nothing else
+                    for (long i = 0; i < s.inputs; i++)
+                        for (int k = 0; k < W.value; k++) tile[i * W.value + k] = w[i * s.row + r + k * hop];
+                    from = tile.data(), row = W.value;
+                }
+                gather<W.value>(index, from, row, s, base, [&](int k, long n, V v) {
+                    y[at[k] + n * s.outputs] = finished(r + k * hop, v);
                 });
             });
             return;
@@ -86,21 +90,18 @@ template <class T> struct Layer {
     template <class To> void weight_gradient(const V* g, To to) const {
         if (sparse) {
             T c = (T)s.background;
-            sparse->each(s, [&](auto& index, long first, long hop, long count) {
-                with_hop(hop, [&](auto hop) {
-                    by_width(count, [&](auto W, long k0) {
-                        std::vector<V> local(s.samples * W.value);
-                        long r = first + k0 * hop;
-                        for (int k = 0; k < W.value; k++) {
-                            const V* from = g + place(r + k * hop, 0);
-                            for (long n = 0; n < s.samples; n++) local[n * W.value + k] = from[n * s.outputs];
-                        }
-                        typename To::template Some<W.value> some(to, r, hop, s.packs);
-                        scatter<W.value>(index, local.data(), s.inputs, s.samples, c,
-                                         [&](long i, int k, V v) { some.take(i * s.row + r + k * hop, k, v); });
-                        some.finish(r, hop);
-                    });
-                });
+            std::vector<V> local(s.samples * WIDE);
+            sparse->each(s, [&](auto& index, long r, auto hop, auto W) {
+                for (int k = 0; k < W.value; k++) {
+                    const V* from = g + place(r + k * hop, 0);
+                    for (long n = 0; n < s.samples; n++) local[n * W.value + k] = from[n * s.outputs];
+                }
+                typename To::template Some<W.value> some(to, r, hop, s.packs);
+                scatter<W.value>(
+                    index, local.data(), s.inputs, s.samples, c,
+                    [&](long i, int k, V v) { some.take(i * s.row + r + k * hop, k, v); },
+                    [&](long i) { some.soon(i * s.row + r, hop); });
+                some.finish(r, hop);
             });
             return;
         }
@@ -125,6 +126,7 @@ template <class T> struct Write {
         V* dw;
         Some(Write& to, long, long, long) : dw(to.dw) {}
         inline void take(long at, int, V v) { dw[at] = v; }
+        inline void soon(long, long) {}
         void finish(long, long) {}
     };
 };
@@ -152,6 +154,13 @@ template <class T> struct Descend {
               packs(packs),
               measured(to.by.squares) {
             for (int k = 0; k < W; k++) rate[k] = ((const V*)by.rate)[(r + k * hop) % packs];
+        }
+        inline void soon(long at, long hop) {
+            for (int k = 0; k < W; k++) {
+                if (k * hop * sizeof(V) % 64) continue;
+                __builtin_prefetch(w + at + k * hop, 1);
+                __builtin_prefetch(m + at + k * hop, 1);
+            }
         }
         inline void take(long at, int k, V g) {
             if (measured) {

@@ -44,7 +44,7 @@ static inline void multiply(long terms, const X* x, const V* by, V (&total)[P][O
 // C[m][n] = start(m, n) + sum over k of a(k, m) * b(k, n), handed to finish(m, n, sum). `together` terms at a time.
 template <class X, class V, class A, class B, class S, class F>
 static void product(long M, long N, long K, long together, A a, B b, S start, F finish) {
-    constexpr int P = 4, O = TILE;
+    constexpr int P = TILE == 4 ? 6 : 4, O = TILE;
     constexpr long WIDE = 16 * O;
     long blocks = (K + together - 1) / together, most = (K + blocks - 1) / std::max(blocks, 1L);
     std::vector<V> partial(blocks > 1 ? M * N : 0), panels(most * WIDE);
@@ -85,25 +85,28 @@ static void product(long M, long N, long K, long together, A a, B b, S start, F 
 
 // Sums of W neighbouring registers of a row, for each sample: base + sum of what differs. `put(k, n, sum)` takes them.
 template <int W, class X, class V, class F>
-static inline void gather(const Index<X>& index, const V* w, long row, long hop, long samples, const V* base, F put) {
-    size_t q = 0;
+static inline void gather(const Index<X>& index, const V* w, long row, const Linear& s, const V* base, F put) {
+    const long samples = s.samples, inputs = s.inputs;
+    const Pair<X>* at = index.pairs.data();
+    long fetched = 0;
     for (long n = 0; n < samples; n += 2) {
+        for (; fetched < inputs && fetched * samples < (n + 2) * inputs; fetched++)  // the neighbours, which are next
+            for (long k = 0; k < W; k += 64 / sizeof(V)) __builtin_prefetch(w + fetched * row + W + k, 0, 2);
         V first[W], second[W];
         UNROLL
         for (int k = 0; k < W; k++) first[k] = second[k] = base[k];
-        for (; q < index.pairs_end[n / 2]; q++) {
-            const Pair<X>& pair = index.pairs[q];
-            const V *from = w + pair.input * row, *next = w + (&pair + AHEAD)->input * row;
-            V a = spread<V>(pair.first), b = spread<V>(pair.second);
+        for (const Pair<X>* end = index.pairs.data() + index.pairs_end[n / 2]; at < end; at++) {
+            const V *from = w + at->input * row, *next = w + at[AHEAD].input * row;
+            V a = spread<V>(at->first), b = spread<V>(at->second);
             KEEP(a);
             KEEP(b);
             UNROLL
             for (int k = 0; k < W; k++) {
-                V v = from[k * hop];
+                V v = from[k];
                 KEEP(v);
                 first[k] += v * a;
                 second[k] += v * b;
-                if (k * hop * sizeof(V) % 64 == 0) __builtin_prefetch(next + k * hop);
+                if (k * sizeof(V) % 64 == 0) __builtin_prefetch(next + k);
             }
         }
         UNROLL
@@ -115,41 +118,39 @@ static inline void gather(const Index<X>& index, const V* w, long row, long hop,
 }
 
 // The gradient of W neighbouring registers of every row, from that of their outputs, side by side in `g`:
-// `use(i, k, sum)` takes them, input by input.
-template <int W, class X, class V, class T, class F>
-static inline void scatter(const Index<X>& index, const V* g, long inputs, long samples, T background, F use) {
-    V shared[W] = {};
+// `use(i, k, sum)` takes them, input by input, some inputs at a time: what it does to memory would stall the sums.
+// `soon(i)` says which are next.
+template <int W, class X, class V, class T, class F, class N>
+static inline void scatter(const Index<X>& index, const V* g, long inputs, long samples, T background, F use, N soon) {
+    constexpr long TOGETHER = 16;
+    V shared[W] = {}, sums[TOGETHER][W];
     for (long n = 0; n < samples; n++) {
         UNROLL
         for (int k = 0; k < W; k++) shared[k] += g[n * W + k];
     }
     UNROLL
     for (int k = 0; k < W; k++) shared[k] *= background;
-    size_t q = 0;
-    for (long i = 0; i < inputs; i++) {
-        V sum[W];
-        UNROLL
-        for (int k = 0; k < W; k++) sum[k] = shared[k];
-        for (; q < index.entries_end[i]; q++) {
-            V v = spread<V>(index.entries[q].value);
-            KEEP(v);
-            const V* at = g + index.entries[q].sample * W;
+    const Entry<X>* at = index.entries.data();
+    for (long start = 0; start < inputs; start += TOGETHER) {
+        long stop = std::min(start + TOGETHER, inputs);
+        for (long i = start; i < stop; i++) {
+            soon(i);
+            V sum[W];
             UNROLL
-            for (int k = 0; k < W; k++) sum[k] += v * at[k];
+            for (int k = 0; k < W; k++) sum[k] = shared[k];
+            for (const Entry<X>* end = index.entries.data() + index.entries_end[i]; at < end; at++) {
+                V v = spread<V>(at->value);
+                KEEP(v);
+                const V* from = g + at->sample * W;
+                UNROLL
+                for (int k = 0; k < W; k++) sum[k] += v * from[k];
+            }
+            UNROLL
+            for (int k = 0; k < W; k++) sums[i - start][k] = sum[k];
         }
-        UNROLL
-        for (int k = 0; k < W; k++) use(i, k, sum[k]);
+        for (long i = start; i < stop; i++) {
+            UNROLL
+            for (int k = 0; k < W; k++) use(i, k, sums[i - start][k]);
+        }
     }
-}
-
-// Calls f(width, c) for the registers 0 to count, some at a time.
-template <class F> static inline void by_width(long count, F f) {
-    long c = 0;
-    for (; c + WIDE <= count; c += WIDE) f(std::integral_constant<int, WIDE>(), c);
-    for (; c < count; c++) f(std::integral_constant<int, 1>(), c);
-}
-// Calls f with a distance that the compiler knows where it is 1.
-template <class F> static inline void with_hop(long hop, F f) {
-    if (hop == 1) f(std::integral_constant<long, 1>());
-    else f(hop);
 }

@@ -4,7 +4,8 @@
 
 #include "types.h"
 
-// Where one of two neighbouring samples differs, by samples and then inputs; and where a sample does, by inputs.
+// Where one of two neighbouring samples differs, by samples and then inputs; and where a sample does, by inputs. Lanes
+// that see other batches may share a list: what adds nothing to a sum leaves the order of its terms as it is.
 template <class X> struct Pair {
     int32_t input;
     X first, second;
@@ -18,23 +19,33 @@ template <class X> struct Index {
     std::vector<Entry<X>> entries;
     std::vector<size_t> pairs_end, entries_end;  // of each two samples, and of each input
 
-    // `differs(s, i)` says whether any lane's input differs there, `value(s, i)` is by how much.
-    template <class D, class F> Index(long samples, long inputs, D differs, F value) {
+    // `differs` (sample, input) says where any lane's input differs, `value(at)` there by how much.
+    template <class F> Index(long samples, long inputs, const std::vector<char>& differs, F value) {
+        size_t most = std::count(differs.begin(), differs.end(), 1);
+        pairs.reserve(most + AHEAD), entries.reserve(most);
         for (long s = 0; s < samples; s += 2) {
             bool alone = s + 1 == samples;
-            for (long i = 0; i < inputs; i++)
-                if (differs(s, i) || (!alone && differs(s + 1, i)))
-                    pairs.push_back({(int32_t)i, value(s, i), alone ? X{} : value(s + 1, i)});
+            const char *here = &differs[s * inputs], *there = alone ? here : here + inputs;
+            for (int32_t i = 0; i < inputs; i++)
+                if (long at = s * inputs + i; here[i] || there[i])
+                    pairs.push_back({i, value(at), alone ? X{} : value(at + inputs)});
             pairs_end.push_back(pairs.size());
         }
         pairs.resize(pairs.size() + AHEAD);  // fetched ahead, and never read
         for (long i = 0; i < inputs; i++) {
-            for (long s = 0; s < samples; s++)
-                if (differs(s, i)) entries.push_back({(int32_t)s, value(s, i)});
+            for (int32_t s = 0; s < samples; s++)
+                if (differs[s * inputs + i]) entries.push_back({s, value(s * inputs + i)});
             entries_end.push_back(entries.size());
         }
     }
 };
+
+// Calls f(width, c) for the registers 0 to count, some at a time.
+template <class F> static inline void by_width(long count, F f) {
+    long c = 0;
+    for (; c + WIDE <= count; c += WIDE) f(std::integral_constant<int, WIDE>(), c);
+    for (; c < count; c++) f(std::integral_constant<int, 1>(), c);
+}
 
 // What every pack sees: one batch for all its lanes, or several side by side.
 template <class T> struct Sparse {
@@ -60,9 +71,8 @@ template <class T> struct Sparse {
         if (shared[g]) return;
         const T* from = x + g * s.samples * s.inputs;
         T c = (T)s.background;
-        shared[g] = std::make_unique<Index<T>>(
-            s.samples, s.inputs, [=](long n, long i) { return from[n * s.inputs + i] != c; },
-            [=](long n, long i) { return from[n * s.inputs + i] - c; });
+        shared[g] = std::make_unique<Index<T>>(s.samples, s.inputs, differing(s, {from}),
+                                               [=](long at) { return from[at] - c; });
     }
 
     void mix(const Linear& s, const T* x, long p, const int32_t* group) {
@@ -75,26 +85,33 @@ template <class T> struct Sparse {
             members[k][l] = -1;
         }
         T c = (T)s.background;
-        long inputs = s.inputs;
-        mixed[p] = std::make_unique<Index<V>>(
-            s.samples, inputs,
-            [&](long n, long i) {
-                return std::any_of(from.begin(), from.end(), [=](const T* x) { return x[n * inputs + i] != c; });
-            },
-            [&](long n, long i) {
-                I v = {};
-                for (size_t k = 0; k < from.size(); k++) v |= members[k] & (I)(V{} + (from[k][n * inputs + i] - c));
-                return (V)v;
-            });
+        mixed[p] = std::make_unique<Index<V>>(s.samples, s.inputs, differing(s, from), [&](long at) {
+            I v = {};
+            for (size_t k = 0; k < from.size(); k++) v |= members[k] & (I)(V{} + (from[k][at] - c));
+            return (V)v;
+        });
     }
 
-    // Calls f(index, first register, registers from one to the next, how many) for sets of a row's registers that see
-    // the same: all of them, or those of each pack.
+    // Where any of some batches differs from the background.
+    static std::vector<char> differing(const Linear& s, const std::vector<const T*>& batches) {
+        std::vector<char> differs(s.samples * s.inputs);
+        for (const T* x : batches)
+            for (size_t at = 0; at < differs.size(); at++) differs[at] |= x[at] != (T)s.background;
+        return differs;
+    }
+
+    // Calls f(index, first register, registers from one to the next, how many) for registers of a row that see the
+    // same: some neighbours, or some of one pack, and then those of the next pack that lie between them.
     template <class F> void each(const Linear& s, F f) const {
-        if (alike && !mixed[0]) return f(*shared[s.group ? s.group[0] : 0], 0L, 1L, s.outputs * s.packs);
-        for (long p = 0; p < s.packs; p++) {
-            if (mixed[p]) f(*mixed[p], p, s.packs, s.outputs);
-            else f(*shared[s.group[p * LANES]], p, s.packs, s.outputs);
-        }
+        if (alike && !mixed[0])
+            return by_width(s.outputs * s.packs, [&](auto W, long r) {
+                f(*shared[s.group ? s.group[0] : 0], r, std::integral_constant<long, 1>(), W);
+            });
+        by_width(s.outputs, [&](auto W, long o) {
+            for (long p = 0; p < s.packs; p++) {
+                if (mixed[p]) f(*mixed[p], o * s.packs + p, s.packs, W);
+                else f(*shared[s.group[p * LANES]], o * s.packs + p, s.packs, W);
+            }
+        });
     }
 };

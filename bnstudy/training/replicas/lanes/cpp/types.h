@@ -23,7 +23,7 @@ constexpr int BYTES = 32;
 #else
 constexpr int BYTES = 16;
 #endif
-constexpr int AHEAD = 4;
+constexpr int AHEAD = 8;
 constexpr long CACHE = 24 * 1024, LINE = 32;  // bytes of the first-level cache to plan with, and of what a block holds
 
 template <class T> struct Types {
