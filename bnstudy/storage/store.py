@@ -288,7 +288,7 @@ class Store:
     # ------------------------------------------------------------------- arms
 
     def arms(self) -> dict[Arm, dict[str, Any]]:
-        """``n_parameters``, ``epoch_seconds_alone`` and ``not_initialized`` of each arm measured so far."""
+        """What was measured of each arm so far, by name."""
         try:
             listed = checksummed_json.unseal((self.folder / "arms.json").read_bytes())["arms"]
             return {(arm["model"], arm["norm"]): arm for arm in listed}

@@ -41,6 +41,7 @@ def build_replicas(
     dtype: torch.dtype = torch.float32,
     compiled: bool = True,
     reference: bool = False,
+    forms: Sequence[str] | None = None,
 ) -> Replicas:
     """The initialized replicas of some runs of one model and norm, ordered by seed.
 
@@ -54,6 +55,8 @@ def build_replicas(
         Whether code of our own may be built and used.
     reference : bool
         Whether to train one run after the other, whatever faster form there is.
+    forms : sequence of str, optional
+        Those that may be taken, by name; see :mod:`~bnstudy.training.quickness`.
     """
     first, seeds = runs[0], [run.seed for run in runs]
     images = data.train[0]
@@ -75,7 +78,7 @@ def build_replicas(
     evaluation = data.test[0][: sizes[0]]
     thorough = not traits.plain and parameters <= LARGE
     trial = Trial.of(data.train, groups, (sizes[0], sizes[-1]), evaluation, parameters, thorough)
-    return replicate(networks, traits, trial, seeds, compiled, dtype)
+    return replicate(networks, traits, trial, seeds, compiled, dtype, forms)
 
 
 def traits_of(study: Study, model: str, norm: str, data: Data, batch_size: int | None = None) -> Traits:

@@ -35,6 +35,7 @@ def training(
     dtype: torch.dtype = torch.float32,
     compiled: bool = True,
     reference: bool = False,
+    forms: Sequence[str] | None = None,
 ) -> Generator[Progress, None, Curves]:
     """Train every run of an ensemble for the study's epochs: gives how far it is after each, and the curves at its end.
 
@@ -55,10 +56,12 @@ def training(
         Whether code of our own may be built and used.
     reference : bool
         Whether to train one run after the other, whatever faster form there is.
+    forms : sequence of str, optional
+        Forms of replicas that may be taken; by default all.
     """
     started = time.perf_counter()
     threads = torch.get_num_threads()
-    replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference)
+    replicas = build_replicas(study, ensemble.runs, data, device, dtype, compiled, reference, forms)
     torch.set_num_threads(threads)  # which the user's code may have changed; sums depend on it
     step = optimizer_step(study, ensemble.runs, replicas, device)
     trainer = Trainer(replicas, data.train, ensemble.seeds, ensemble.groups, ensemble.runs[0].batch_size, step)

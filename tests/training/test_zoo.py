@@ -171,13 +171,13 @@ def test_a_grid_trains_as_plain_pytorch_does(name, digits):
 
 @pytest.mark.parametrize("name", BY_TURNS)
 def test_every_slower_form_that_accepts_a_network_trains_it_so_too(name, digits, monkeypatch):
-    study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.training.replicas.choice._forms
+    study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.training.replicas.choice.forms_for
     tried: list[str] = []
 
     def others(network, traits, compiled):
         return [form for form in offered(network, traits, compiled) if form.name not in tried]
 
-    monkeypatch.setattr(bnstudy.training.replicas.choice, "_forms", others)
+    monkeypatch.setattr(bnstudy.training.replicas.choice, "forms_for", others)
     wanted = [alone(study, run, digits) for run in ensemble_of(study).runs]
     while "one by one" not in tried:
         taken, found = together(study, digits)

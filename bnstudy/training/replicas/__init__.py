@@ -2,13 +2,13 @@
 
 Four forms, the fastest first: *lanes* (the replicas fill the vector registers of a CPU; needs a C++ compiler), *folded*
 (the replicas are channels), ``torch.func.vmap``, and the reference, one replica after the other. The reference takes
-any network and defines what is right; another form is taken only where it was shown equal to it.
+any network and defines what is right; another form is taken only where it is faster, and was shown equal to it.
 """
 
 from __future__ import annotations
 
 from bnstudy.training.replicas.base import Part, Replicas
-from bnstudy.training.replicas.choice import refuse_unlike, replicate, structure
+from bnstudy.training.replicas.choice import forms_for, refuse_unlike, replicate, structure
 from bnstudy.training.replicas.equality import Trial
 from bnstudy.training.replicas.folded import Folded
 from bnstudy.training.replicas.lanes.lanes import Lanes
@@ -17,6 +17,6 @@ from bnstudy.training.replicas.traits import Traits, check_outputs, observe
 from bnstudy.training.replicas.vmapped import Vmapped
 
 __all__ = [
-    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "check_outputs", "observe",
-    "refuse_unlike", "replicate", "structure",
+    "Folded", "Lanes", "Part", "Reference", "Replicas", "Traits", "Trial", "Vmapped", "check_outputs", "forms_for",
+    "observe", "refuse_unlike", "replicate", "structure",
 ]  # fmt: skip

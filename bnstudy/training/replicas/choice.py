@@ -9,7 +9,7 @@ from torch import nn
 
 from bnstudy.study.errors import InputError
 from bnstudy.training.replicas.base import Replicas
-from bnstudy.training.replicas.equality import Form, Trial, shown_equal
+from bnstudy.training.replicas.equality import Trial, shown_equal
 from bnstudy.training.replicas.folded import Folded, foldable
 from bnstudy.training.replicas.lanes.lanes import Lanes
 from bnstudy.training.replicas.reference import Reference
@@ -24,8 +24,9 @@ def replicate(
     seeds: Sequence[int] = (),
     compiled: bool = True,
     dtype: torch.dtype | None = None,
+    names: Sequence[str] | None = None,
 ) -> Replicas:
-    """Join networks of one structure, in the fastest form that is shown to be right for them.
+    """Join networks of one structure, in the first form that is shown to be right for them.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def replicate(
         Whether code of our own may be built and used.
     dtype : torch.dtype, optional
         Of the inputs, if not that of the parameters.
+    names : sequence of str, optional
+        Of the forms that may be taken; by default all.
 
     Raises
     ------
@@ -48,17 +51,20 @@ def replicate(
         Two networks share a layer, or differ in structure.
     """
     refuse_unlike(networks)
-    form = None if traits.obstacle else shown_equal(_forms(networks, traits, compiled), networks, trial)
+    forms = [form for form in forms_for(networks, traits, compiled) if names is None or form.name in names]
+    form = shown_equal(forms, networks, trial) if forms else None
     if form:
-        return form(networks)
+        return form(networks)  # type: ignore[call-arg]
     replicas = Reference(networks, seeds, traits.draws, dtype)
-    replicas.reason = traits.obstacle or "no faster form gives the same"
+    replicas.reason = traits.obstacle or ("no faster form gives the same" if forms else "no other form is faster")
     return replicas
 
 
-def _forms(networks: Sequence[nn.Module], traits: Traits, compiled: bool) -> list[Form]:
-    """What may be tried for some networks, the fastest first."""
-    network, forms = networks[0], list[Form]()
+def forms_for(networks: Sequence[nn.Module], traits: Traits, compiled: bool) -> list[type[Replicas]]:
+    """What may be tried for some networks, the one that is mostly fastest first."""
+    network, forms = networks[0], list[type[Replicas]]()
+    if traits.obstacle:
+        return forms
     if compiled and Lanes.suits(network, next(network.parameters()).device, len(networks)):
         forms.append(Lanes)
     if traits.channelwise and foldable(network):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,9 @@ NEGLIGIBLE = 1e-3  # of all gradients' norm; a bias before a batch norm has no g
 REPLICAS, PARAMETERS = 16, 4e7  # tried at most, of the replicas of an ensemble
 GRADIENT = "gradient of "
 
+SECONDS = 0.1  # that a step of the reference may take; else fewer replicas are tried
 Form = Callable[[Sequence[nn.Module]], Replicas]
+F = TypeVar("F", bound=Callable[..., Replicas])
 Found = dict[str, Tensor]
 
 
@@ -68,18 +72,31 @@ class Trial:
             steps.append((images[which].unflatten(0, (-1, size)), labels[which].unflatten(0, (-1, size)), seen))
         return cls(tuple(steps), evaluation)
 
+    def of_few(self, replicas: int) -> Trial:
+        """The same for the first replicas alone."""
+        steps = []
+        for inputs, labels, seen in self.steps:
+            seen = seen[:replicas]
+            steps.append((inputs[: seen[-1] + 1], labels[: seen[-1] + 1], seen))
+        return replace(self, steps=tuple(steps))
 
-def shown_equal(forms: Sequence[Form], networks: Sequence[nn.Module], trial: Trial) -> Form | None:
+
+def shown_equal(forms: Sequence[F], networks: Sequence[nn.Module], trial: Trial) -> F | None:
     """The first of some forms that gives what the reference gives; None if none does.
 
     Compared are every sample's loss, every gradient and every buffer over the trial's batches in training mode, and the
     outputs in evaluation mode, all in float64, with weights of the networks' own size that differ in every replica.
-    Forms may be off by rounding, and by what rounding makes of the reference itself.
+    Forms may be off by rounding, and by what rounding makes of the reference itself. Of networks whose step takes long
+    not all replicas are tried.
     """
     networks = networks[: len(trial.steps[0][2])]
     try:
         moved = [_moved(network, replica) for replica, network in enumerate(networks)]
+        started = time.perf_counter()
         first = next(_steps(Reference(copy.deepcopy(moved)), trial))
+        few = max(2, int(len(moved) * SECONDS / (time.perf_counter() - started)))
+        if few < len(moved):
+            moved, networks, trial = moved[:few], networks[:few], trial.of_few(few)
         if not all(bool(value.isfinite().all()) for value in first.values()):  # it would show little
             moved = [_moved(network, replica, own_size=False) for replica, network in enumerate(networks)]
         return next(

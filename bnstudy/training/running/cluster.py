@@ -13,6 +13,7 @@ import queue
 import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,7 +26,7 @@ from bnstudy.study.study import Study
 from bnstudy.training.running.cluster_workers import LOOK, Watch, unable
 from bnstudy.training.running.events import POLL, Done, Event, Failed, News, events
 from bnstudy.training.running.this_machine import check, describe, measure_arms, plan_for, resolve_device
-from bnstudy.training.running.workers import Setup, UnfitError, load, trainer_of
+from bnstudy.training.running.workers import Forms, Setup, UnfitError, load, trainer_of
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -100,9 +101,9 @@ class Cluster:
         """Facts of each arm's plain network, measured on a worker."""
         return self.arms
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
-        """Train ensembles, and tell what happens."""
-        with closing(_Tasks(self, self._setup(study))) as tasks:
+    def train(self, study: Study, ensembles: Sequence[Ensemble], forms: Forms) -> Generator[Event]:
+        """Train ensembles, each in one of its arm's forms, and tell what happens."""
+        with closing(_Tasks(self, replace(self._setup(study), forms=forms))) as tasks:
             yield from events(tasks, ensembles)
 
     def close(self) -> None:
@@ -249,7 +250,7 @@ def _measure(setup: Setup) -> tuple[dict[Arm, dict[str, Any]], str]:
     """Facts of the arms, and the digest of the data."""
     study, loaded = setup.study(), load(setup)
     check(study, loaded)
-    return measure_arms(study, loaded, setup.device), loaded.digest
+    return measure_arms(study, loaded, setup.device, setup.compiled), loaded.digest
 
 
 def _plan(setup: Setup) -> tuple[Ensemble, ...]:

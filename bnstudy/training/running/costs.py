@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bnstudy.study import registry, schema
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Study
-from bnstudy.training import ensembles, streams
+from bnstudy.training import ensembles, quickness, streams
 from bnstudy.training.assembly import told
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.networks import models, weights
@@ -110,10 +110,11 @@ def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
     times: list[float] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    started = time.perf_counter()
     try:
+        forms = quickness.forms_of(short, ensemble.runs, data)
+        started = time.perf_counter()
         trained = ensembles.end_of(
-            ensembles.training(short, ensemble, data, device), lambda _: times.append(time.perf_counter())
+            ensembles.training(short, ensemble, data, device, forms=forms), lambda _: times.append(time.perf_counter())
         )
     finally:
         torch.set_num_threads(threads)

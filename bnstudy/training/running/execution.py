@@ -25,6 +25,7 @@ from bnstudy.training.running.observing import Observer
 from bnstudy.training.running.renewal import Renewal
 from bnstudy.training.running.stopping import Flag, StoppedError, stop_flag
 from bnstudy.training.running.this_machine import Machine, resolve_device
+from bnstudy.training.running.workers import Forms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,8 +50,8 @@ class Place(Protocol):
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
         """Facts of each arm's plain network."""
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
-        """Train ensembles, and tell what happens; closed, it stops."""
+    def train(self, study: Study, ensembles: Sequence[Ensemble], forms: Forms) -> Generator[Event]:
+        """Train ensembles, each in one of its arm's forms, and tell what happens; closed, it stops."""
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -157,7 +158,7 @@ def _train(
         _refuse_mixture(store, computed_by(here))
     observer.started(store, todo)
     failed, renewal = 0, Renewal(store, observer.renewed)
-    with closing(trainer.train(store.study, todo)) as happening:
+    with closing(trainer.train(store.study, todo, _forms(store))) as happening:
         for event in happening:
             check_lock()
             match event:
@@ -194,6 +195,11 @@ def _left(store: Store, shard: Shard | None) -> list[Ensemble]:
     """What is still to be trained, of one shard or of all; seed by seed, so that there soon are pairs to look at."""
     left = [ensemble for ensemble in store.pending() if shard is None or shard.holds(ensemble)]
     return sorted(left, key=lambda ensemble: store.study.seeds.index(ensemble.runs[0].seed))
+
+
+def _forms(store: Store) -> Forms:
+    """The forms in which each arm may train, as found where the study began."""
+    return tuple((arm, tuple(facts["forms"])) for arm, facts in store.arms().items() if "forms" in facts)
 
 
 def _arms_known(store: Store) -> bool:

@@ -19,7 +19,7 @@ from bnstudy.training.running import arithmetic
 from bnstudy.training.running.cores import usable_cores
 from bnstudy.training.running.events import Event
 from bnstudy.training.running.processes import train_in_processes
-from bnstudy.training.running.workers import Setup, train_here
+from bnstudy.training.running.workers import Forms, Setup, train_here
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Arm
@@ -76,13 +76,14 @@ class Machine:
         }
 
     def measure_arms(self, study: Study) -> dict[Arm, dict[str, Any]]:
-        """Facts of each arm's plain network: parameters, and its time alone."""
+        """Facts of each arm's plain network: parameters, and its time alone; and the forms of its replicas."""
         assert self.loaded
-        return measure_arms(study, self.loaded, self.device)
+        return measure_arms(study, self.loaded, self.device, self.compiled)
 
-    def train(self, study: Study, ensembles: Sequence[Ensemble]) -> Generator[Event]:
-        """Train ensembles, and tell what happens."""
-        setup = Setup.of(study, self.data_dir, self.device, self.compiled, self.loaded.digest if self.loaded else "")
+    def train(self, study: Study, ensembles: Sequence[Ensemble], forms: Forms) -> Generator[Event]:
+        """Train ensembles, each in one of its arm's forms, and tell what happens."""
+        digest = self.loaded.digest if self.loaded else ""
+        setup = replace(Setup.of(study, self.data_dir, self.device, self.compiled, digest), forms=forms)
         if self._has_workers:
             setup = replace(setup, switches=arithmetic.switches(self.device))
             return train_in_processes(setup, ensembles, self.jobs, self.loaded)
@@ -129,18 +130,19 @@ def check(study: Study, loaded: data.Data) -> None:
         assembly.check(study, loaded)
 
 
-def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, Any]]:
+def measure_arms(study: Study, loaded: data.Data, device: str, compiled: bool = True) -> dict[Arm, dict[str, Any]]:
     """Facts of each arm's plain network; workers should not run yet.
 
-    ``n_parameters`` that are trained, ``epoch_seconds_alone`` on one thread, and the names of those that no initializer
-    sets, ``not_initialized``.
+    ``n_parameters`` that are trained, ``epoch_seconds_alone`` on one thread, the names of those that no initializer
+    sets, ``not_initialized``, and those of the ``forms`` that its replicas may take.
     """
     import torch
 
-    from bnstudy.training import assembly, ensembles
+    from bnstudy.training import assembly, ensembles, quickness
 
     with _one_thread():
         loaded = loaded.to(torch.device(device))
+        first = {(e.runs[0].model, e.runs[0].norm): e.runs for e in reversed(plan_for(study, device))}
         facts = {}
         for (model, norm), names in assembly.untouched(study, loaded).items():
             with told_as(f"{model!r} with norm {norm!r} fails in its first epoch", "models"):
@@ -148,6 +150,7 @@ def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict
                     "n_parameters": ensembles.count_parameters(study, model, norm, loaded.shape, loaded.classes),
                     "epoch_seconds_alone": ensembles.seconds_alone(study, model, norm, loaded),
                     "not_initialized": names,
+                    "forms": quickness.forms_of(study, first[model, norm], loaded, compiled),
                 }
         return facts
 

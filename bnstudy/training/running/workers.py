@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Trainer = Callable[[Ensemble], Generator[Progress, None, Curves]]
 
+# Of each model and norm, the names of the forms that its replicas may take.
+Forms = tuple[tuple[tuple[str, str], tuple[str, ...]], ...]
+
 RESTART = "restart them, or this program if it is the older"
 
 
@@ -45,6 +48,7 @@ class Setup:
     code: str = ""  # digests of the plugins that the study uses
     registered_data: str = ""  # digest of arrays that were registered as the data set, where they were
     data_sha256: str = ""  # digest of the data as loaded, once it is known
+    forms: Forms = ()  # where they are known
     switches: str | None = None  # settings that change sums, where they have to be those of this process
 
     @classmethod
@@ -164,9 +168,16 @@ def trainer_of(setup: Setup, loaded: Data | None = None) -> Trainer:
     device = torch.device(setup.device)
     ready = (loaded or load(setup)).to(device)
 
+    forms = dict(setup.forms)
+
     def train(ensemble: Ensemble) -> Generator[Progress, None, Curves]:
+        first = ensemble.runs[0]
         try:
-            return (yield from ensembles.training(study, ensemble, ready, device, compiled=setup.compiled))
+            return (
+                yield from ensembles.training(
+                    study, ensemble, ready, device, compiled=setup.compiled, forms=forms.get((first.model, first.norm))
+                )
+            )
         except SystemExit as error:  # of a network, say: it would end the worker
             raise RuntimeError(reason_of(error)) from error
 

@@ -57,7 +57,14 @@ def test_costs_add_up_over_parts():
 
 def test_time_is_measured_for_any_study(capsys):
     study = Study.make(
-        {"dataset": "digits", "hidden": "512,512", "validation_size": 100, "models": "mlp", "norms": "none"}
+        {
+            "dataset": "digits",
+            "hidden": "256,256",
+            "validation_size": 100,
+            "models": "mlp",
+            "norms": "none",
+            "seeds": 16,
+        }
     )
     small = Study.make({**study.model_dump(), "hidden": "4"})
     (plan,), (little,) = make_plan(study, capacity=16)[:1], make_plan(small, capacity=16)[:1]

@@ -17,6 +17,7 @@ from bnstudy.study import provenance
 from bnstudy.study.errors import FailedRunsError, InputError, LockedError
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import Observer, run
+from bnstudy.training.running.stopping import StoppedError
 from bnstudy.training.running.this_machine import resolve_device
 
 SMALL = {"dataset": "digits", "train_size": 200, "hidden": "8", "channels": "2", "epochs": 2, "seeds": 2}
@@ -70,6 +71,27 @@ def test_a_resumed_study_is_the_uninterrupted_one(tmp_path):
     resumed = run(study_of(), tmp_path / "cut", observer=recorder)
     assert recorder.trained == [1, 2, 3]
     assert numbers(resumed).equals(numbers(run(study_of(), tmp_path / "whole")))
+
+
+def test_arms_train_in_the_forms_that_were_found_at_the_start(tmp_path):
+    class Stopping(Observer):
+        def __init__(self):
+            self.forms = {}
+
+        def done(self, ensemble, curves):
+            self.forms[ensemble.runs[0].model] = curves.form
+            if len(self.forms) == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    observer, study = Stopping(), study_of(inits="default", norms="none")
+    with pytest.raises(StoppedError):
+        run(study, tmp_path, observer=observer)
+    store = Store.open(tmp_path)
+    store.save_arms({arm: {**facts, "forms": []} for arm, facts in store.arms().items()})
+    run(study, tmp_path, observer=observer)
+    first, second = observer.forms.values()
+    assert not first.startswith("one by one")
+    assert second == "one by one (no other form is faster)"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from bnstudy.training.replicas.lanes.stages import call_of, runs_of
 from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
 
 USUAL_BYTES = 32  # of a register
+FULL = 0.75  # of the lanes at least have to be in use where a library's products are as fast but for what lanes spare
 
 
 class Lanes(Replicas):
@@ -61,8 +62,8 @@ class Lanes(Replicas):
     def suits(network: nn.Module, device: torch.device, size: int) -> bool:
         """Whether this form can be used for so many replicas of a network, and may be the fastest.
 
-        Dense products of a few replicas leave lanes idle, and a library does not. How many are few does not depend on
-        how wide registers are here: another form computes other last digits.
+        Products of a few replicas leave lanes idle, and a library does not. How many are few does not depend on how wide
+        registers are here: another form computes other last digits.
         """
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
@@ -71,7 +72,8 @@ class Lanes(Replicas):
         usable = load()
         if usable is None or not usable.lanes(dtype):
             return False
-        return has_convolutions(network) or 2 * size > USUAL_BYTES // dtype.itemsize
+        lanes = USUAL_BYTES // dtype.itemsize
+        return has_convolutions(network) or size >= FULL * lanes * -(-size // lanes)
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         signal = Signal(inputs, self._group(len(inputs), groups), background=self.background)
