@@ -38,8 +38,9 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/analysis.py > benchmarks/analysis.jsonl
 	$(BIN)/python benchmarks/results.py
 
-bench-clean:
-	rm -f benchmarks/speed.jsonl benchmarks/scale.json benchmarks/analysis.jsonl
+bench-clean: .venv/.bench
+	$(BIN)/python benchmarks/speed.py --forget
+	rm -f benchmarks/scale.json benchmarks/analysis.jsonl
 
 .venv/.dist: .venv/.dev
 	$(BIN)/python -m pip install --quiet -e '.[dist]'

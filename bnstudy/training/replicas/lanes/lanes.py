@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from bnstudy.study.errors import first_line
 from bnstudy.training.replicas.base import Part, Replicas
 from bnstudy.training.replicas.folded import fold
-from bnstudy.training.replicas.lanes import kernel, self_check
+from bnstudy.training.replicas.lanes import chain, kernel, self_check
 from bnstudy.training.replicas.lanes.background import background_of
 from bnstudy.training.replicas.lanes.kernel import Kernel
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
@@ -55,6 +55,9 @@ class Lanes(Replicas):
         self.runs = list(runs_of(pairs, self.packs * self.lanes))
         self.linear = [stage for run in self.runs if isinstance(run, list) for stage in run
                        if isinstance(stage, LinearStage)]  # fmt: skip
+        *flat, last = self.runs
+        # Of a network that is stages alone: those.
+        self.chain = last if isinstance(last, list) and all(isinstance(run, nn.Flatten) for run in flat) else None
         self.descents: dict[LinearStage, Descent] = {}
         self.background: float | None = None
 
@@ -62,8 +65,8 @@ class Lanes(Replicas):
     def suits(network: nn.Module, device: torch.device, size: int) -> bool:
         """Whether this form can be used for so many replicas of a network, and may be the fastest.
 
-        Products of a few replicas leave lanes idle, and a library does not. How many are few does not depend on how wide
-        registers are here: another form computes other last digits.
+        Products of a few replicas leave lanes idle, and a library does not. How many are few does not depend on how
+        wide registers are here: another form computes other last digits.
         """
         dtypes = {parameter.dtype for parameter in network.parameters()}
         if device.type != "cpu" or len(dtypes) != 1 or not is_known(network):
@@ -76,7 +79,7 @@ class Lanes(Replicas):
         return has_convolutions(network) or size >= FULL * lanes * -(-size // lanes)
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
-        signal = Signal(inputs, self._group(len(inputs), groups), background=self.background)
+        signal = self._seen(inputs, groups)
         for run in self.runs:
             if isinstance(run, list):
                 parameters = [p for stage in run for p in stage.parameters]
@@ -91,6 +94,9 @@ class Lanes(Replicas):
                 signal = replace(signal, values=run(signal.values))
         # (packs, batch, height, width, channels, lanes) to (replicas, batch, features), in the plain network's order
         return signal.values.permute(0, 5, 1, 4, 2, 3).flatten(0, 1).flatten(2)[: self.size]
+
+    def _seen(self, inputs: Tensor, groups: Sequence[int] | None) -> Signal:
+        return Signal(inputs, self._group(len(inputs), groups), background=self.background)
 
     def train(self, mode: bool = True) -> None:
         self.module.train(mode)
@@ -125,16 +131,24 @@ class Lanes(Replicas):
     ) -> tuple[Tensor, Tensor]:
         if not self.descents:
             self._forget()
-            return super().learn(inputs, labels, groups, measured)
+            return self._learn(inputs, labels, groups)
         squares = torch.zeros(self.packs * self.lanes, dtype=torch.float64) if measured else None
         for stage, descent in self.descents.items():
             stage.descent = replace(descent, squares=squares)
         try:
-            return super().learn(inputs, labels, groups, measured)
+            return self._learn(inputs, labels, groups)
         finally:
             self.squares = None if squares is None else squares[: self.size]
             for stage in self.descents:
                 stage.descent = None
+
+    def _learn(self, inputs: Tensor, labels: Tensor, groups: Sequence[int]) -> tuple[Tensor, Tensor]:
+        if self.chain is None:
+            return super().learn(inputs, labels, groups)
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        signal = self._seen(inputs.flatten(2) if isinstance(self.runs[0], nn.Flatten) else inputs, groups)
+        return chain.learn(self.chain, signal, self._each(labels, groups), self.size, self.library, self.lanes)
 
     def _group(self, inputs: int, groups: Sequence[int] | None) -> Tensor | None:
         """Which input each replica sees; None where there is one for all."""

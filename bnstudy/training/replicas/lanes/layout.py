@@ -144,3 +144,9 @@ def rows_like(weight: Tensor) -> Tensor:
     inputs, outputs, replicas = weight.shape
     room = weight.new_zeros(inputs, outputs * replicas + PAD // weight.element_size())
     return room[:, : outputs * replicas].unflatten(1, (outputs, replicas))
+
+
+def leave(parameter: nn.Parameter | None, gradient: Tensor | None) -> None:
+    """Add to a parameter's gradient, as autograd does; but autograd would first copy rows that lie apart."""
+    if parameter is not None and gradient is not None and parameter.requires_grad:
+        parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient

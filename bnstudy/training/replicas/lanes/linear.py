@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bnstudy.training.networks.layers import standardized_weight
 from bnstudy.training.replicas.folded import (
@@ -31,6 +31,7 @@ from bnstudy.training.replicas.lanes.layout import (
     Signal,
     Stage,
     as_parameter,
+    leave,
     rows_like,
 )
 
@@ -170,14 +171,8 @@ class LinearCall:
             (dw,) = torch.autograd.grad(self.standardized, self.raw, dw)
         parameter = self.stage.layer.weight
         assert parameter is not None
-        _leave(parameter, as_parameter(dw, parameter))
+        leave(parameter, as_parameter(dw, parameter))
         return dx, self.stage.as_gradients(None, db, dgamma, dbeta)
-
-
-def _leave(parameter: nn.Parameter, gradient: Tensor) -> None:
-    """Add to a parameter's gradient, as autograd does; but autograd would first copy rows that lie apart."""
-    if parameter.requires_grad:
-        parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
 
 def _order(values: Tensor) -> Tensor | None:
