@@ -13,6 +13,7 @@ import pytest
 from bnstudy.cli.app import app
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
 from bnstudy.storage.store import Store
+from bnstudy.study import registry
 
 from tests import commands
 from tests.synthetic import make_dataset
@@ -145,6 +146,16 @@ def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
         assert code == 0
         assert "too few seeds to tell: with 3 and 9 poor levels of init" in out
         assert "it takes 9 seeds" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [["plan", "baseline"], ["plan", "baseline", "--json"], ["baseline", "--dry-run"]])
+def test_a_plan_refuses_what_a_run_refuses_without_its_data(bnstudy, register, monkeypatch, tmp_path, how):
+    monkeypatch.setenv("BNSTUDY_DATA_DIR", str(tmp_path / "empty"))
+    register(registry.initializers, "idle")(lambda layer, value=None: None)
+    refused = bnstudy("baseline", *TINY, "--inits", "idle")
+    assert refused[0] == 2
+    assert bnstudy(*how, "--inits", "idle") == refused
     assert list(tmp_path.iterdir()) == []
 
 
