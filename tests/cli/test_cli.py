@@ -282,6 +282,21 @@ def test_other_mistakes(bnstudy, arguments, text):
     assert text.lower() in err.lower()
 
 
+@pytest.mark.parametrize("typed", [
+    "report", "analyze", "figures", "open", "export", "verify", "status", "extend --seeds 3", "merge --out x"
+])  # fmt: skip
+def test_the_name_of_a_study_is_no_folder_of_results_and_what_makes_one_is_told(bnstudy, typed):
+    code, out, err = bnstudy(*typed.split(), "baseline")
+    assert (code, out) == (2, "")
+    assert err.endswith("; `bnstudy run baseline` makes results/baseline\n")
+
+
+def test_a_study_file_is_not_read_as_results(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text("epochs = 1\n")
+    told = "s.toml: no results there (no curves.nc); `bnstudy run s.toml` makes its results"
+    assert bnstudy("report", "s.toml") == (2, "", f"bnstudy: {told}\n")
+
+
 @pytest.mark.parametrize(
     "kind", ["inits", "norms", "models", "datasets", "optimizers", "activations", "figures", "studies"]
 )
