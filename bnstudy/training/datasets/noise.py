@@ -13,14 +13,14 @@ from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
 
 
-def noise(study: Study, train: int, test: int, validation: int = 0) -> Data:
+def noise(study: Study, train: int, test: int) -> Data:
     """Images of noise with random labels, scaled as the study's are; the same each time.
 
     Parameters
     ----------
     study : Study
         Whose data set to stand in for; it is not read.
-    train, test, validation : int
+    train, test : int
         How many samples each part has.
     """
     facts = registry.datasets[study.dataset].about
@@ -31,19 +31,16 @@ def noise(study: Study, train: int, test: int, validation: int = 0) -> Data:
         images = draw(count, *facts["shape"], generator=draws)
         return images, torch.randint(facts["classes"], (count,), generator=draws)
 
-    held_out = samples(validation) if validation else None
-    return Data(samples(train), held_out, samples(test), facts["classes"], "")
+    return Data(samples(train), None, samples(test), facts["classes"], "")
 
 
-def in_the_same_batches(study: Study, evaluation_batch: int) -> Data:
-    """As few samples of noise as fall into batches of all sizes that the study's own data fall into."""
+def in_the_same_batches(study: Study) -> Data:
+    """As few samples of noise as fall into batches of all sizes that the study's training data fall into.
+
+    Of the test part there is one sample more than in a batch: what takes one size alone fails on that.
+    """
     test = registry.datasets[study.dataset].about["test_size"]
-    return noise(
-        study,
-        _fewest(study.n_train, study.batch_size),
-        _fewest(test, [evaluation_batch]),
-        _fewest(study.validation_size, [evaluation_batch]),
-    )
+    return noise(study, _fewest(study.n_train, study.batch_size), min(test, max(study.batch_size) + 1))
 
 
 def _fewest(samples: int, sizes: Sequence[int]) -> int:

@@ -132,9 +132,8 @@ def check(study: Study, loaded: data.Data) -> None:
 def check_without_data(study: Study) -> None:
     """As :func:`check`, on noise in place of the study's data, which need not be there yet."""
     from bnstudy.training.datasets.noise import in_the_same_batches
-    from bnstudy.training.replicas import Reference
 
-    check(study, in_the_same_batches(study, Reference.evaluation_batch))
+    check(study, in_the_same_batches(study))
 
 
 def measure_arms(study: Study, loaded: data.Data, device: str) -> dict[Arm, dict[str, Any]]:
