@@ -50,7 +50,8 @@ class JudgedRuns(Judged):
     @property
     def scores(self) -> Scores:
         """The score of every run and which failed."""
-        return Scores(self._scored.scores, self._scored.failed, self._scored.settings, self._scored.notes)
+        found = self._scored
+        return Scores(found.scores, found.failed, found.settings, found.notes, assumed=found.assumed)
 
     @property
     def log_errors(self) -> xr.DataArray:

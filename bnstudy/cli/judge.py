@@ -116,7 +116,8 @@ def judge(
     from bnstudy.cli.analyze import print_answer, print_as
 
     if as_json or as_csv or as_latex:
-        print_as("json" if as_json else "csv" if as_csv else "latex", result)
+        form = "json" if as_json else "csv" if as_csv else "latex"
+        print_as(form, result, {"by": list(_listed(by, "by")), "assumed": result.attrs["assumed"]})
         return
     print_answer(judged, "the same with --csv")
     if report:
