@@ -100,7 +100,7 @@ def judge(
     **options
         All else that :class:`~bnstudy.analysis.external.Asked` knows: ``lower_is_better``, ``well``, ``by``,
         ``test_size``, ``classes``, ``guess``, ``percent``, ``best``, ``worst``, ``stopped``, ``unpaired``, ``wide``,
-        ``from_name``, ``columns``.
+        ``from_name``, ``columns``, ``runs``.
 
     Returns
     -------
