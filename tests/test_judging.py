@@ -48,17 +48,21 @@ def tables(tmp_path, monkeypatch, rng) -> Path:
             pd.DataFrame(rows).sort_values("step").to_csv(f"lightning/{name}/metrics.csv", index=False)
     pd.DataFrame(long, columns=["method", "noise", "seed", "epoch", "accuracy"]).to_csv("runs.csv", index=False)
     pd.DataFrame(wide).to_csv("wandb.csv", index=False)
+    names = [name.removesuffix(" - val_accuracy") for name in wide if name.endswith("accuracy")]
+    configs = [(name, "finished", *name.split("_"), 0.9) for name in reversed(names)]
+    pd.DataFrame(configs, columns=["Name", "State", "method", "init", "seed", "val_accuracy"]).to_csv(
+        "wandb-runs.csv", index=False)  # fmt: skip
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[2])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[2:5]))
 def test_every_command_answers(tables, capsys, command):
     with pytest.raises(SystemExit) as ended:
         main(shlex.split(command)[1:])
     out, err = capsys.readouterr()
     assert (ended.value.code or 0, err) == (0, "")
     assert "read 2 arms × 2 conditions, 32 runs of 10 steps, 320 values" in out
-    place = "noise 1" if "runs.csv" in command else "small"
+    place = "noise 1" if " runs.csv" in command else "small"
     assert re.search(rf"new matters mainly at {place}: there the error is 2\.[6-9] times smaller", out)
 
 
@@ -70,5 +74,5 @@ def test_the_python_runs(tables, capsys):
     assert "mainly" in out
 
 
-def test_there_are_as_many_commands_as_tools():
-    assert len(COMMANDS) == 5
+def test_there_are_as_many_commands_as_ways():
+    assert len(COMMANDS) == 6

@@ -78,6 +78,19 @@ def test_what_other_code_of_a_plugin_computed_is_not_mixed(tmp_path):
     assert not (tmp_path / "whole").exists()
 
 
+def test_a_finished_study_says_that_its_plugin_has_changed_since(tmp_path):
+    arguments = ("--plugin", "edited", "baseline", "--dataset", "digits", "--models", "mlp", "--inits", "two-point:0.1",
+                 *SMALL, "--jobs", "1")  # fmt: skip
+    (tmp_path / "edited.py").write_text(MODULES["two_point"])
+    for _ in range(2):
+        found = bnstudy(tmp_path, *arguments)
+        assert (found.returncode, found.stderr) == (0, "")
+    (tmp_path / "edited.py").write_text(MODULES["two_point"] + "# edited\n")
+    found = bnstudy(tmp_path, *arguments)
+    assert (found.returncode, found.stderr.count("\n")) == (0, 1)
+    assert re.search(r"has changed since \(plugins: edited \w{12} before, edited \w{12} now\).* --out ", found.stderr)
+
+
 RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",
           "--plugin", "my_resnet")  # fmt: skip
 

@@ -35,6 +35,8 @@ class Scores:
         What each setting is made of: factors and their levels.
     notes : tuple of str
         What a reader should know of them before any verdict.
+    assumed : tuple of str
+        What was assumed of them and could change the words, to stand by the verdicts.
     so_far : str
         How many of how many runs are there, where some are still to come.
     """
@@ -44,6 +46,7 @@ class Scores:
     settings: Sequence[Mapping[str, Any]] = ()
     notes: tuple[str, ...] = ()
     so_far: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
@@ -65,7 +68,7 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
         ``remark``; the last three are empty or NaN at conditions that are not poor. Over ``every_arm`` in place of arm:
         ``failures`` and ``runs``; and ``p_failures`` of an arm against the control. Attribute ``settings`` tells what
         each setting is made of, and ``warnings`` lists what a reader should know, first of all how many
-        runs there are ``so_far``, where some are still to come.
+        runs there are ``so_far``, where some are still to come; ``assumed`` what of other tools' runs was assumed.
 
     Raises
     ------
@@ -100,6 +103,7 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
     settings = [dict(setting) for setting in scores.settings] or [{}] * values.sizes["setting"]
     early = [f"{scores.so_far}: the words rest on the pairs that are complete, and may change"] * bool(scores.so_far)
     result.attrs = {**criteria.attributes(), "settings": settings, "so_far": scores.so_far,
+                    "assumed": list(scores.assumed),
                     "warnings": [*early, *few, *scores.notes, *_roles(criteria), *_dead(result, criteria)]}  # fmt: skip
     return result
 

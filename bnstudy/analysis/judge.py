@@ -50,7 +50,8 @@ class JudgedRuns(Judged):
     @property
     def scores(self) -> Scores:
         """The score of every run and which failed."""
-        return Scores(self._scored.scores, self._scored.failed, self._scored.settings, self._scored.notes)
+        found = self._scored
+        return Scores(found.scores, found.failed, found.settings, found.notes, assumed=found.assumed)
 
     @property
     def log_errors(self) -> xr.DataArray:
@@ -99,7 +100,7 @@ def judge(
     **options
         All else that :class:`~bnstudy.analysis.external.Asked` knows: ``lower_is_better``, ``well``, ``by``,
         ``test_size``, ``classes``, ``guess``, ``percent``, ``best``, ``worst``, ``stopped``, ``unpaired``, ``wide``,
-        ``from_name``, ``columns``.
+        ``from_name``, ``columns``, ``runs``.
 
     Returns
     -------

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from bnstudy.analysis.results import Judged
 
+# By what anything is judged; a study declares more.
+CRITERIA = ("treatment", "control", "condition", "reference", "roles", "mainly_times", "margin", "alpha", "paired")
+
 
 def analyze(
     folder: Results,
@@ -107,13 +110,14 @@ def analyze(
 
 
 def print_as(kind: str, result: xr.Dataset, more: dict[str, Any] | None = None) -> None:
-    """An assessment for other programs: as ``json`` (with `more` beside it), ``csv`` or ``latex``."""
+    """An assessment for other programs: ``json``, ``csv`` or ``latex``; `more` adds keys to JSON, or replaces some."""
     from bnstudy.analysis.tables.formats import to_csv, to_latex
     from bnstudy.analysis.tables.sentences import sentences
     from bnstudy.analysis.tables.verdicts import rows, verdict_table
 
     if kind == "json":
-        told = {"verdicts": rows(result), "sentences": sentences(result), "warnings": result.attrs["warnings"]}
+        told = {"verdicts": rows(result), "sentences": sentences(result), "warnings": result.attrs["warnings"],
+                "criteria": {key: result.attrs[key] for key in CRITERIA}}  # fmt: skip
         print(json.dumps({**told, **(more or {})}, indent=1, allow_nan=False))
     elif kind == "csv":
         print(to_csv(rows(result)), end="")

@@ -87,7 +87,7 @@ def complete_folder() -> Offered:
 
 def complete_study(incomplete: str) -> Offered:
     """Studies that come with the package, and study files in the folder that is named."""
-    from bnstudy.cli.studies import shipped
+    from bnstudy.study.study_files import shipped
 
     folder = incomplete.rpartition("/")[0]
     return [*shipped(), *(str(path) for path in sorted(Path(folder).glob("*.toml")))]

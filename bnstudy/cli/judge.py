@@ -66,6 +66,9 @@ def judge(
     from_name: Annotated[
         str | None, _option("PATTERN", "Factors in names or paths: {model}_{init}_{seed}.", TABLE)
     ] = None,
+    runs: Annotated[
+        str | None, _option("FILE", "Factors in a table of one row a run, joined by name: W&B's table of runs.", TABLE)
+    ] = None,
     columns: Annotated[str | None, _option("NAMES", "Names of the columns of files without a header.", TABLE)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.", rich_help_panel=OUTPUT)] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV alone.", rich_help_panel=OUTPUT)] = False,
@@ -98,6 +101,7 @@ def judge(
             lower_is_better=lower_is_better, well=_listed(well, "well"), by=_listed(by, "by"), test_size=test_size,
             classes=classes, guess=guess, percent=percent, best=_scale(best, "best"), worst=_scale(worst, "worst"),
             stopped=stopped, unpaired=unpaired, wide=wide, from_name=from_name, columns=_listed(columns, "columns"),
+            runs=runs,
         )  # fmt: skip
     result = judged.assessment
     if figures:
@@ -116,7 +120,8 @@ def judge(
     from bnstudy.cli.analyze import print_answer, print_as
 
     if as_json or as_csv or as_latex:
-        print_as("json" if as_json else "csv" if as_csv else "latex", result)
+        form = "json" if as_json else "csv" if as_csv else "latex"
+        print_as(form, result, {"by": list(_listed(by, "by")), "assumed": result.attrs["assumed"]})
         return
     print_answer(judged, "the same with --csv")
     if report:

@@ -9,10 +9,9 @@ import typer
 
 from bnstudy.cli.completion import complete_kinds
 from bnstudy.cli.options import AsJson
-from bnstudy.cli.studies import shipped
 from bnstudy.cli.terminal import print_listed
 from bnstudy.study.errors import InputError
-from bnstudy.study.study_files import read_toml
+from bnstudy.study.study_files import read_toml, shipped
 from bnstudy.study.synonyms import hint
 
 if TYPE_CHECKING:

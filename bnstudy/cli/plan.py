@@ -43,7 +43,10 @@ def plan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a study would run, what it costs, and what its seeds can show."""
+    """Show what a study would run, what it costs, and what its seeds can show.
+
+    What `run` refuses before anything trains is refused here, as far as noise in place of the data shows it.
+    """
     study = study_named(study_file, settings, name, out, shard)
     expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
     if as_json:
@@ -106,10 +109,11 @@ def print_plan(study: Study, out: str | None, device: str | None, shard: str | N
     from bnstudy.study.plan import Shard as Part
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
-    from bnstudy.training.running.this_machine import plan_for, resolve_device
+    from bnstudy.training.running.this_machine import check_without_data, plan_for, resolve_device
 
     part = None if shard is None else Part.parse(shard)
     chosen = resolve_device(device)
+    check_without_data(study)
     ensembles = plan_for(study, chosen)
     for name, value in plan_rows(study, ensembles, chosen, Path(out) if out else default_folder(study, part)):
         print_listed(name, value, 16)

@@ -22,10 +22,11 @@ def plain(
     from bnstudy.study.plan import Shard, idle_lanes
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
-    from bnstudy.training.running.this_machine import plan_for, resolve_device
+    from bnstudy.training.running.this_machine import check_without_data, plan_for, resolve_device
 
     part = None if shard is None else Shard.parse(shard)
     chosen = resolve_device(device)
+    check_without_data(study)
     ensembles = plan_for(study, chosen)
     criteria = Criteria.of(study)
     compares = len(getattr(study, BY_NAME[study.treatment].key)) > 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.cli.options import topic_of
 from bnstudy.study.errors import InputError
-from bnstudy.study.study_files import read_toml
+from bnstudy.study.study_files import read_toml, shipped
 from bnstudy.study.synonyms import hint
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def name_in(folder: Path) -> str:
         return str(read_toml(folder / "study.toml").get("name", ""))
     except InputError:
         return ""
-
-
-def shipped() -> dict[str, Path]:
-    """The study files that come with the package, by name: inside it where it is installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    files = sorted((package / "studies").glob("*.toml")) or sorted((package.parent / "studies").glob("*.toml"))
-    return {file.stem.replace("_", "-"): file for file in files}
 
 
 def file_of(text: str) -> Path:

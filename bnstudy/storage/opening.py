@@ -25,6 +25,7 @@ import xarray as xr
 from bnstudy.storage import netcdf, plan_file
 from bnstudy.storage.conformity import problem, problem_of_diagnostics
 from bnstudy.storage.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
+from bnstudy.storage.nearby import what_to_do
 from bnstudy.storage.store import Store
 from bnstudy.study import schema
 from bnstudy.study.errors import DataWarning, InputError, first_line
@@ -73,7 +74,7 @@ def open_results(path: str | Path) -> xr.Dataset:
     """
     path = Path(path)
     file = path / DATASET if path.is_dir() else path
-    if not file.is_file():
+    if not file.is_file() or file.suffix == ".toml":
         raise _nothing_yet(path)
     try:
         digests = dataset_digests(path) if path.is_dir() else []
@@ -93,7 +94,8 @@ def open_results(path: str | Path) -> xr.Dataset:
 def _nothing_yet(path: Path) -> InputError:
     """Why there are no results: no study either, or one that has just begun to train."""
     if not (path / plan_file.NAME).is_file():
-        return InputError(f"{path}: no results there (no curves.nc); run the study first")
+        told = what_to_do(path, "run the study first", datasets=True)
+        return InputError(f"{path}: no results there (no curves.nc); {told}")
     store = Store.open(path)
     counts = store.counts()
     so_far = f"{path}: {counts['done'] + counts['diverged']} of {store.study.n_runs} runs so far"

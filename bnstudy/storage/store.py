@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.storage import atomic, checksummed_json, lock_file, locking, manifest, netcdf, plan_file
+from bnstudy.storage.nearby import what_to_do
 from bnstudy.study import provenance
 from bnstudy.study.enlarging import LISTED, enlarging_command
 from bnstudy.study.errors import InputError
@@ -104,7 +105,8 @@ class Store:
         folder = Path(folder)
         manifest.refuse_strange_files(folder)
         if not (folder / plan_file.NAME).is_file():
-            raise InputError(f"{folder}: no study there (no plan.json); `bnstudy run` makes one")
+            told = what_to_do(folder, "`bnstudy run` makes one")
+            raise InputError(f"{folder}: no study there (no plan.json); {told}")
         while True:
             planned, text = plan_file.read(folder)
             store = cls(folder, *planned)

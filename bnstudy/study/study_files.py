@@ -29,6 +29,13 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return values
 
 
+def shipped() -> dict[str, Path]:
+    """The study files that come with the package, by name: inside it where it is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    files = sorted((package / "studies").glob("*.toml")) or sorted((package.parent / "studies").glob("*.toml"))
+    return {file.stem.replace("_", "-"): file for file in files}
+
+
 def read_text(path: Path, what: str, topic: str | None = None) -> str:
     """The text of a file that is to be `what`, such as ``a study file``; InputError if it cannot be read as that."""
     try:

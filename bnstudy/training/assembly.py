@@ -97,7 +97,8 @@ def check(study: Study, data: Data) -> None:
     ------
     InputError
         A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a
-        norm with nothing to normalize; an initializer fails, or draws from elsewhere than its layer's generator.
+        norm with nothing to normalize; an initializer fails, fills nothing or with no finite numbers, or draws
+        from elsewhere than its layer's generator.
     """
     for model in _networks(study, data):
         seen: dict[str, tuple[object, Tensor]] = {}
@@ -217,6 +218,7 @@ def _check_init(study: Study, model: str, norm: str, label: str, data: Data, tra
         initialization.refuse_what_fills_otherwise(network, level, traits.layers)
     else:
         initialization.initialize(network, level, 0, order=traits.layers)
+        initialization.refuse_not_finite(network, level)
 
 
 @contextmanager

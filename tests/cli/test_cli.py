@@ -13,6 +13,7 @@ import pytest
 from bnstudy.cli.app import app
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
 from bnstudy.storage.store import Store
+from bnstudy.study import registry
 
 from tests import commands
 from tests.synthetic import make_dataset
@@ -148,6 +149,16 @@ def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", [["plan", "baseline"], ["plan", "baseline", "--json"], ["baseline", "--dry-run"]])
+def test_a_plan_refuses_what_a_run_refuses_without_its_data(bnstudy, register, monkeypatch, tmp_path, how):
+    monkeypatch.setenv("BNSTUDY_DATA_DIR", str(tmp_path / "empty"))
+    register(registry.initializers, "idle")(lambda layer, value=None: None)
+    refused = bnstudy("baseline", *TINY, "--inits", "idle")
+    assert refused[0] == 2
+    assert bnstudy(*how, "--inits", "idle") == refused
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
     (tmp_path / "s.toml").write_text('name = "mine"\nmodels = "mlp"\nepochs = 7\n')
     code, out, err = bnstudy("run", "s.toml", "--quiet", *TINY)
@@ -269,6 +280,21 @@ def test_other_mistakes(bnstudy, arguments, text):
     assert err.startswith("bnstudy: ")
     assert err.count("\n") == 1
     assert text.lower() in err.lower()
+
+
+@pytest.mark.parametrize("typed", [
+    "report", "analyze", "figures", "open", "export", "verify", "status", "extend --seeds 3", "merge --out x"
+])  # fmt: skip
+def test_the_name_of_a_study_is_no_folder_of_results_and_what_makes_one_is_told(bnstudy, typed):
+    code, out, err = bnstudy(*typed.split(), "baseline")
+    assert (code, out) == (2, "")
+    assert err.endswith("; `bnstudy run baseline` makes results/baseline\n")
+
+
+def test_a_study_file_is_not_read_as_results(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text("epochs = 1\n")
+    told = "s.toml: no results there (no curves.nc); `bnstudy run s.toml` makes its results"
+    assert bnstudy("report", "s.toml") == (2, "", f"bnstudy: {told}\n")
 
 
 @pytest.mark.parametrize(

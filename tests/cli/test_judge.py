@@ -38,11 +38,32 @@ def test_it_says_what_it_read_and_then_the_answer(judge, tmp_path):
     assert (tmp_path / "drawn" / "forest.svg").exists()
 
 
+def test_what_is_assumed_stands_below_the_verdicts_until_options_say_it(judge):
+    def assumed(*options: str) -> list[str]:
+        words = " ".join(judge(*ASKED, *options)[1].split()).partition("Verdicts")[2]
+        told = words.partition("assumed, as no option says otherwise: ")[2]
+        assert told.split("; ") == (json.loads(judge(*ASKED, *options, "--json")[1])["assumed"] or [""])
+        return told.split("; ")
+
+    said = assumed()
+    assert [text.rpartition(" ")[2] for text in said] == ["(--well)", "(--test-size)", "(--classes)"]
+    assert said[0] == "every noise but 0 is poor (--well)"
+    assert assumed("--well", "2", "--classes", "10") == said[1:2]
+    size = ["--test-size", "1000000000000"]
+    assert assumed("--well", "2", *size) == said[2:]
+    assert assumed("--well", "2", *size, "--classes", "10") == [""]
+
+
 def test_json_and_csv_and_latex(judge):
     code, out, _ = judge(*ASKED, "--json")
     told = json.loads(out)
     assert code == 0
-    assert list(told) == ["verdicts", "sentences", "warnings"]
+    assert list(told) == ["verdicts", "sentences", "warnings", "criteria", "by", "assumed"]
+    assert told["criteria"] == {
+        "treatment": "method", "control": "plain", "condition": "noise", "reference": "0",
+        "roles": {"0": "well", "1": "poor", "2": "poor"}, "mainly_times": 2.0, "margin": 0.15, "alpha": 0.05,
+        "paired": True,
+    }  # fmt: skip
     assert set(told["verdicts"][0]) >= {
         "model", "setting", "treatment", "condition", "reference", "n", "gain", "gain_low", "gain_high",
         "reference_gain", "difference", "difference_low", "difference_high", "ratio_at_least", "p", "verdict",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bnstudy.cli.app import main
-from bnstudy.cli.studies import name_of_folder, shipped, study_named
+from bnstudy.cli.studies import name_of_folder, study_named
 from bnstudy.storage.store import Store
 from bnstudy.study.errors import InputError
+from bnstudy.study.study_files import shipped
 
 from tests.conftest import ROOT
 

@@ -14,6 +14,7 @@ from bnstudy.analysis.external.asked import Asked
 from bnstudy.analysis.external.columns import melted
 from bnstudy.analysis.external.files import load
 from bnstudy.analysis.external.names import with_factors
+from bnstudy.analysis.external.run_table import with_run_table
 from bnstudy.analysis.external.runs import runs_of
 from bnstudy.analysis.external.scores import Scored, score
 
@@ -46,4 +47,6 @@ def read(sources: Any | str | Path | Sequence[str | Path], asked: Asked) -> Scor
         table = melted(table, asked)
     if asked.from_name is not None:
         table = with_factors(table, asked)
+    if asked.runs is not None:
+        table = with_run_table(table, asked)
     return score(runs_of(table, asked), asked)

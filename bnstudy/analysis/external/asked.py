@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from bnstudy.study.errors import InputError
 
@@ -51,6 +51,8 @@ class Asked:
         Pattern such as ``{model}_{init}_{seed}`` by which names or paths hold factors.
     columns : tuple of str
         The names of the columns of files that have no header.
+    runs : path or DataFrame, optional
+        A table of one row a run, whose columns are joined to the curves by the runs' names.
     """
 
     treatment: str
@@ -74,6 +76,7 @@ class Asked:
     wide: bool = False
     from_name: str | None = None
     columns: tuple[str, ...] = ()
+    runs: Any = field(default=None, compare=False)
 
     @property
     def factors(self) -> dict[str, str]:

@@ -57,8 +57,8 @@ def check_columns(frame: Any, asked: Asked) -> None:
     there = list(frame.columns)
     if there and set(there) >= RUNS_TABLE:
         raise InputError(
-            "the table of runs that W&B exports has no curves: export a chart's data instead and read it with --wide, "
-            "or write run.history() of each run"
+            "the table of runs that W&B exports has no curves: export a chart's data, read that with --wide, and give "
+            "this table with --runs; or write run.history() of each run"
         )
     lacking = {name: key for name, key in asked.factors.items() if name not in there}
     if len(lacking) == len(asked.factors):
@@ -68,12 +68,13 @@ def check_columns(frame: Any, asked: Asked) -> None:
             raise InputError(
                 f"none of {told} is a column, and columns are called as in a chart's export of W&B "
                 f"({listed(there[:3])}): read it with --wide, and with "
-                f"--from-name '{pattern}' where the factors stand in the runs' names"
+                f"--from-name '{pattern}' where the factors stand in the runs' names, or --runs with the table of runs"
             )
-        if named := next((name for name in NAMES if name in there), None):
+        if named := next((name for name in (RUN, *NAMES) if name in there), None):
             raise InputError(
                 f"none of {told} is a column: with --from-name '{pattern}' they are read from the runs' names in "
-                f"column {named!r}, or add them (config columns); there are {listed(there)}"
+                f"column {named!r}, with --runs from a table of one row a run; or add them (config columns); there are "
+                f"{listed(there)}"
             )
         raise InputError(
             f"none of {told} is a column: these are the curves of one run; give the files of several, with --from-name "

@@ -31,8 +31,8 @@ def load(sources: Any, asked: Asked) -> Table:
         There is nothing, it cannot be read, or files differ.
     """
     if isinstance(sources, pd.DataFrame):
-        return Table(_checked(sources, "the table"), tells_blanks=False)
-    paths, notes = _paths([sources] if isinstance(sources, str | Path) else sources)
+        return Table(checked(sources, "the table"), tells_blanks=False)
+    paths, notes = paths_of([sources] if isinstance(sources, str | Path) else sources)
     frames: list[Any] = []
     kinds: dict[str, Path] = {}
     for name, path in paths.items():
@@ -41,7 +41,7 @@ def load(sources: Any, asked: Asked) -> Table:
         if len(kinds) > 1:
             (one, first), (other, second) = kinds.items()
             raise InputError(f"{first} is {one} and {second} {other}: read files of one kind together")
-        frame = _checked(frame, str(path))
+        frame = checked(frame, str(path))
         if len(paths) > 1:
             _check_alike(frame, path, asked)
             frame = frame if asked.wide else frame.copy().assign(**{NAME: name})
@@ -59,7 +59,7 @@ def _joined(frames: list[Any]) -> Any:
         return pd.concat(frames, ignore_index=True)
 
 
-def _paths(sources: Any) -> tuple[dict[str, Path], list[str]]:
+def paths_of(sources: Any) -> tuple[dict[str, Path], list[str]]:
     """Every file by its name, and what was passed over."""
     if not isinstance(sources, Iterable):
         raise InputError(f"takes a DataFrame or paths of files, not a {type(sources).__name__}")
@@ -101,7 +101,7 @@ def _is_table(path: Path) -> bool:
     return path.name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
-def _checked(frame: Any, what: str) -> Any:
+def checked(frame: Any, what: str) -> Any:
     """A table with text for column names, none twice, and rows numbered from 0; the caller's is left as it was."""
     if isinstance(frame.columns, pd.MultiIndex):
         raise InputError(f"{what} has several rows of column names: keep one")

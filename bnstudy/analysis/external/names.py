@@ -29,13 +29,7 @@ def with_factors(table: Table, asked: Asked) -> Table:
     parts = pattern(asked.from_name or "")
     fields = [name for _, names in parts for name in names if name]
     frame = table.frame
-    column = table.name
-    if column is None:
-        there = [name for name in frame.columns if name.lower() in NAMES]
-        if len(there) != 1:
-            found = f"{listed(map(repr, there))} could all be it" if there else f"call one {' or '.join(NAMES[:2])}"
-            raise InputError(f"no column that holds the names: {found}, or give a file a run", KEY)
-        column = there[0]
+    column = name_column(table, KEY)
     taken = [name for name in fields if name in frame.columns]
     if taken:
         raise InputError(f"{taken[0]!r} is a column already: call the field something else", KEY)
@@ -47,6 +41,23 @@ def with_factors(table: Table, asked: Asked) -> Table:
     for i, field in enumerate(fields):
         frame[field] = [split[code][i] for code in codes]
     return replace(table, frame=frame, name=column)
+
+
+def name_column(table: Table, key: str) -> str:
+    """The column that holds the names of the runs; InputError where there is none, or several."""
+    if table.name is not None:
+        return table.name
+    there = [name for name in table.frame.columns if name.lower() in NAMES]
+    if len(there) != 1:
+        found = f"{listed(map(repr, there))} could all be it" if there else f"call one {' or '.join(NAMES[:2])}"
+        raise InputError(f"no column that holds the names: {found}, or give a file a run", key)
+    return str(there[0])
+
+
+def stem_of(path: str) -> str:
+    """The name of a table's file, without its ending."""
+    name = path.rpartition("/")[2].removesuffix(".gz")
+    return name.rpartition(".")[0] if name.lower().endswith(ENDINGS) else name
 
 
 def pattern(text: str) -> list[tuple[list[str], list[str]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from bnstudy.study.errors import InputError
 
 WHOLE = 0.1  # of a sample: how far from a whole number of wrong ones a rounded accuracy leads
 ROUNDING = 2e-7  # of a share that was computed with 32 bits: closer values are the same
+STUCK = "runs that diverged alone count as failed (--{})"
 LEAST = 0.01  # of a scale: the smallest error where there is no other measure
 
 Array = NDArray[np.float64]
@@ -34,11 +35,14 @@ class Errors:
         The error of guessing, where it is known.
     notes : tuple of str
         What was assumed.
+    assumed : tuple of str
+        The same in a few words, each with the option that says otherwise, to stand by the verdicts.
     """
 
     error: Array
     guess: float | None
     notes: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
 
 
 def errors_of(runs: Runs, asked: Asked) -> Errors:
@@ -68,7 +72,7 @@ def errors_of(runs: Runs, asked: Asked) -> Errors:
     found = _of_rates(share, runs, asked) if asked.is_rate else _of_losses(share, asked)
     if found.guess is None:
         return found
-    return Errors(np.minimum(found.error, found.guess), found.guess, found.notes)
+    return replace(found, error=np.minimum(found.error, found.guess))
 
 
 def _of_losses(loss: Array, asked: Asked) -> Errors:
@@ -79,7 +83,9 @@ def _of_losses(loss: Array, asked: Asked) -> Errors:
             "value that can be 0 or below what is best and worst (--best, --worst)", "value",
         )  # fmt: skip
     unknown = "no loss of guessing is known (--guess): a loss counts however large it is"
-    return Errors(loss, asked.guess, () if asked.guess else (unknown,))
+    if asked.guess:
+        return Errors(loss, asked.guess, ())
+    return Errors(loss, None, (unknown,), (STUCK.format("guess"),))
 
 
 def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
@@ -93,6 +99,7 @@ def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
     wrong = share if asked.lower_is_better else 1 - share
     guess = 1 - 1 / asked.classes if asked.classes else None
     notes = [] if guess else ["the error of guessing is not known (--classes): no run is called stuck"]
+    assumed = [] if guess else [STUCK.format("classes")]
     if asked.test_size:
         number = wrong * asked.test_size
         whole = np.rint(number)
@@ -100,7 +107,7 @@ def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
             number = whole
         else:
             notes.append(f"{asked.value} is no whole number of samples of {asked.test_size:,}: is the size right?")
-        return Errors((number + 0.5) / (asked.test_size + 1), guess, tuple(notes))
+        return Errors((number + 0.5) / (asked.test_size + 1), guess, tuple(notes), tuple(assumed))
     seen = np.unique(share[np.isfinite(share)])
     steps = np.diff(seen)
     steps = steps[steps > ROUNDING]
@@ -111,7 +118,8 @@ def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
                          "needed", "test_size")  # fmt: skip
     what = asked.value if asked.lower_is_better else f"1 − {asked.value}"
     notes.append(f"error = {what}, no less than {least:.3g}, half the smallest step between values (--test-size)")
-    return Errors(np.maximum(wrong, least), guess, tuple(notes))
+    assumed = [f"no error is below {least:.3g} (--test-size)", *assumed]
+    return Errors(np.maximum(wrong, least), guess, tuple(notes), tuple(assumed))
 
 
 def _on_scale(runs: Runs, asked: Asked) -> Errors:

@@ -43,6 +43,8 @@ class Scored:
         What each setting is made of: the levels of its columns.
     notes : tuple of str
         What was read, what was dropped and why, what was assumed: to be told before any verdict.
+    assumed : tuple of str
+        What of it could change the words, in a few words, each with the option that says otherwise.
     treatment, control, condition, reference : str
         As they are written in the table.
     well : tuple of str
@@ -54,6 +56,7 @@ class Scored:
     curves: xr.DataArray
     settings: tuple[dict[str, str], ...]
     notes: tuple[str, ...]
+    assumed: tuple[str, ...]
     treatment: str
     control: str
     condition: str
@@ -107,9 +110,15 @@ def score(runs: Runs, asked: Asked) -> Scored:
 
     return Scored(
         labelled(means, np.nan), labelled(failed, False), labelled(drawn, np.nan, step=grid),
-        runs.settings, (*runs.notes, *notes, *found.notes),
+        runs.settings, (*runs.notes, *notes, *found.notes), (*_roles(runs, asked), *found.assumed),
         asked.treatment, runs.labels["arm"][0], asked.condition, runs.well[0], runs.well,
     )  # fmt: skip
+
+
+def _roles(runs: Runs, asked: Asked) -> list[str]:
+    """What the roles of levels are by default, where it was not said which of several are good."""
+    poor = runs.labels["condition"][len(runs.well) :]
+    return [] if asked.well or len(poor) < 2 else [f"every {asked.condition} but {runs.well[0]} is poor (--well)"]
 
 
 def _worst(runs: Runs, error: Array, guess: float | None) -> Array:

@@ -62,6 +62,7 @@ def verdict_table(result: xr.Dataset) -> Table:
         f"at least: how many times the gain at {reference} it is, by the test that decides mainly",
         "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),
+        *(f"assumed, as no option says otherwise: {'; '.join(said)}" for said in [attributes["assumed"]] if said),
     )
     return Table("Verdicts", header, tuple(listed_rows), notes, labels=len(varied) + 1)
 

@@ -78,7 +78,7 @@ def initialize(
 
 def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence[str] = ()) -> None:
     """InputError if an initializer gives other weights when it is asked again, since it draws from elsewhere, or if it
-    fills none.
+    fills none, or with what is no finite number.
 
     The network's weights are filled three times, and are of no use afterwards.
 
@@ -101,6 +101,7 @@ def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence
         with streams.kept():
             streams.turn("attempt", attempt)
             initialize(module, level, seed, order=order)
+        refuse_not_finite(module, level)
         filled.append([p.detach().clone() for p in module.parameters()])
         drawn.append([weight.tensor.detach().clone() for weight in weights(module)])
         left.append([(now == then) & (then != 0) for now, then in zip(drawn[-1], start, strict=True)])
@@ -118,6 +119,20 @@ def refuse_what_fills_otherwise(module: nn.Module, level: Level, order: Sequence
             DataWarning,
             stacklevel=2,
         )
+
+
+def refuse_not_finite(module: nn.Module, level: Level) -> None:
+    """InputError if a weight or bias that an initializer has filled holds NaN or infinity: nothing would train."""
+    import torch
+
+    for weight in weights(module):
+        for kind, tensors in (("weight", weight.made_of()), ("bias", [weight.bias])):
+            if not all(tensor is None or bool(torch.isfinite(tensor).all()) for tensor in tensors):
+                raise InputError(
+                    f"{level.label!r} gives layer {weight.name!r} a {kind} of NaN or infinity, with which nothing "
+                    "trains; fill it with finite numbers of single precision",
+                    "inits",
+                )
 
 
 def _refuse_unfilled(module: nn.Module, level: Level, left: Sequence[Tensor]) -> None:

@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bnstudy.study import registry, schema
 from bnstudy.study.plan import Ensemble
 from bnstudy.study.study import Study
-from bnstudy.training import ensembles, quickness, streams
+from bnstudy.training import ensembles, quickness
 from bnstudy.training.assembly import told
-from bnstudy.training.datasets.data import Data
+from bnstudy.training.datasets.noise import noise
 from bnstudy.training.networks import models, weights
 
 if TYPE_CHECKING:
@@ -93,18 +93,11 @@ def run_epoch_operations(study: Study, model: str, norm: str) -> float:
 
 def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
     """How long an ensemble takes, from a few steps on random data on one thread of this machine."""
-    facts = registry.datasets[study.dataset].about
     batch = ensemble.runs[0].batch_size
     n = min(study.n_train, STEPS * batch)
     share = n / study.n_train
-    draws = streams.generator("cost", study.dataset)
-
-    def samples(count: float) -> tuple[torch.Tensor, torch.Tensor]:
-        size = max(2, round(count * share))
-        images = torch.randn(size, *facts["shape"], generator=draws)
-        return images.to(device), torch.randint(facts["classes"], (size,), generator=draws).to(device)
-
-    data = Data(samples(study.n_train), None, samples(facts["test_size"] + study.validation_size), facts["classes"], "")
+    tested = registry.datasets[study.dataset].about["test_size"] + study.validation_size
+    data = noise(study, n, max(2, round(tested * share))).to(torch.device(device))
     few = {"epochs": 2, "validation_size": 0, "train_size": n, "batch_size": batch}
     short = Study.make({**study.model_dump(), **few})
     times: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,8 @@ from bnstudy.storage.extension import amended, refuse_less
 from bnstudy.storage.locking import hold
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
-from bnstudy.study import main_guard
-from bnstudy.study.errors import FailedRunsError, InputError
+from bnstudy.study import main_guard, required_plugins
+from bnstudy.study.errors import DataWarning, FailedRunsError, InputError
 from bnstudy.study.plan import Ensemble, Shard
 from bnstudy.study.preferences import setting
 from bnstudy.study.provenance import computed_by, differing
@@ -147,6 +148,20 @@ def _refuse_mixture(store: Store, now: dict[str, str]) -> None:
             )
 
 
+def _tell_of_other_plugins(store: Store) -> None:
+    """Warn where what is finished was computed with plugins whose code is another by now: it is not computed again."""
+    now = {"plugins": required_plugins.digests(store.study)}
+    for before in store.computed_by():
+        if listed := differing({"plugins": before.get("plugins", "")}, now):
+            warnings.warn(
+                f"{store.folder}: code that its runs were computed with has changed since ({listed}), and what is "
+                "stored is of the code before; choose another folder with --out to compute it anew",
+                DataWarning,
+                stacklevel=2,
+            )
+            return
+
+
 def _train(
     store: Store, shard: Shard | None, trainer: Place, observer: Observer, flag: Flag, allow_mixed: bool,
     check_lock: Callable[[], None],
@@ -156,6 +171,8 @@ def _train(
     here = trainer.attributes(store.study) if todo else {}
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
+    if not todo:
+        _tell_of_other_plugins(store)
     observer.started(store, todo)
     failed, renewal = 0, Renewal(store, observer.renewed)
     with closing(trainer.train(store.study, todo, _forms(store))) as happening:

@@ -130,6 +130,13 @@ def check(study: Study, loaded: data.Data) -> None:
         assembly.check(study, loaded)
 
 
+def check_without_data(study: Study) -> None:
+    """As :func:`check`, on noise in place of the study's data, which need not be there yet."""
+    from bnstudy.training.datasets.noise import in_the_same_batches
+
+    check(study, in_the_same_batches(study))
+
+
 def measure_arms(study: Study, loaded: data.Data, device: str, compiled: bool = True) -> dict[Arm, dict[str, Any]]:
     """Facts of each arm's plain network; workers should not run yet.
 

@@ -185,6 +185,29 @@ def test_an_initializer_that_fills_no_weight_is_refused(fill, digits, register):
         assembly.check(study, digits)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["weight", "bias"])
+def test_an_initializer_that_fills_with_no_finite_number_is_refused(value, kind, digits, register):
+    def fill(layer, _=None):
+        layer.weight.normal_(generator=layer.generator)
+        tensor = getattr(layer, kind)
+        if layer.is_output and tensor is not None:
+            tensor.flatten()[1] = value
+
+    register(registry.initializers, "endless")(fill)
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "endless"})
+    with pytest.raises(InputError, match=f"'endless' gives layer 'output' a {kind} of NaN or infinity"):
+        assembly.check(study, digits)
+
+
+def test_a_level_whose_draws_overflow_is_refused_and_one_of_the_weights_made_of_others_is_not(digits):
+    study = Study.make({"dataset": "digits", "models": "mlp", "norms": "none", "inits": "normal:3e38"})
+    with pytest.raises(InputError, match=r"'normal:3e\+38' gives layer 'linear1' a weight of NaN or infinity"):
+        assembly.check(study, digits)
+    # Zero weights of unit length are no numbers: that is the network's doing, and a result.
+    assembly.check(Study.make({"dataset": "digits", "norms": "none,weight-standardization", "inits": "zero"}), digits)
+
+
 def fills_row(layer) -> None:
     layer.weight[0].zero_()
 
