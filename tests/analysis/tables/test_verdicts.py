@@ -48,6 +48,23 @@ def test_row_and_table_say_the_verdict(word):
     assert f"{word}: {meaning(word, result.attrs)}" in table.notes[-1]
 
 
+def test_a_remark_stands_beside_its_word_or_below_the_table():
+    dataset = study({"well": AT_REFERENCE, "poor": GAINS["mainly"], "dead": np.zeros(10)})
+    dataset.test_accuracy.loc[{"init": "dead"}] = 0.1
+    result = assess(dataset)
+    assert [row[-1] for row in verdict_table(result).rows] == ["mainly", "none (neither arm learns)"]
+    table = verdict_table(result, marked=True)
+    assert [row[-1] for row in table.rows] == ["mainly", "none*"]
+    assert table.notes[-1] == "*: neither arm learns"
+    assert not any(note.startswith("*") for note in verdict_table(assess(pair("none")), marked=True).notes)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_bound_is_explained_where_there_is_one(word):
+    table = verdict_table(assess(pair(word)))
+    assert any(note.startswith("at least: ") for note in table.notes) == any(row[4] for row in table.rows)
+
+
 def test_every_word_has_a_meaning():
     assert set(MEANINGS) == set(WORDS)
 
