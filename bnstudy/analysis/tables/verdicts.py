@@ -49,11 +49,12 @@ def verdict_table(result: xr.Dataset, marked: bool = False) -> Table:
     varied = [name for name in ("model", "setting", "arm") if result.sizes[name] > 1 or (name == "model" and
               result.model.values[0])]  # fmt: skip
     reference = attributes["reference"] or "reference"
+    bounded = any(map(times, listed))
     marks = dict(zip(dict.fromkeys(filter(None, map(_remark, listed))), MARKS, strict=False)) if marked else {}
     listed_rows = [
         (
             *(str(cell[name]) for name in varied), cell["condition"], interval(cell, "gain"),
-            plain(cell["reference_gain"]), times(cell), failed(cell),
+            plain(cell["reference_gain"]), *([times(cell)] if bounded else []), failed(cell),
             f"{cell['word']}{marks.get(_remark(cell), '')}" if marked else word(cell),
         )
         for cell in listed
@@ -61,11 +62,11 @@ def verdict_table(result: xr.Dataset, marked: bool = False) -> Table:
     names = {"arm": attributes["treatment"]}
     control = arm_label(attributes["control"], attributes["treatment"])
     header = (*(names.get(name, name) for name in varied), f"poor {attributes['condition']}", "gain [95 %]",
-              f"gain at {reference}", "times, at least", "failed", "verdict")  # fmt: skip
-    bounds = f"at least: how many times the gain at {reference} it is, by the test that decides mainly"
+              f"gain at {reference}", *(["times, at least"] if bounded else []), "failed", "verdict")  # fmt: skip
+    at_least = f"at least: how many times the gain at {reference} it is, by the test that decides mainly"
     notes = (
         f"gain: halvings of the error against {control}, averaged over the training (1: half of it); median over seeds",
-        *([bounds] if any(map(times, listed)) else []),
+        *([at_least] if bounded else []),
         "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),
         *(f"{mark}: {remark}" for remark, mark in marks.items()),
