@@ -57,7 +57,9 @@ def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     assert re.findall(levels, verdicts, re.M) == ["zero", "scaled-normal:0.01"] * 2  # the poor ones
     code, out, _ = bnstudy("figures", "--only", "accuracy-by-condition,forest")
     assert code == 0
-    assert "figures/init-sweep/accuracy-by-condition.svg" in out
+    *listed, first = out.splitlines()
+    assert "figures/init-sweep/accuracy-by-condition.svg" in listed
+    assert first.startswith("Look first at figures/init-sweep/forest.png, ")
     assert (tmp_path / "figures" / "README.md").exists()
     code, out, _ = bnstudy("status", "results/init-sweep", "--json")
     assert json.loads(out)["done"] == 2 * 2 * 3 * 2
