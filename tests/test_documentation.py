@@ -60,7 +60,10 @@ def test_its_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, heading = target.partition("#")
         found = (page.parent / path).resolve() if path else page
-        if target.startswith("http") or os.path.relpath(found, DOCS).startswith(MADE):
+        if target.startswith("http"):
+            continue
+        if os.path.relpath(found, DOCS).startswith(MADE):  # a checkout has none before they are made
+            assert page == DOCS / "reference" / "index.md", f"{target}: link to reference/index.md, which says so"
             continue
         assert found.is_file(), target
         assert not heading or heading in slugs(found.read_text()), target

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 WORD, TERM, TOPIC = "a verdict", "a term", "a topic"
-STATISTICS, READ, EVERY_DAY = "explanation/statistics.md", "howto/read-curves.md", "howto/everyday.md"
-COMFORT, RELIABILITY = "howto/comfort.md", "explanation/reliability.md"
+# Titles of pages.
+STATISTICS, READ = "How a study is judged", "Read the curves"
+COMFORT, RELIABILITY = "Comfort", "What a study survives"
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One entry: its name, what it is, what it means, the documentation's page about it, and other names of it."""
+    """One entry: its name, what it is, what it means, the title of the documentation's page, and other names of it."""
 
     name: str
     kind: str
@@ -69,17 +70,17 @@ def _terms() -> tuple[Explained, ...]:
                   "`bnstudy list inits` shows those of the initialization.", READ),
         Explained("cell", TERM, "One combination of levels, without the seed.", READ),
         Explained("run", TERM, "One cell at one seed: one network trained once.", READ),
-        Explained("replica", TERM, "A run as it trains beside others in one ensemble.", "explanation/speed.md"),
+        Explained("replica", TERM, "A run as it trains beside others in one ensemble.", "How fast it is"),
         Explained("ensemble", TERM, "The runs that train together: planned once, stored, resumed and sent to a worker "
-                  "as one.", "explanation/speed.md"),
+                  "as one.", "How fast it is"),
         Explained("seed", TERM, "The block of the design: from it come a run's weights and the order of its batches. "
                   "Both arms of a seed start from the same draws and see the same batches.", STATISTICS, ("block",)),
         Explained("pair", TERM, "The control's run and the treated run of one seed, compared with each other.",
                   STATISTICS, ("paired",)),
         Explained("treatment", TERM, "The factor whose effect is asked about: norm, unless the study says otherwise.",
-                  "howto/own-treatment.md"),
+                  "Your own treatment"),
         Explained("control", TERM, "The treatment's level that the others are compared with: none for norm.",
-                  "howto/own-treatment.md"),
+                  "Your own treatment"),
         Explained("arm", TERM, "A level of the treatment; nothing else is called so.", STATISTICS),
         Explained("condition", TERM, "The factor under whose poor levels the treatment may matter: init, unless the "
                   "study says otherwise.", STATISTICS),
@@ -128,16 +129,16 @@ def _topics() -> tuple[Explained, ...]:
     return (
         Explained("own-data", TOPIC, "Register arrays, an .npz file or folders of images under a name, in a module: "
                   "`register_arrays(\"mine\", images, labels, test_images, test_labels)` from bnstudy.plugins. Name "
-                  "the module with --plugin MODULE.", "howto/own-data.md"),
+                  "the module with --plugin MODULE.", "Your own data"),
         Explained("own-model", TOPIC, "Register a function (inputs, classes, blocks) that gives a network with "
                   "`@models.register(\"mine\", label=\"mine\")` from bnstudy.plugins, in a module that --plugin "
-                  "names.", "howto/own-model.md"),
+                  "names.", "Your own model"),
         Explained("own-initializer", TOPIC, "Register a function (layer, value) that fills layer.weight with "
                   "`@initializers.register(\"mine\", label=\"mine\")` from bnstudy.plugins, in a module that --plugin "
-                  "names.", "howto/own-initializer.md", ("plugin",)),
+                  "names.", "Your own initializer", ("plugin",)),
         Explained("own-treatment", TOPIC, "A study file may ask about any factor: `treatment = \"optimizer\"` with its "
                   "`control`. `bnstudy new NAME --question optimizer` writes such a file; norms and optimizers of your "
-                  "own are registered in a module.", "howto/own-treatment.md"),
+                  "own are registered in a module.", "Your own treatment"),
         Explained("settings", TOPIC, "Where data lie, how many workers and which device: the option, else "
                   "BNSTUDY_DATA_DIR, BNSTUDY_JOBS or BNSTUDY_DEVICE, else data_dir, jobs and device in your file, "
                   "which BNSTUDY_CONFIG may name. `bnstudy doctor` says what holds, and why.", COMFORT),
@@ -145,11 +146,11 @@ def _topics() -> tuple[Explained, ...]:
                   "another device, kernel, processor or version would compute the rest, since last digits would "
                   "differ; --allow-mixed does so all the same.", RELIABILITY),
         Explained("cluster", TOPIC, "A study is split with --shard K/N and joined with `bnstudy merge`, or sent to a "
-                  "Dask scheduler with --scheduler ADDRESS.", "howto/cluster.md"),
+                  "Dask scheduler with --scheduler ADDRESS.", "Past one machine"),
         Explained("judge", TOPIC, "`bnstudy judge` takes a row a run and step, and options that say which columns are "
-                  "treatment, condition, seed, step and value, and what the values are.", "howto/judge.md"),
+                  "treatment, condition, seed, step and value, and what the values are.", "Your own runs, judged"),
         Explained("study-file", TOPIC, "A study file is TOML: `bnstudy new NAME` writes one with comments, `bnstudy "
-                  "plan NAME.toml` says what it would run.", "howto/own-treatment.md"),
+                  "plan NAME.toml` says what it would run.", "Your own treatment"),
         Explained("completions", TOPIC, "`bnstudy --install-completion` teaches your shell the commands, options, "
                   "levels, studies, data sets and figures.", COMFORT),
     )  # fmt: skip

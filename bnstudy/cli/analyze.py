@@ -136,7 +136,7 @@ def print_answer(results: Judged, every: str) -> None:
         print_text(f"note: {text}")
     if result.attrs["warnings"]:
         print()
-    if not (table := verdict_table(result)).rows:
+    if not (table := verdict_table(result, marked=True)).rows:
         print(f"No {results.criteria.condition} is declared poor, so there is nothing to judge.")
         return
     for model, text in answers(result):

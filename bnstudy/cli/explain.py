@@ -65,7 +65,7 @@ def explain(
     print_text(f"{found.name}: {found.text}")
     for line in [] if there is None else there[1]:
         print_text(f"- {line}")
-    print_text(f"More: docs/{found.page}")
+    print_text(f"More: {found.page!r}, a page of the documentation")
 
 
 def _print_all() -> None:
@@ -77,7 +77,7 @@ def _print_all() -> None:
 
 
 def _plain(one: Explained) -> dict[str, Any]:
-    return {"name": one.name, "kind": one.kind.split()[-1], "text": one.text, "page": f"docs/{one.page}"}
+    return {"name": one.name, "kind": one.kind.split()[-1], "text": one.text, "page": one.page}
 
 
 def there_is(found: Explained, results: Judged, folder: str) -> tuple[Any, list[str]]:

@@ -33,6 +33,7 @@ def figures(
 ) -> None:
     """Draw every figure of every study found, as SVG and PNG."""
     names = [name.strip() for name in only.split(",")] if only is not None else []
+    from bnstudy.analysis.figures.gains import FIRST
     from bnstudy.analysis.figures.gallery import draw_studies
     from bnstudy.cli.terminal import say_so_far
 
@@ -41,5 +42,10 @@ def figures(
     )
     if not paths:
         raise InputError("figures: no results/*/curves.nc here; run a study first, or name its folder")
-    for path in draw_studies(paths, Path(out), names, say_so_far):
+    *drawn, index = draw_studies(paths, Path(out), names, say_so_far)
+    for path in (*drawn, index):
         print(path)
+    pictures = [path for path in drawn if path.suffix == ".png"]
+    if pictures:
+        first = next((path for name in FIRST for path in pictures if path.stem == name), pictures[0])
+        print(f"Look first at {first}, in a browser or any viewer of pictures; {index} shows all.")

@@ -42,7 +42,6 @@ from bnstudy.study.fields import (
     representable,
 )  # fmt: skip
 from bnstudy.study.predictions import Expectation, Prediction, Predictions
-from bnstudy.study.predictions import read as read_predictions
 from bnstudy.study.question import Question, default_role, level_texts
 from bnstudy.study.shown import study_line, study_table
 from bnstudy.study.study_files import first_problem, read_toml
@@ -176,7 +175,7 @@ class Study(_Varied):
             The file, in TOML.
         **overrides
             Keys of a study file, in place of those that stand there; `inits` are all that there are then, also where
-            the file names `scales`.
+            the file names `scales`. Predictions about levels that are not there then are left away.
 
         Returns
         -------
@@ -190,17 +189,34 @@ class Study(_Varied):
         """
         said = read_toml(path)
         values = {key: value for key, value in said.items() if not (key == "scales" and "inits" in overrides)}
-        if overrides and any(isinstance(told, dict) for told in said.get("predictions", ())):
-            cls.make(said)  # what the file itself has wrong is told
+        if overrides and "predictions" not in overrides and said.get("predictions"):
+            whole = cls.make(said)  # what the file itself has wrong is told
             there = cls.make({**values, **overrides, "predictions": ()})
-            predictions = read_predictions(values["predictions"])
-            values["predictions"] = tuple(told if isinstance(told, str) else there._kept(told) for told in predictions)
+            values["predictions"] = there._kept(whole)
         return cls.make({**values, **overrides})
 
-    def _kept(self, prediction: Prediction) -> Prediction:
-        """A prediction without what it expects of levels that the study does not have."""
-        strays = {id(one) for one, _, _ in self._strays((prediction,))}
-        return Prediction(text=prediction.text, expect=tuple(one for one in prediction.expect if id(one) not in strays))
+    def _kept(self, whole: Study) -> tuple[str | Prediction, ...]:
+        """What a study of more levels predicts, without what it says of levels that this one does not have."""
+        factor = BY_NAME[whole.condition]
+        there = level_texts(factor, getattr(self, factor.key))
+        gone = tuple(f"{level}:" for level in level_texts(factor, getattr(whole, factor.key)) if level not in there)
+        kept: list[str | Prediction] = []
+        for told in whole.predictions:
+            if isinstance(told, str):
+                kept += [] if told.startswith(gone) else [told]
+            elif not told.expect:
+                kept.append(told)
+            elif expect := tuple(filter(None, (self._narrowed(one) for one in told.expect))):
+                kept.append(Prediction(text=told.text, expect=expect))
+        return tuple(kept)
+
+    def _narrowed(self, expectation: Expectation) -> Expectation | None:
+        """What is expected of those levels that are there; None where there are none."""
+        strays = [(name, level) for _, name, level in self._strays((Prediction(text="", expect=(expectation,)),))]
+        condition = tuple(one for one in expectation.condition if ("condition", one) not in strays)
+        if not condition or any(name != "condition" for name, _ in strays):
+            return None
+        return expectation.model_copy(update={"condition": condition})
 
     @classmethod
     def from_stored(cls, values: Mapping[str, Any]) -> Study:

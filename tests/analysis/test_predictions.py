@@ -8,6 +8,7 @@ from bnstudy.analysis.predictions import FAILED, HELD, UNKNOWN, checked
 from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.predictions import prediction_table
 from bnstudy.study.errors import InputError
+from bnstudy.study.predictions import Prediction
 from bnstudy.study.study import Study
 
 from tests.conftest import ROOT
@@ -65,14 +66,20 @@ def test_what_is_none_is_refused(told, reason):
 
 
 def test_an_option_that_takes_levels_away_takes_what_was_expected_of_them(tmp_path):
-    """A shipped study with other inits: its words stay, and what it expects of the levels that are there."""
+    """A shipped study with other inits: what it says of levels that are there stays, of others nothing does."""
     told = [{"text": "nothing", "expect": [{"condition": "zero", "verdict": "none"},
-                                           {"condition": "scaled-normal:100", "verdict": "none"}]}]  # fmt: skip
+                                           {"condition": "scaled-normal:100", "verdict": "none"}]},
+            {"text": "of both", "expect": {"condition": ["zero", "scaled-normal:100"], "sign": "none"}},
+            {"text": "of another", "expect": {"condition": "scaled-normal:100", "sign": "none"}},
+            {"text": "to be seen"}, "zero: as it was", "scaled-normal:100: diverges"]  # fmt: skip
     path = tmp_path / "study.toml"
     path.write_text(tomli_w.dumps({**STUDY, "predictions": told}))
-    (prediction,) = Study.load(path, inits="default,zero", scales="10").predictions
-    assert [one.condition for one in prediction.expect] == [("zero",)]
-    assert Study.load(path, inits="default", scales="10").predictions[0].text == "nothing"
+    nothing, both, *others = Study.load(path, inits="default,zero", scales="10").predictions
+    assert [one.condition for one in (*nothing.expect, *both.expect)] == [("zero",), ("zero",)]
+    assert others == [Prediction(text="to be seen"), "zero: as it was"]
+    assert Study.load(path, inits="default", scales="10").predictions == (Prediction(text="to be seen"),)
+    assert Study.load(path, seeds=3).predictions == Study.load(path).predictions
+    assert Study.load(path, inits="default", predictions=["mine"]).predictions == ("mine",)
     told[0]["expect"][0]["condition"] = "zerro"
     path.write_text(tomli_w.dumps({**STUDY, "predictions": told}))
     with pytest.raises(InputError, match="zerro"):

@@ -52,12 +52,15 @@ def test_baseline_prints_the_reports_table(bnstudy, tmp_path):
 def test_init_sweep_then_figures_and_status(bnstudy, tmp_path):
     code, out, _ = bnstudy("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
     assert code == 0
-    of_mlp = re.findall(r"^ mlp:\n(.*?)(?=^ cnn:)", out, re.M | re.S)
-    listed = [line.split()[0] for table in of_mlp for line in table.splitlines() if line[1:2].strip()]
-    assert sorted(listed) == ["scaled-normal:0.01"] * 2 + ["scaled-normal:1"] + ["zero"] * 2  # all, and the poor ones
+    every, _, verdicts = out.partition("\nVerdicts\n")
+    levels = r"^ (?:mlp |cnn )? *(zero|scaled-normal:[\d.]+) "
+    assert re.findall(levels, every, re.M) == ["zero", "scaled-normal:0.01", "scaled-normal:1"] * 2
+    assert re.findall(levels, verdicts, re.M) == ["zero", "scaled-normal:0.01"] * 2  # the poor ones
     code, out, _ = bnstudy("figures", "--only", "accuracy-by-condition,forest")
     assert code == 0
-    assert "figures/init-sweep/accuracy-by-condition.svg" in out
+    *listed, first = out.splitlines()
+    assert "figures/init-sweep/accuracy-by-condition.svg" in listed
+    assert first.startswith("Look first at figures/init-sweep/forest.png, ")
     assert (tmp_path / "figures" / "README.md").exists()
     code, out, _ = bnstudy("status", "results/init-sweep", "--json")
     assert json.loads(out)["done"] == 2 * 2 * 3 * 2

@@ -20,7 +20,7 @@ def test_every_name_is_explained(command):
         code, out, err = command("explain", name)
         assert (code, err) == (0, "")
         assert out.startswith(f"{one.name}: {one.text}")
-        assert f"docs/{one.page}" in out
+        assert f"{one.page!r}, a page of the documentation" in " ".join(out.split())
     assert command("explain", "Own Data")[1] == command("explain", "own-data")[1]
     assert command("explain", "p value")[0] == 0
 

@@ -20,6 +20,7 @@ from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import interval, plain, verdict_table, word
 from bnstudy.study.registry import figures
 
+FIRST = ("gain-by-rate", "gain-by-condition", "forest")  # to look at: the first of them that applies
 MOST_ROWS = 40  # of the forest
 MOST_COLUMNS = 12  # of the map
 GREY = "#8a8a8a"

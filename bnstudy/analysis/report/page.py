@@ -16,7 +16,7 @@ from PIL import Image
 from bnstudy.analysis import claims
 from bnstudy.analysis.figures import panels, style
 from bnstudy.analysis.figures.describing import describe
-from bnstudy.analysis.figures.gains import gain_table
+from bnstudy.analysis.figures.gains import FIRST, gain_table
 from bnstudy.analysis.predictions import checked
 from bnstudy.analysis.report.rows import CELL, MOST_CELLS, cell_rows, curves, measures
 from bnstudy.analysis.report.template import RELOAD, fill
@@ -31,8 +31,6 @@ from bnstudy.analysis.verdict import WORDS
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 
-# Beside the answer, the first that applies on top.
-FIRST = ("gain-by-rate", "gain-by-condition", "forest")
 MOST_VERDICTS = 200  # rows of the verdict's table
 MOST_SENTENCES = 40  # models told of in words
 COLOURS = 128  # of an embedded picture; an octree keeps those of thin lines too

@@ -40,33 +40,42 @@ def number(value: float) -> float | None:
 # ------------------------------------------------------------------ as a table
 
 
-def verdict_table(result: xr.Dataset) -> Table:
-    """A row a poor condition: what the treatment gains there and at the reference, which runs failed, and the word."""
+def verdict_table(result: xr.Dataset, marked: bool = False) -> Table:
+    """A row a poor condition: what the treatment gains there and at the reference, which runs failed, and the word.
+
+    Remarks on words stand beside them; where `marked`, below the table, and a mark beside the word.
+    """
     listed, attributes = cells(result, poor=True), result.attrs
     varied = [name for name in ("model", "setting", "arm") if result.sizes[name] > 1 or (name == "model" and
               result.model.values[0])]  # fmt: skip
     reference = attributes["reference"] or "reference"
+    bounded = any(map(times, listed))
+    marks = dict(zip(dict.fromkeys(filter(None, map(_remark, listed))), MARKS, strict=False)) if marked else {}
     listed_rows = [
         (
             *(str(cell[name]) for name in varied), cell["condition"], interval(cell, "gain"),
-            plain(cell["reference_gain"]), times(cell), failed(cell), word(cell),
+            plain(cell["reference_gain"]), *([times(cell)] if bounded else []), failed(cell),
+            f"{cell['word']}{marks.get(_remark(cell), '')}" if marked else word(cell),
         )
         for cell in listed
     ]  # fmt: skip
     names = {"arm": attributes["treatment"]}
     control = arm_label(attributes["control"], attributes["treatment"])
     header = (*(names.get(name, name) for name in varied), f"poor {attributes['condition']}", "gain [95 %]",
-              f"gain at {reference}", "times, at least", "failed", "verdict")  # fmt: skip
+              f"gain at {reference}", *(["times, at least"] if bounded else []), "failed", "verdict")  # fmt: skip
+    at_least = f"at least: how many times the gain at {reference} it is, by the test that decides mainly"
     notes = (
         f"gain: halvings of the error against {control}, averaged over the training (1: half of it); median over seeds",
-        f"at least: how many times the gain at {reference} it is, by the test that decides mainly",
+        *([at_least] if bounded else []),
         "failed: runs that diverged or never got below half the error of guessing, of the control · of the treated",
         _meanings(listed, attributes),
         *(f"assumed, as no option says otherwise: {'; '.join(said)}" for said in [attributes["assumed"]] if said),
+        *(f"{mark}: {remark}" for remark, mark in marks.items()),
     )
     return Table("Verdicts", header, tuple(listed_rows), notes, labels=len(varied) + 1)
 
 
+MARKS = "*†‡§"  # of remarks
 MEANINGS = {
     "mainly": "helps here more than {times:g} times as much as at {reference}",
     "more": "helps more here than at {reference}",
@@ -118,5 +127,9 @@ def failed(cell: Mapping[str, Any]) -> str:
 
 def word(cell: Mapping[str, Any]) -> str:
     """The verdict as it is told, completed where the word alone would mislead."""
-    remark = cell["remark"] if cell["remark"] != NO_BOUND else ""
-    return f"{cell['word']} ({remark})" if remark else str(cell["word"])
+    return f"{cell['word']} ({_remark(cell)})" if _remark(cell) else str(cell["word"])
+
+
+def _remark(cell: Mapping[str, Any]) -> str:
+    """What completes the word, but for what the table says in a column."""
+    return str(cell["remark"]) if cell["remark"] != NO_BOUND else ""

@@ -111,7 +111,7 @@ def zero_hidden(layer: Layer, value: None = None) -> None:
 
 @initializers.register(
     "large-variance", label="large variance", parameter=Parameter("σ", default=1.0), amiss="weights are too large",
-    exactly=lambda sigma: f"weights are of deviation {sigma:g}",
+    exactly=lambda sigma: f"weights are too large (standard deviation {sigma:g})",
 )  # fmt: skip
 def large_variance(layer: Layer, sigma: float) -> None:
     """Weight from N(0, σ^2) whatever the fan-in."""

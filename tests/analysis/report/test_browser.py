@@ -274,6 +274,16 @@ def test_print_leaves_the_controls_out(page):
     assert len(page.pdf(format="A4")) > 50_000
 
 
+def test_two_figures_fit_a_sheet_and_a_header_stands_on_each(page):
+    page.emulate_media(media="print")
+    sheet = page.evaluate("innerHeight")
+    heights = page.evaluate("[...document.querySelectorAll('figure img')].map(e => e.getBoundingClientRect().height)")
+    assert heights
+    assert max(heights) < 0.4 * sheet
+    # A button is not drawn in a header that is repeated; its text is.
+    assert page.evaluate("getComputedStyle(document.querySelector('#table thead button')).display") == "contents"
+
+
 @pytest.mark.parametrize("waits", [True, False], ids=["no run yet", "some runs"])
 def test_a_page_of_a_study_in_training_reloads_itself_until_all_is_there(
     browser, dataset, tmp_path, monkeypatch, waits

@@ -55,6 +55,14 @@ def test_conditions_of_one_kind_are_told_together():
     assert "matters mainly where weights are too small or too large and at poor: there" in found
 
 
+def test_what_is_amiss_is_called_the_same_alone_and_in_its_group():
+    gains = {"large-variance": GAINS["mainly"], "scaled-normal:100": GAINS["mainly"]}
+    assert "matters mainly where weights are too large: there" in told(gains)
+    found = told({**gains, "scaled-normal:100": GAINS["none"]})
+    assert "matters mainly where weights are too large (standard deviation 1): there" in found
+    assert "makes no difference where weights are 100 times too large." in found
+
+
 def test_where_nothing_learns_it_cannot_help():
     dataset = study({"well": AT_REFERENCE, "poor": GAINS["mainly"], "dead": np.zeros(10)})
     dataset.test_accuracy.loc[{"init": "dead"}] = 0.1

@@ -39,13 +39,24 @@ def test_row_and_table_say_the_verdict(word):
     assert row["failures"] == {"control": [0, 10], "treated": [0, 10], "p": 1.0}
     json.dumps(row, allow_nan=False)
     table = verdict_table(result)
-    assert table.header == ("model", "poor init", "gain [95 %]", "gain at well", "times, at least", "failed", "verdict")
+    bounds = ["times, at least"] if word in ("mainly", "more") else []
+    assert table.header == ("model", "poor init", "gain [95 %]", "gain at well", *bounds, "failed", "verdict")
     (told,) = table.rows
-    assert told[-1] == word
     assert told[2].startswith(plain(row["gain"]) + " [")
-    assert (told[4] == "") == (word not in ("mainly", "more"))
-    assert told[5] == "0/10 · 0/10"
+    assert told[-2:] == ("0/10 · 0/10", word)
+    assert any(note.startswith("at least: ") for note in table.notes) == bool(bounds)
     assert f"{word}: {meaning(word, result.attrs)}" in table.notes[-1]
+
+
+def test_a_remark_stands_beside_its_word_or_below_the_table():
+    dataset = study({"well": AT_REFERENCE, "poor": GAINS["mainly"], "dead": np.zeros(10)})
+    dataset.test_accuracy.loc[{"init": "dead"}] = 0.1
+    result = assess(dataset)
+    assert [row[-1] for row in verdict_table(result).rows] == ["mainly", "none (neither arm learns)"]
+    table = verdict_table(result, marked=True)
+    assert [row[-1] for row in table.rows] == ["mainly", "none*"]
+    assert table.notes[-1] == "*: neither arm learns"
+    assert not any(note.startswith("*") for note in verdict_table(assess(pair("none")), marked=True).notes)
 
 
 def test_every_word_has_a_meaning():
