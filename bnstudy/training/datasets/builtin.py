@@ -28,6 +28,7 @@ MNIST_MD5 = {
     test_size=360,
     shape=(1, 8, 8),
     classes=10,
+    ink=0.51,
     citation="Alpaydin & Kaynak 1998, Optical recognition of handwritten digits",
 )
 def digits(folder: Path, quiet: bool) -> Raw:
@@ -57,6 +58,7 @@ def _register(
     kind: str,
     counts: tuple[int, int] = (60_000, 10_000),
     classes: int = 10,
+    ink: float = 1.0,
     prefix: str = "",
     parts: tuple[str, str] = ("train", "t10k"),
     label_columns: int = 0,
@@ -91,14 +93,23 @@ def _register(
         test_size=counts[1],
         shape=(1, 28, 28),
         classes=classes,
+        ink=ink,
         check=source.check,
     )(read)
 
 
-_register("mnist", "MNIST", "LeCun et al. 1998", "70,000 handwritten digits of 28×28 pixels.", "MNIST", md5=MNIST_MD5)
+_register(
+    "mnist",
+    "MNIST",
+    "LeCun et al. 1998",
+    "70,000 handwritten digits of 28×28 pixels.",
+    "MNIST",
+    md5=MNIST_MD5,
+    ink=0.19,
+)
 _register(
     "fashion-mnist", "Fashion-MNIST", "Xiao et al. 2017", "70,000 pictures of clothes, in MNIST's shape.",
-    "FashionMNIST",
+    "FashionMNIST", ink=0.5,
 )  # fmt: skip
 _register(
     "kmnist", "Kuzushiji-MNIST", "Clanuwat et al. 2018",
@@ -106,7 +117,7 @@ _register(
 )  # fmt: skip
 _register(
     "qmnist", "QMNIST", "Yadav & Bottou 2019", "MNIST rebuilt, with all 60,000 test digits.", "QMNIST",
-    counts=(60_000, 60_000), prefix="qmnist-", parts=("train", "test"), label_columns=8,  # the class is the first
+    counts=(60_000, 60_000), ink=0.19, prefix="qmnist-", parts=("train", "test"), label_columns=8,  # the class is the first
 )  # fmt: skip
 for _split, _counts, _classes in (
     ("balanced", (112_800, 18_800), 47),

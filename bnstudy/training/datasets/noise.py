@@ -16,6 +16,8 @@ from bnstudy.training.datasets.data import Data
 def noise(study: Study, train: int, test: int) -> Data:
     """Images of noise with random labels, scaled as the study's are; the same each time.
 
+    Where most of the data set's values are one value, as far as is known, so are theirs: networks may be faster for it.
+
     Parameters
     ----------
     study : Study
@@ -29,6 +31,8 @@ def noise(study: Study, train: int, test: int) -> Data:
 
     def samples(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = draw(count, *facts["shape"], generator=draws)
+        if (ink := facts.get("ink", 1.0)) < 1:
+            images.masked_fill_(torch.rand(images.shape, generator=draws) > ink, 0.0)
         return images, torch.randint(facts["classes"], (count,), generator=draws)
 
     return Data(samples(train), None, samples(test), facts["classes"], "")

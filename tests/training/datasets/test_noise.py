@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from bnstudy.study.registry import datasets
 from bnstudy.study.study import Study
+from bnstudy.training.datasets import data
 from bnstudy.training.datasets.noise import in_the_same_batches
 from bnstudy.training.epochs import batches
 
@@ -32,3 +34,15 @@ def test_the_scale_is_the_studys(scaling, lowest):
     assert made.shape == (1, 28, 28)
     assert len(made.train[1]) < 1000
     assert torch.equal(made.train[0], again.train[0])
+
+
+@pytest.mark.parametrize(("dataset", "ink"), [("mnist", 0.19), ("fashion-mnist", 0.5), ("kmnist", 1.0)])
+def test_most_of_it_is_one_value_where_most_of_the_data_are(dataset, ink):
+    made = in_the_same_batches(Study.make({"dataset": dataset}))
+    assert float((made.train[0] != 0).float().mean()) == pytest.approx(ink, abs=0.02)
+
+
+def test_the_digits_have_the_ink_that_is_written_down():
+    images = data.load(Study.make({"dataset": "digits"})).train[0]
+    values, counts = images.unique(return_counts=True)
+    assert 1 - int(counts.max()) / images.numel() == pytest.approx(datasets["digits"].about["ink"], abs=0.01)
