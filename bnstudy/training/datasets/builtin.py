@@ -117,7 +117,8 @@ _register(
 )  # fmt: skip
 _register(
     "qmnist", "QMNIST", "Yadav & Bottou 2019", "MNIST rebuilt, with all 60,000 test digits.", "QMNIST",
-    counts=(60_000, 60_000), ink=0.19, prefix="qmnist-", parts=("train", "test"), label_columns=8,  # the class is the first
+    counts=(60_000, 60_000), ink=0.19, prefix="qmnist-", parts=("train", "test"),
+    label_columns=8,  # the class is the first
 )  # fmt: skip
 for _split, _counts, _classes in (
     ("balanced", (112_800, 18_800), 47),
