@@ -12,7 +12,7 @@ NUMBERS = {
     "NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "negative": -1.0, "zero": 0.0, "half": 0.5, "tiny": 1e-300,
     "huge": 1e300, "many": 3e9,
 }  # fmt: skip
-DEEP = "[" * 5000
+DEEP = "[" * 100_000
 TEXTS = {
     "empty": "", "text": "a", "huge": "x" * 1_000_001, "number": 3, "float": 0.5, "NaN": np.nan, "infinite": np.inf,
     "negative": -1, "zero": 0, "list": [1, 2], "texts": ["a", "b"], "array": np.arange(3), "none": np.array([]),

@@ -23,7 +23,7 @@ from tests.synthetic import make_dataset
 WRONG = ("scalar", "over seed", "over model", "over init", "over more", "bool", "time", "one negative", "one -inf")
 BELOW_ZERO = ("init_value", "diverged_epoch")
 ALL = (*schema.variables(validation=True), *(v for v in schema.COORDS if v.name not in schema.FURTHER_DIMS))
-DEEP = "[" * 5000
+DEEP = "[" * 100_000
 
 
 @pytest.fixture(scope="module")
