@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ["MPLBACKEND"] = "agg"  # figures go to files, whatever a notebook or a desktop has set
     try:
         rest = _load_plugins(sys.argv[1:] if arguments is None else arguments)
+        completion.let_name_a_shell(rest)
         code = _commands()(rest, prog_name="bnstudy", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from bnstudy.study.factors import BY_NAME, FACTORS, Factor
 from bnstudy.study.registry import Registry
 
 ASKED = "_BNSTUDY_COMPLETE"
+OFFERS = {"complete_zsh": r"""^(_arguments '\*: :\(\()?\"""", "complete_fish": "^(?=.)"}  # where what is offered begins
 BREAKS = (":", "=")  # at which bash breaks words, though they are parts of one
 VALUES = ("0.01", "0.1", "1", "10")  # offered where a level needs one
 WHOLE_VALUES = ("2", "4", "8")
@@ -116,7 +117,8 @@ def answer(commands: Any) -> NoReturn:
     """Answer a shell that asks, through Typer, and end; a plugin that the line names is known.
 
     Bash breaks words at ``:`` and ``=`` and puts what is offered in the place of the last part alone: the parts are
-    joined before Typer sees them, and taken off what it offers.
+    joined before Typer sees them, and taken off what it offers. Other shells replace the whole of ``--option=value``,
+    of which Typer offers the value.
     """
     before = _join_words() if os.environ[ASKED] == "complete_bash" else ""
     out, code = io.StringIO(), 0
@@ -127,9 +129,24 @@ def answer(commands: Any) -> NoReturn:
             commands([], prog_name="bnstudy", standalone_mode=False)
         except SystemExit as ended:
             code = int(ended.code or 0)
-    for line in out.getvalue().splitlines():
+    text = out.getvalue()
+    if (start := OFFERS.get(os.environ[ASKED])) and (option := _option_of_value()):
+        text = re.sub(start, lambda found: found[0] + option, text, flags=re.M)
+    for line in text.splitlines():
         print(line.removeprefix(before))
     sys.exit(code)
+
+
+def let_name_a_shell(arguments: Sequence[str]) -> None:
+    """Have Typer take the shell that ``--show-completion zsh`` names, which it else ignores for the one that calls."""
+    if arguments[:1] in (["--show-completion"], ["--install-completion"]) and len(arguments) > 1:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
+
+
+def _option_of_value() -> str:
+    """Of the word that is completed, ``--option=``; empty where it is no option with its value."""
+    word = os.environ.get("_TYPER_COMPLETE_ARGS", "").rpartition(" ")[2]
+    return word.partition("=")[0] + "=" if word.startswith("--") and "=" in word else ""
 
 
 def _join_words() -> str:

@@ -60,6 +60,27 @@ def test_bash_breaks_words_at_colons_and_equals_signs(offered):
     assert offered(["bnstudy", "init-sweep", "--dataset", "=", "dig"]) == ["digits"]
 
 
+@pytest.mark.parametrize(("line", "zsh", "fish"), [
+    ("bnstudy run s.toml --dataset dig", """_arguments '*: :(("digits"))'\n""", "digits\n"),
+    ("bnstudy run s.toml --dataset=dig", """_arguments '*: :(("--dataset=digits"))'\n""", "--dataset=digits\n"),
+    (
+        "bnstudy run s.toml --inits=default,zero",
+        """_arguments '*: :(("--inits=default,zero"\n"--inits=default,zero-hidden"))'\n""",
+        "--inits=default,zero\n--inits=default,zero-hidden\n",
+    ),
+    ("bnstudy judge ru", "_files\n", "\n"),
+])  # fmt: skip
+def test_zsh_and_fish_replace_an_option_with_its_value(monkeypatch, capsys, line, zsh, fish):
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    for shell, wanted in (("zsh", zsh), ("fish", fish)):
+        monkeypatch.setenv("_BNSTUDY_COMPLETE", f"complete_{shell}")
+        with pytest.raises(SystemExit) as ended:
+            main([])
+        assert not ended.value.code
+        assert capsys.readouterr().out == wanted
+
+
 def test_the_control_and_the_reference_are_levels_of_what_is_asked_about(offered):
     assert "layer" in offered("bnstudy run s.toml --control l")
     assert offered("bnstudy run s.toml --treatment optimizer --control ada") == ["adam", "adamw"]
@@ -118,12 +139,31 @@ def test_an_answer_takes_no_torch_and_less_than_a_second():
 
 def test_it_is_shown_and_installed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     for option in ("--show-completion", "--install-completion"):
         command = [sys.executable, "-m", "bnstudy", option, "bash"]
         told = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (told.returncode, told.stderr) == (0, "")
     assert "_BNSTUDY_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "bnstudy.sh").read_text()
+
+
+@pytest.mark.parametrize(("shell", "told"), [("zsh", "#compdef bnstudy"), ("fish", "complete --command bnstudy")])
+def test_a_shell_that_is_named_is_shown_its_own(shell, told):
+    command = [sys.executable, "-m", "bnstudy", "--show-completion"]
+    found = subprocess.run([*command, shell], capture_output=True, text=True, check=True)
+    assert found.stdout.lstrip().startswith(told)
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+def test_fish_itself_is_answered(tmp_path):
+    command = f"{sys.executable} -m bnstudy"
+    (tmp_path / "bnstudy").write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    (tmp_path / "bnstudy").chmod(0o755)
+    script = f'{command} --show-completion fish | source; complete -C "bnstudy run norms --inits=default,zero-"'
+    found = subprocess.run(
+        ["fish", "--no-config", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert (found.stdout, found.stderr) == ("--inits=default,zero-hidden\n", "")
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
