@@ -240,7 +240,7 @@ TensorBoard = Annotated[
     typer.Option(
         "--tensorboard",
         metavar="DIR",
-        help="Write TensorBoard's event files there, a run each, as runs finish.",
+        help="Write TensorBoard's event files there, a run each, epoch by epoch.",
         rich_help_panel=RUNNING,
     ),
 ]

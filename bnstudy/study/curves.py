@@ -40,7 +40,8 @@ class Curves:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an ensemble is, after an epoch."""
+    """How far an ensemble is, after an epoch; `values` holds that epoch's value of each curve, float32 (R,)."""
 
     epoch: int
     best_accuracy: float
+    values: dict[str, np.ndarray]

@@ -84,7 +84,8 @@ def training(
                 values[name][alive, epoch - 1] = measured[name][alive]
         if recorder:
             recorder.look(replicas)
-        yield Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0)))
+        latest = {name: curve[:, epoch - 1].copy() for name, curve in values.items()}
+        yield Progress(epoch, float(np.nanmax(values["test_accuracy"], initial=0.0)), latest)
         if not alive.any():
             break
     status = np.where(diverged < 0, Status.DONE, Status.DIVERGED).astype(np.int8)

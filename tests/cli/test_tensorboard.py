@@ -74,6 +74,49 @@ def test_files_come_as_ensembles_finish_and_those_of_before_are_made_up_for(bnst
     assert scalars(tmp_path / "events") == before
 
 
+def test_files_grow_with_each_epoch_and_are_not_written_anew_in_the_end(bnstudy, tmp_path, monkeypatch):
+    steps, files, progress, done = [], [], tensorboard.EventStream.progress, tensorboard.EventStream.done
+
+    def told(self, ensemble, one):
+        progress(self, ensemble, one)
+        found = scalars(self.folder / self.names[ensemble.runs[0]])
+        steps.append({max(step for step, _ in events) for events in found.values()})
+        files.append(self._files(ensemble.runs[0]))
+
+    def last(self, ensemble, curves):
+        done(self, ensemble, curves)
+        files.append(self._files(ensemble.runs[0]))
+
+    monkeypatch.setattr(tensorboard.EventStream, "progress", told)
+    monkeypatch.setattr(tensorboard.EventStream, "done", last)
+    assert bnstudy(*RUN) == (0, "", "")
+    assert steps == [{1}, {2}, {3}] * 2
+    assert files[:4] == [files[0]] * 4
+    assert files[4:] == [files[4]] * 4
+
+
+def test_what_a_process_that_died_has_left_is_made_whole(bnstudy, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(tensorboard.EventStream, "done", lambda *_: None)
+        patched.setattr(tensorboard, "add_scalars", lambda *_: None)
+        assert bnstudy(*RUN) == (0, "", "")
+    cut = scalars(tmp_path / "events")
+    assert bnstudy(*RUN) == (0, "", "")
+    whole = scalars(tmp_path / "events")
+    assert {len(events) for events in cut.values()} == {1}
+    assert {len(events) for events in whole.values()} == {3}
+
+
+def test_what_cannot_be_added_is_told_and_made_up_for_in_the_end(bnstudy, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(tensorboard, "add_scalars", full)
+    code, _, err = bnstudy(*RUN)
+    assert (code, err) == (0, "bnstudy: events: not written: OSError: no space left\n" * 2)
+    assert {len(events) for events in scalars(tmp_path / "events").values()} == {3}
+
+
 @pytest.mark.parametrize("kind", ["file", "other"])
 def test_what_holds_something_else_is_left_alone(bnstudy, tmp_path, kind):
     if kind == "file":

@@ -42,14 +42,29 @@ def write_scalars(
     ending: str = "",
 ) -> None:
     """One event file of scalars over epochs, of so many seconds each; what is not a number has no event."""
-    event_pb2 = importlib.import_module("tensorboard.compat.proto.event_pb2")
-    summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")
     writer_module = importlib.import_module("tensorboard.summary.writer.event_file_writer")
     folder.mkdir(parents=True)
     writer = writer_module.EventFileWriter(str(folder), filename_suffix=ending)
     for name, values in scalars.items():
         for epoch, value in zip(epochs, values.tolist(), strict=True):
             if math.isfinite(value):
-                summary = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=name, simple_value=value)])
-                writer.add_event(event_pb2.Event(wall_time=created + seconds * epoch, step=epoch, summary=summary))
+                writer.add_event(_event(name, epoch, value, created + seconds * epoch))
     writer.close()
+
+
+def add_scalars(folder: Path, epoch: int, scalars: Mapping[str, float], now: float) -> None:
+    """One more epoch in the event file of a folder, whose reader goes on where it was."""
+    writer_module = importlib.import_module("tensorboard.summary.writer.record_writer")
+    (path,) = folder.glob(f"{EVENTS}*")
+    with path.open("ab") as file:
+        writer = writer_module.RecordWriter(file)
+        for name, value in scalars.items():
+            if math.isfinite(value):
+                writer.write(_event(name, epoch, value, now).SerializeToString())
+
+
+def _event(name: str, epoch: int, value: float, when: float) -> Any:
+    event_pb2 = importlib.import_module("tensorboard.compat.proto.event_pb2")
+    summary_pb2 = importlib.import_module("tensorboard.compat.proto.summary_pb2")
+    summary = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=name, simple_value=value)])
+    return event_pb2.Event(wall_time=when, step=epoch, summary=summary)
