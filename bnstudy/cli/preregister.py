@@ -16,11 +16,12 @@ def preregister(
     from bnstudy.storage.preregistration import preregister as seal
     from bnstudy.study.predictions import text_of
     from bnstudy.training.running.execution import default_folder
-    from bnstudy.training.running.this_machine import plan_for, resolve_device
+    from bnstudy.training.running.this_machine import check_without_data, plan_for, resolve_device
 
     study = study_named(study_file, settings, name, out)
     folder = Path(out) if out else default_folder(study)
     chosen = resolve_device(device)
+    check_without_data(study)  # what is sealed can run
     store = seal(folder, study, chosen.split(":")[0], plan_for(study, chosen))
     print(f"sealed on {store.preregistered}")
     print(f"study hash: {study.digest}")

@@ -152,7 +152,9 @@ def test_dry_run_and_plan_write_nothing_and_warn(bnstudy, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", [["plan", "baseline"], ["plan", "baseline", "--json"], ["baseline", "--dry-run"]])
+@pytest.mark.parametrize("how", [
+    ["plan", "baseline"], ["plan", "baseline", "--json"], ["baseline", "--dry-run"], ["preregister", "baseline"],
+])  # fmt: skip
 def test_a_plan_refuses_what_a_run_refuses_without_its_data(bnstudy, register, monkeypatch, tmp_path, how):
     monkeypatch.setenv("BNSTUDY_DATA_DIR", str(tmp_path / "empty"))
     register(registry.initializers, "idle")(lambda layer, value=None: None)
