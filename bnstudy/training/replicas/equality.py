@@ -22,7 +22,7 @@ ROUNDING = 1e-15  # relative, of a weight
 GROWTH = 100.0  # times what rounding does to the reference itself, a form may be off
 MOST = 1e-4  # whatever rounding does
 SPREAD = 0.5  # of the weights' size, by which each replica's are moved, so that no two are alike
-NEGLIGIBLE = 1e-3  # of all gradients' norm; a bias before a batch norm has no gradient but rounding
+NEGLIGIBLE = 0.1  # of all gradients' norm: a bias before a batch norm has none but the rounding of 100,000 terms
 REPLICAS, PARAMETERS = 16, 4e7  # tried at most, of the replicas of an ensemble
 GRADIENT = "gradient of "
 
