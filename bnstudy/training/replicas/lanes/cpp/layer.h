@@ -60,9 +60,8 @@ template <class T> struct Layer {
                         for (int k = 0; k < W.value; k++) tile[i * W.value + k] = w[i * s.row + r + k * hop];
                     from = tile.data(), row = W.value;
                 }
-                gather<W.value>(index, from, row, s, base, [&](int k, long n, V v) {
-                    y[at[k] + n * s.outputs] = finished(r + k * hop, v);
-                });
+                gather<W.value>(index, from, row, s, base,
+                                [&](int k, long n, V v) { y[at[k] + n * s.outputs] = finished(r + k * hop, v); });
             });
             return;
         }
