@@ -47,6 +47,8 @@ def forms_of(study: Study, runs: Sequence[Run], data: Data, compiled: bool = Tru
     network = study.network_of(first)
     networks = [models.build(network, run.norm, study, data.shape, data.classes, run.seed).to(device) for run in runs]
     forms = forms_for(networks, traits_of(study, network, first.norm, data, first.batch_size), compiled)
+    if device.type != "cpu":  # there one replica after the other leaves most of the device idle
+        return tuple(form.name for form in forms)
     seeds = list(dict.fromkeys(run.seed for run in runs))
     groups = [seeds.index(run.seed) for run in runs]
     size = min(first.batch_size, len(labels))
