@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import bnstudy
+
 MODELS, NORMS, SCALES = 2, 2, (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 OTHERS = ("default", "zero", "zero-hidden", "large-variance", "xavier", "orthogonal")
 
@@ -86,7 +88,8 @@ def measure(folder: Path, what: str, runs: int, epochs: int) -> None:
 
         draw_studies([folder], folder.parent / "figures")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"what": what, "seconds": time.perf_counter() - started, "GiB": peak}))
+    line = {"what": what, "seconds": time.perf_counter() - started, "GiB": peak, "version": bnstudy.__version__}
+    print(json.dumps(line))
 
 
 def main() -> None:
