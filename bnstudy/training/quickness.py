@@ -6,7 +6,6 @@ then on, wherever they are resumed; and forms keep their order, so that noise de
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import warnings
@@ -43,10 +42,12 @@ def forms_of(study: Study, runs: Sequence[Run], data: Data, compiled: bool = Tru
         Whether code of our own may be built and used.
     """
     first, (images, labels) = runs[0], data.train
-    device = images.device
-    network = study.network_of(first)
-    networks = [models.build(network, run.norm, study, data.shape, data.classes, run.seed).to(device) for run in runs]
-    forms = forms_for(networks, traits_of(study, network, first.norm, data, first.batch_size), compiled)
+    name, device = study.network_of(first), images.device
+
+    def network(run: Run) -> nn.Module:
+        return models.build(name, run.norm, study, data.shape, data.classes, run.seed).to(device)
+
+    forms = forms_for(network(first), len(runs), traits_of(study, name, first.norm, data, first.batch_size), compiled)
     if device.type != "cpu":  # there one replica after the other leaves most of the device idle
         return tuple(form.name for form in forms)
     seeds = list(dict.fromkeys(run.seed for run in runs))
@@ -55,9 +56,10 @@ def forms_of(study: Study, runs: Sequence[Run], data: Data, compiled: bool = Tru
     which = torch.arange(size * len(seeds), device=device).view(-1, size) % len(labels)
 
     def seconds(make: Make, count: int) -> float:
-        inputs, own = (values[which[: groups[count - 1] + 1]] for values in (images, labels))
-        return _seconds(make, networks[:count], lambda replicas: optimizer_step(study, runs[:count], replicas, device),
-                        inputs, own, groups[:count])  # fmt: skip
+        seen = which[: groups[count - 1] + 1]
+        networks, some = [network(run) for run in runs[:count]], runs[:count]
+        return _seconds(lambda: make(networks), lambda replicas: optimizer_step(study, some, replicas, device),
+                        images[seen], labels[seen], groups[:count])  # fmt: skip
 
     return quicker(forms, seconds, len(runs))
 
@@ -75,25 +77,25 @@ def quicker(forms: Sequence[type[Replicas]], seconds: Callable[[Make, int], floa
         How many there will be.
     """
     alone = seconds(Reference, 1) if forms else 0.0
-    few = replicas if alone < SHORT else min(replicas, max(2, int(SECONDS / alone)))
-    limit = math.inf if alone < SHORT else WORTH * alone * few
-    return tuple(form.name for form in forms if limit == math.inf or seconds(form, few) < limit)
+    if alone < SHORT:
+        return tuple(form.name for form in forms)
+    few = min(replicas, max(2, int(SECONDS / alone)))
+    return tuple(form.name for form in forms if seconds(form, few) < WORTH * alone * few)
 
 
 def _seconds(
-    make: Make,
-    networks: Sequence[nn.Module],
+    make: Callable[[], Replicas],
     optimizer: Callable[[Replicas], Callable[[], None]],
     inputs: Tensor,
     labels: Tensor,
     groups: Sequence[int],
 ) -> float:
-    """Of a step of copies of some networks, the update included."""
+    """Of a step, the update included; infinite where it cannot be done."""
     times = []
     try:
         with streams.kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is only tried; what trains will warn
-            replicas = make(copy.deepcopy(networks))
+            replicas = make()
             replicas.expect(inputs.flatten(0, 1))
             replicas.train()
             step = optimizer(replicas)

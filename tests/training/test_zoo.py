@@ -174,8 +174,8 @@ def test_every_slower_form_that_accepts_a_network_trains_it_so_too(name, digits,
     study, offered = study_of(name, lr=0.1, inits="default"), bnstudy.training.replicas.choice.forms_for
     tried: list[str] = []
 
-    def others(network, traits, compiled):
-        return [form for form in offered(network, traits, compiled) if form.name not in tried]
+    def others(*of):
+        return [form for form in offered(*of) if form.name not in tried]
 
     monkeypatch.setattr(bnstudy.training.replicas.choice, "forms_for", others)
     wanted = [alone(study, run, digits) for run in ensemble_of(study).runs]

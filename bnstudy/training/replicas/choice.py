@@ -51,7 +51,9 @@ def replicate(
         Two networks share a layer, or differ in structure.
     """
     refuse_unlike(networks)
-    forms = [form for form in forms_for(networks, traits, compiled) if names is None or form.name in names]
+    forms = [
+        form for form in forms_for(networks[0], len(networks), traits, compiled) if names is None or form.name in names
+    ]
     form = shown_equal(forms, networks, trial) if forms else None
     if form:
         return form(networks)  # type: ignore[call-arg]
@@ -60,12 +62,12 @@ def replicate(
     return replicas
 
 
-def forms_for(networks: Sequence[nn.Module], traits: Traits, compiled: bool) -> list[type[Replicas]]:
-    """What may be tried for some networks, the one that is mostly fastest first."""
-    network, forms = networks[0], list[type[Replicas]]()
+def forms_for(network: nn.Module, size: int, traits: Traits, compiled: bool) -> list[type[Replicas]]:
+    """What may be tried for so many networks like one, the form that is mostly fastest first."""
+    forms = list[type[Replicas]]()
     if traits.obstacle:
         return forms
-    if compiled and Lanes.suits(network, next(network.parameters()).device, len(networks)):
+    if compiled and Lanes.suits(network, next(network.parameters()).device, size):
         forms.append(Lanes)
     if traits.channelwise and foldable(network):
         forms.append(Folded)

@@ -24,9 +24,9 @@ MOST = 1e-4  # whatever rounding does
 SPREAD = 0.5  # of the weights' size, by which each replica's are moved, so that no two are alike
 NEGLIGIBLE = 0.1  # of all gradients' norm: a bias before a batch norm has none but the rounding of 100,000 terms
 REPLICAS, PARAMETERS = 16, 4e7  # tried at most, of the replicas of an ensemble
+SECONDS = 0.1  # that a step of the reference may take; else fewer replicas are tried
 GRADIENT = "gradient of "
 
-SECONDS = 0.1  # that a step of the reference may take; else fewer replicas are tried
 Form = Callable[[Sequence[nn.Module]], Replicas]
 F = TypeVar("F", bound=Callable[..., Replicas])
 Found = dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""A network that is nothing but stages in a row: its loss and gradients, step by step, without autograd's bookkeeping.
+"""Stages in a row; and where a network is nothing else, its loss and gradients without autograd's bookkeeping.
 
 Many small replicas take little longer in the kernel than Python and autograd need to call it.
 """
@@ -12,8 +12,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bnstudy.training.replicas.lanes.convolution import Convolution
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, leave
+from bnstudy.training.replicas.lanes.linear import LinearCall
 from bnstudy.training.replicas.lanes.stages import call_of
+
+Call = Convolution | LinearCall
+
+
+def forward(
+    stages: Sequence[Stage], signal: Signal, library: ctypes.CDLL, lanes: int, backward: bool
+) -> tuple[Tensor, list[Call]]:
+    """What stages give; and their calls, if their `backward` will be asked for."""
+    calls = []
+    for stage in stages:
+        call = call_of(stage, signal, lanes, backward)
+        signal = Signal(call.forward(library), is_input=False)
+        if backward:
+            calls.append(call)
+    return signal.values, calls
 
 
 @torch.no_grad()
@@ -32,11 +49,8 @@ def learn(
     library, lanes
         The kernel, and how many replicas it takes at once.
     """
-    calls = []
-    for stage in stages:
-        calls.append(call_of(stage, signal, lanes, backward=True))
-        signal = Signal(calls[-1].forward(library), is_input=False)
-    losses, correct, gradient = _loss(signal.values, labels, size)
+    values, calls = forward(stages, signal, library, lanes, backward=True)
+    losses, correct, gradient = _loss(values, labels, size)
     while calls:  # what a call kept is freed once it is used
         call = calls.pop()
         passed, gradients = call.backward(library, gradient, needs_input=bool(calls))

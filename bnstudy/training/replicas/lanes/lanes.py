@@ -28,7 +28,7 @@ from bnstudy.training.replicas.lanes.background import background_of
 from bnstudy.training.replicas.lanes.kernel import Kernel
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
 from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
-from bnstudy.training.replicas.lanes.stages import call_of, runs_of
+from bnstudy.training.replicas.lanes.stages import runs_of
 from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
 
 USUAL_BYTES = 32  # of a register
@@ -172,14 +172,9 @@ class _Run(torch.autograd.Function):
         lanes: int,
         *parameters: Tensor,
     ) -> Tensor:
-        ctx.library, ctx.calls = library, []
-        backward = any(ctx.needs_input_grad)
-        for stage in stages:
-            call = call_of(stage, signal, lanes, backward)
-            signal = Signal(call.forward(library), is_input=False)
-            if backward:
-                ctx.calls.append(call)
-        return signal.values
+        values, ctx.calls = chain.forward(stages, signal, library, lanes, any(ctx.needs_input_grad))
+        ctx.library = library
+        return values
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
