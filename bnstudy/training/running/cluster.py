@@ -266,10 +266,9 @@ def _train(setup: Setup, ensemble: Ensemble, expected: dict[str, str]) -> tuple[
     here = describe(setup.device, setup.compiled)
     if listed := differing(computed_by(expected), computed_by(here)):
         raise RuntimeError(f"this worker is not like the others: {listed}")
-    import torch
-
     from bnstudy.training.ensembles import end_of
+    from bnstudy.training.one_thread import train_on_one_thread
 
-    torch.set_num_threads(1)
+    train_on_one_thread()
     curves = end_of(_trainer(setup)(ensemble))
     return curves, {**here, "data_sha256": setup.data_sha256, "plugins": setup.code}

@@ -17,6 +17,7 @@ from bnstudy.training import ensembles, quickness
 from bnstudy.training.assembly import told
 from bnstudy.training.datasets.noise import noise
 from bnstudy.training.networks import models, weights
+from bnstudy.training.one_thread import one_thread
 
 if TYPE_CHECKING:
     from bnstudy.storage.store import Arm
@@ -101,16 +102,12 @@ def time_ensemble(study: Study, ensemble: Ensemble, device: str) -> Timed:
     few = {"epochs": 2, "validation_size": 0, "train_size": n, "batch_size": batch}
     short = Study.make({**study.model_dump(), **few})
     times: list[float] = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         forms = quickness.forms_of(short, ensemble.runs, data)
         started = time.perf_counter()
         trained = ensembles.end_of(
             ensembles.training(short, ensemble, data, device, forms=forms), lambda _: times.append(time.perf_counter())
         )
-    finally:
-        torch.set_num_threads(threads)
     # Where all diverged at once the first epoch is all there is.
     epoch = times[1] - times[0] if len(times) > 1 else 0.0
     return Timed(epoch / share / len(ensemble.runs), max(0.0, times[0] - started - epoch), trained.form)

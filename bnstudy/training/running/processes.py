@@ -192,11 +192,10 @@ def _work(setup: Setup, pipe: Connection) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         try:
-            import torch
-
             from bnstudy.training.ensembles import end_of
+            from bnstudy.training.one_thread import train_on_one_thread
 
-            torch.set_num_threads(1)
+            train_on_one_thread()
             train = trainer_of(setup)
         except BnstudyError as error:
             _send(pipe, ("unfit", str(error)))

@@ -25,6 +25,7 @@ from bnstudy.study.schema import Status
 from bnstudy.study.study import Run, Study
 from bnstudy.training.datasets import data
 from bnstudy.training.ensembles import end_of, training
+from bnstudy.training.one_thread import one_thread
 from bnstudy.training.running.this_machine import resolve_device
 
 LOSSES = ("train_loss", "test_loss")  # compared relative to their size
@@ -113,15 +114,11 @@ def retrain(
     loaded = data.load(study, data_dir)
     _refuse_others(store, loaded)
     chosen = sorted(rng.choice(len(finished), min(count, len(finished)), replace=False))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     retrained = []
-    try:
+    with one_thread():
         for i in chosen:
             retrained.append(_retrained(study, finished[i], stored, loaded.to(place), place))
             report(retrained[-1])
-    finally:
-        torch.set_num_threads(threads)
     return retrained
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,8 +124,9 @@ def check(study: Study, loaded: data.Data) -> None:
     :mod:`~bnstudy.training.assembly` finds out.
     """
     from bnstudy.training import assembly
+    from bnstudy.training.one_thread import one_thread
 
-    with _one_thread():
+    with one_thread():
         assembly.check(study, loaded)
 
 
@@ -146,8 +146,9 @@ def measure_arms(study: Study, loaded: data.Data, device: str, compiled: bool = 
     import torch
 
     from bnstudy.training import assembly, ensembles, quickness
+    from bnstudy.training.one_thread import one_thread
 
-    with _one_thread():
+    with one_thread():
         loaded = loaded.to(torch.device(device))
         first = {(e.runs[0].model, e.runs[0].norm): e.runs for e in reversed(plan_for(study, device))}
         facts = {}
@@ -160,18 +161,6 @@ def measure_arms(study: Study, loaded: data.Data, device: str, compiled: bool = 
                     "forms": quickness.forms_of(study, first[model, norm], loaded, compiled),
                 }
         return facts
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def resolve_device(name: str | None = None) -> str:

@@ -137,14 +137,10 @@ def train_here(setup: Setup, ensembles: Sequence[Ensemble], loaded: Data | None 
     """Train ensembles in this process; `loaded` spares reading the data again."""
     if not ensembles:
         return
-    import torch
+    from bnstudy.training.one_thread import one_thread
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         yield from events(InProcess(trainer_of(setup, loaded)), ensembles)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def load(setup: Setup) -> Data:

@@ -16,8 +16,10 @@ from tests.pairs import pairs
 
 DOUBLE, EPS = torch.float64, 1e-5
 NORMS = ("none", "batch", "group", "root-mean-square")
-SHAPES = [  # samples, height, width, inputs, outputs, side of the kernel
-    (3, 6, 4, 1, 4, 3), (2, 5, 7, 3, 2, 3), (2, 4, 4, 2, 6, 5), (4, 3, 3, 5, 8, 1), (1, 1, 9, 7, 4, 1),
+SHAPES = [  # samples, height, width, inputs, outputs, side of the kernel, stride, padding
+    (3, 6, 4, 1, 4, 3, 1, 1), (2, 5, 7, 3, 2, 3, 1, 1), (2, 4, 4, 2, 6, 5, 1, 2), (4, 3, 3, 5, 8, 1, 1, 0),
+    (1, 1, 9, 7, 4, 1, 1, 0), (2, 8, 7, 1, 6, 5, 1, 0), (2, 9, 8, 3, 4, 3, 2, 1), (2, 7, 9, 2, 4, 4, 3, 1),
+    (2, 6, 5, 3, 2, 3, 1, 4), (3, 6, 6, 2, 4, 1, 2, 0), (1, 11, 12, 2, 6, 7, 2, 3), (2, 5, 6, 1, 4, 2, 3, 2),
 ]  # fmt: skip
 needs_kernel = pytest.mark.skipif(lanes.load() is None, reason="no kernel here")
 
@@ -30,7 +32,8 @@ class Case:
         assert found
         self.library, self.norm, self.relu, self.pool, self.sharing = found.library, norm, relu, pool, sharing
         draw = torch.Generator().manual_seed(sum(shape))
-        samples, height, width, inputs, outputs, side = shape
+        samples, height, width, inputs, outputs, side, self.stride, self.padding = shape
+        rows, columns = ((size + 2 * self.padding - side) // self.stride + 1 for size in (height, width))
         self.lanes = found.lanes(DOUBLE)
         self.replicas = packs * self.lanes
         self.group = (torch.arange(self.replicas) % 3).int()
@@ -39,14 +42,14 @@ class Case:
         self.x = torch.randn(stacked, generator=draw, dtype=DOUBLE)
         self.weight = torch.randn(side, side, inputs, outputs, self.replicas, generator=draw, dtype=DOUBLE)
         self.bias, self.gamma, self.beta = torch.randn(3, outputs, self.replicas, generator=draw, dtype=DOUBLE)
-        self.out_shape = (packs, samples, height // pool, width // pool, outputs, self.lanes)
+        self.out_shape = (packs, samples, rows // pool, columns // pool, outputs, self.lanes)
         self.gradient = torch.randn(self.out_shape, generator=draw, dtype=DOUBLE)
-        self.block = kernel.Block(samples, height, width, inputs, outputs, side, relu, pool, sharing)
+        self.block = kernel.Block(*shape, relu, pool, sharing)
         self.block.group, self.block.eps, self.block.packs = self.group.data_ptr(), EPS, packs
         self.block.groups, self.block.centred = {"group": (2, 1), "root-mean-square": (1, 0)}.get(norm, (0, 0))
         self.kept = None
         if norm != "none" and keep:
-            self.kept = torch.empty(packs, samples, height, width, outputs, self.lanes, dtype=DOUBLE)
+            self.kept = torch.empty(packs, samples, rows, columns, outputs, self.lanes, dtype=DOUBLE)
         elif norm == "none" and relu:
             words = -(-outputs // (32 // pool**2))
             self.kept = torch.empty(*self.out_shape[:4], words, self.lanes, dtype=torch.int64)
@@ -61,13 +64,12 @@ class Case:
         needed = (self.block, norm, x, self.weight, self.bias, self.kept)
         kernel.call(self.library, "forward", DOUBLE, *needed, out)
         dx = torch.empty_like(x) if self.sharing == OWN else None
-        flipped = self.weight.flip(0, 1).transpose(2, 3).contiguous() if dx is not None else None
         gradients = {"weight": torch.empty_like(self.weight), "bias": torch.empty_like(self.bias)}
         if normed:
             gradients |= {"gamma": torch.empty_like(self.gamma), "beta": torch.empty_like(self.beta)}
         others = [gradients.get(name) for name in ("gamma", "beta")]
         first = (gradients["weight"], gradients["bias"])
-        kernel.call(self.library, "backward", DOUBLE, *needed, flipped, self.gradient, dx, *first, *others)
+        kernel.call(self.library, "backward", DOUBLE, *needed, self.gradient, dx, *first, *others)
         found = {"out": out, **gradients}
         if self.norm == "batch":
             found |= {"mean": statistics[0], "variance": statistics[1]}
@@ -90,7 +92,7 @@ class Case:
             leaves |= {"gamma": self.gamma[:, replica], "beta": self.beta[:, replica]}
         leaves = {name: values.detach().clone().requires_grad_() for name, values in leaves.items()}
         weight = leaves["weight"].permute(3, 2, 0, 1)
-        y = F.conv2d(leaves["x"].permute(0, 3, 1, 2), weight, leaves["bias"], padding=weight.shape[-1] // 2)
+        y = F.conv2d(leaves["x"].permute(0, 3, 1, 2), weight, leaves["bias"], self.stride, self.padding)
         found = {}
         if self.norm == "batch":
             found = {"mean": y.detach().mean((0, 2, 3)), "variance": y.detach().var((0, 2, 3), correction=0)}

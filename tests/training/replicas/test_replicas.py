@@ -274,6 +274,19 @@ CHAINS = {
         *(nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(2), nn.Conv2d(2, 6, 3, padding=1), nn.GroupNorm(2, 6), nn.ReLU()),
         *(nn.AvgPool2d(2), nn.Conv2d(6, 3, 3, padding=1, bias=False), RootMeanSquare(3, 0.1), nn.AvgPool2d(2)),
     ),
+    "unpadded, then sigmoid and pooling": lambda: conv_net(
+        *(nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6), nn.Sigmoid(), nn.AvgPool2d(2)),
+        *(nn.Conv2d(6, 4, 2, padding="valid"), nn.Sigmoid()),
+    ),
+    "strides and largest values": lambda: conv_net(
+        *(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)),
+        *(nn.Conv2d(4, 5, 3, stride=3, padding=2), nn.GroupNorm(1, 5), nn.ReLU(), nn.Conv2d(5, 3, 1, stride=2)),
+    ),
+    "pooling of every kind": lambda: conv_net(
+        *(nn.Conv2d(1, 3, 3, padding=2), nn.ReLU(), nn.AvgPool2d(3, 2, padding=1, count_include_pad=False)),
+        *(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(2, 1, ceil_mode=True), nn.AdaptiveMaxPool2d(3)),
+        *(nn.Conv2d(4, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)),
+    ),
 }
 
 
@@ -305,16 +318,18 @@ def test_lanes_take_any_chain_of_their_layers(chain, size, groups):
 @pytest.mark.parametrize(
     "chain",
     [
-        nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.Flatten(), nn.Linear(32, 10)),
-        nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 10)),
+        nn.Sequential(nn.Conv2d(1, 2, 3, stride=(2, 1), padding=1), nn.Flatten(), nn.Linear(64, 10)),
+        nn.Sequential(nn.Conv2d(1, 2, 3, padding=(1, 0)), nn.Flatten(), nn.Linear(96, 10)),
+        nn.Sequential(nn.Conv2d(1, 2, (3, 1)), nn.Flatten(), nn.Linear(96, 10)),
+        nn.Sequential(nn.Conv2d(1, 2, 3, dilation=2), nn.Flatten(), nn.Linear(32, 10)),
+        nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 4, padding="same"), nn.Flatten(), nn.Linear(128, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), nn.Flatten(), nn.Linear(128, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(128, 10)),
         conv_net(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2, track_running_stats=False)),
         conv_net(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.GroupNorm(1, 2)),
-        nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Linear(8, 10), nn.Flatten()),
-        nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(2, padding=1), nn.Flatten(), nn.Linear(50, 10)),
+        nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.LPPool2d(2, 2), nn.Flatten(), nn.Linear(32, 10)),
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1)),
         nn.Sequential(nn.Flatten(), nn.ReLU()),
         nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.GroupNorm(1, 8), nn.Linear(8, 10)),

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from bnstudy.training.networks.layers import standardized_weight
-from bnstudy.training.replicas.folded import FoldedBatchNorm, FoldedGroupNorm, FoldedStandardizedConv
+from bnstudy.training.replicas.folded import (
+    FoldedBatchNorm,
+    FoldedConv,
+    FoldedGroupNorm,
+    FoldedLinear,
+    FoldedStandardizedConv,
+)
 from bnstudy.training.replicas.lanes import kernel
 from bnstudy.training.replicas.lanes.layout import GROUPED, OWN, SHARED, Signal, Stage
 
@@ -41,13 +47,16 @@ class Convolution:
             self.weight, self.bias = self.weight * scale, self.bias * scale + shift
         self.x = x.contiguous()
         side, _, inputs, outputs, replicas = self.weight.shape
+        stride, padding = _steps(stage.layer, side)
         pool = 2 if stage.pool else 1
-        self.block = kernel.Block(batch, height, width, inputs, outputs, side, stage.relu, pool, sharing)
+        sizes = (batch, height, width, inputs, outputs, side, stride, padding)
+        self.block = kernel.Block(*sizes, stage.relu, pool, sharing)
         self.block.group = kernel.address(self.group)
         self.block.packs = packs = replicas // lanes
         self.block.groups, self.block.centred = stage.groups, isinstance(stage.norm, FoldedGroupNorm)
-        self.shape = (packs, batch, height, width, outputs, lanes)
-        self.pooled = (packs, batch, height // pool, width // pool, outputs, lanes)
+        rows, columns = ((size + 2 * padding - side) // stride + 1 for size in (height, width))
+        self.shape = (packs, batch, rows, columns, outputs, lanes)
+        self.pooled = (packs, batch, rows // pool, columns // pool, outputs, lanes)
 
     def forward(self, library: ctypes.CDLL) -> Tensor:
         """What the stage gives: (packs, samples, height, width, out, lanes)."""
@@ -78,11 +87,17 @@ class Convolution:
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         """The gradients of the input (if needed) and of the stage's four parameters."""
         dx = torch.empty_like(self.x) if needs_input else None
-        flipped = self.weight.flip(0, 1).transpose(2, 3).contiguous() if needs_input else None
         dw, db = torch.empty_like(self.weight), torch.empty_like(self.bias)
         dgamma, dbeta = (torch.empty_like(self.bias) if self.normed else None for _ in range(2))
         outputs = (dx, dw, db, dgamma, dbeta)
-        kernel.call(library, "backward", dw.dtype, *self._inputs(), flipped, gradient.contiguous(), *outputs)
+        kernel.call(library, "backward", dw.dtype, *self._inputs(), gradient.contiguous(), *outputs)
         if self.raw is not None:
             (dw,) = torch.autograd.grad(self.standardized, self.raw, dw)
         return dx, self.stage.as_gradients(dw, db, dgamma, dbeta)
+
+
+def _steps(layer: FoldedConv | FoldedLinear, side: int) -> tuple[int, int]:
+    """A convolution's stride and padding, the same in both directions."""
+    assert isinstance(layer, FoldedConv)
+    padding = {"same": side // 2, "valid": 0}.get(layer.options["padding"], layer.options["padding"])
+    return layer.options["stride"][0], padding if isinstance(padding, int) else padding[0]

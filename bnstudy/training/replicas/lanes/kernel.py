@@ -30,7 +30,10 @@ class Block(ctypes.Structure):
     """The shape of one block; the fields of ``struct Block`` in ``cpp/types.h``."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("samples", "height", "width", "inputs", "outputs", "kernel")),
+        *(
+            (name, c_int64)
+            for name in ("samples", "height", "width", "inputs", "outputs", "kernel", "stride", "padding")
+        ),
         *((name, c_int64) for name in ("relu", "pool", "sharing")),
         ("group", c_void_p),
         ("eps", c_double),

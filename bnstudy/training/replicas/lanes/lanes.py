@@ -29,7 +29,7 @@ from bnstudy.training.replicas.lanes.kernel import Kernel
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
 from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
 from bnstudy.training.replicas.lanes.stages import runs_of
-from bnstudy.training.replicas.lanes.supported import has_convolutions, is_known, layers_of
+from bnstudy.training.replicas.lanes.supported import POOLING, has_convolutions, is_known, layers_of
 
 USUAL_BYTES = 32  # of a register
 FULL = 0.75  # of the lanes at least have to be in use where a library's products are as fast but for what lanes spare
@@ -88,8 +88,8 @@ class Lanes(Replicas):
             elif isinstance(run, nn.Flatten):
                 if signal.is_input:
                     signal = replace(signal, values=signal.values.flatten(2))
-            elif isinstance(run, nn.AvgPool2d):
-                signal = replace(signal, values=_pooled(signal.values))
+            elif isinstance(run, POOLING):
+                signal = replace(signal, values=_pooled(run, signal.values))
             else:
                 signal = replace(signal, values=run(signal.values))
         # (packs, batch, height, width, channels, lanes) to (replicas, batch, features), in the plain network's order
@@ -114,9 +114,9 @@ class Lanes(Replicas):
 
     def descend(self, lr: Tensor, momentum: float, decay: float) -> bool:
         """Let gradients move the weights of linear layers as they are made; they are no leaves any more."""
-        rate = F.pad(lr.to(self.linear[0].weight.dtype), (0, self.packs * self.lanes - self.size))
         for stage in self.linear:
             if stage.may_descend:
+                rate = F.pad(lr.to(stage.weight.dtype), (0, self.packs * self.lanes - self.size))
                 self.descents[stage] = Descent(rows_like(stage.weight).zero_(), rate, momentum, decay)
         return bool(self.descents)
 
@@ -187,9 +187,11 @@ class _Run(torch.autograd.Function):
         return gradient, None, None, None, None, *of_parameters
 
 
-def _pooled(x: Tensor) -> Tensor:
-    height, width = x.shape[2] // 2, x.shape[3] // 2
-    return x[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2)).mean((3, 5))
+def _pooled(layer: nn.Module, x: Tensor) -> Tensor:
+    """A pooling layer's outputs: lanes are channels to it, and lie last in memory, as it likes them."""
+    packs, lanes = x.shape[0], x.shape[-1]
+    pooled: Tensor = layer(x.flatten(4).flatten(0, 1).permute(0, 3, 1, 2))
+    return pooled.permute(0, 2, 3, 1).unflatten(0, (packs, -1)).unflatten(4, (-1, lanes))
 
 
 # ------------------------------------------------------------------ whether the kernel is right here

@@ -136,7 +136,7 @@ class LinearCall:
         stage, norm = self.stage, self.stage.norm
         assert norm is not None
         samples, width = (1, self.samples) if isinstance(norm, FoldedBatchNorm) else (self.samples, 1)
-        block = kernel.Block(samples, 1, width, 0, self.outputs, 1, stage.relu, 1, OWN, given=1)
+        block = kernel.Block(samples, 1, width, 0, self.outputs, 1, 1, 0, stage.relu, 1, OWN, given=1)
         block.eps, block.packs = norm.eps, self.packs
         block.groups, block.centred = stage.groups, isinstance(norm, FoldedGroupNorm)
         return block, stage.of_norm(self.mean, self.variance), None, None, None, self.given
@@ -150,7 +150,7 @@ class LinearCall:
         dgamma, dbeta = (torch.empty_like(db) if self.normed else None for _ in range(2))
         gradient = gradient.contiguous()
         if self.normed:
-            kernel.call(library, "backward", dtype, *self._norm_inputs(), None, gradient, dy, None, db, dgamma, dbeta)
+            kernel.call(library, "backward", dtype, *self._norm_inputs(), gradient, dy, None, db, dgamma, dbeta)
         else:
             kernel.call(library, "output_gradient", dtype, self.linear, self.given, gradient, dy, db)
         dx = None

@@ -12,6 +12,7 @@ from bnstudy.training.replicas.folded import FoldedLinear
 from bnstudy.training.replicas.lanes.convolution import Convolution
 from bnstudy.training.replicas.lanes.layout import Signal, Stage
 from bnstudy.training.replicas.lanes.linear import LinearCall, LinearStage
+from bnstudy.training.replicas.lanes.supported import is_halving
 
 
 def call_of(stage: Stage, signal: Signal, lanes: int, backward: bool) -> Convolution | LinearCall:
@@ -36,7 +37,8 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
     while i < len(pairs):
         if layer := take(nn.Conv2d, nn.Linear):
             norm = take(nn.modules.batchnorm._BatchNorm, nn.GroupNorm, RootMeanSquare)
-            relu, pool = take(nn.ReLU) is not None, take(nn.AvgPool2d) is not None
+            relu = take(nn.ReLU) is not None
+            pool = i < len(pairs) and is_halving(pairs[i][0]) and take(nn.AvgPool2d) is not None
             linear = isinstance(layer, FoldedLinear)
             run.append(LinearStage(layer, norm, relu, replicas) if linear else Stage(layer, norm, relu, pool, replicas))
         elif run and take(nn.Flatten):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from bnstudy.training.networks.layers import RootMeanSquare, StandardizedConv2d, StandardizedLinear
@@ -16,6 +18,8 @@ ELEMENTWISE = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid),
     *(nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Identity),
 )
+
+POOLING = (nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
 def layers_of(network: nn.Module) -> list[nn.Module]:
@@ -50,9 +54,9 @@ def is_known(network: nn.Module) -> bool:
         elif isinstance(layer, nn.Linear) and type(layer) in WEIGHT_LAYERS:
             fits = flat
         elif isinstance(layer, nn.Conv2d) and type(layer) in WEIGHT_LAYERS:
-            fits = not flat and _same_convolution(layer)
-        elif type(layer) is nn.AvgPool2d:
-            fits = not flat and isinstance(before, nn.Module) and _halving(layer)
+            fits = not flat and _plain_convolution(layer)
+        elif type(layer) in POOLING:
+            fits = not flat and before is not None and not getattr(layer, "return_indices", False)
         else:
             fits = type(layer) in ELEMENTWISE and before is not None
         if not fits:
@@ -65,18 +69,22 @@ def _usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:
     return layer.track_running_stats and layer.momentum is not None
 
 
-def _same_convolution(layer: nn.Conv2d) -> bool:
-    """Odd and square, stride 1, padded with zeros to keep the size."""
+def _plain_convolution(layer: nn.Conv2d) -> bool:
+    """Square, alike in both directions, all channels together, padded with zeros."""
     side = layer.kernel_size[0]
+    padding: Any = layer.padding
     return (
         layer.kernel_size == (side, side)
-        and side % 2 == 1
-        and layer.padding in ("same", (side // 2, side // 2))
-        and layer.stride == layer.dilation == (1, 1)
+        and len(set(layer.stride)) == 1
+        and (side % 2 == 1 if padding == "same" else padding == "valid" or len(set(padding)) == 1)
+        and layer.dilation == (1, 1)
         and (layer.groups, layer.padding_mode) == (1, "zeros")
     )
 
 
-def _halving(layer: nn.AvgPool2d) -> bool:
+def is_halving(layer: nn.Module) -> bool:
+    """Whether a layer takes the means of 2x2 values, which the kernel does with what it follows."""
+    if type(layer) is not nn.AvgPool2d:
+        return False
     sizes = {layer.kernel_size, layer.stride}
     return sizes <= {2, (2, 2)} and layer.padding in (0, (0, 0)) and not layer.ceil_mode and not layer.divisor_override

@@ -16,16 +16,17 @@ template <class W> struct Backward {
     using Int = typename W::Int;
     static constexpr int POOL = W::POOL, AREA = W::AREA, PER_WORD = W::PER_WORD;
     W& work;
-    const V *flipped, *g;  // the weights as the input's gradient takes them, and the outputs' gradient
+    const V* g;  // the outputs' gradient
     Gradients<T> to;
     const Block& s = work.s;
     long outputs = work.outputs;
     std::vector<V> sum = std::vector<V>(outputs), sum_x = sum;  // of one sample
     std::vector<D> by_gamma = std::vector<D>(outputs), by_beta = by_gamma, bias = by_gamma;
     // One sample's gradient at the convolution's output, with a border of zeros.
-    long pad = padding(s), g_row = (s.width + 2 * pad) * outputs;
-    std::vector<V> padded = std::vector<V>((s.height + 2 * pad) * g_row);
-    V* dy = padded.data() + pad * g_row + pad * outputs;
+    Transposed<V> transposed{s, to.dx && !s.given ? work.w : nullptr};
+    long g_row = (transposed.before + work.width + transposed.right) * outputs;
+    std::vector<V> padded = std::vector<V>((transposed.before + work.height + transposed.below) * g_row);
+    V* dy = padded.data() + transposed.before * (g_row + outputs);
 
     // Goes through some rows of one sample, output by output, and hands `use` the gradient at the ReLU's input; y is
     // what the convolution gave there. Pooling hands back equal parts, and zero to a last row or column that it
@@ -34,7 +35,7 @@ template <class W> struct Backward {
     inline void rows(const N& norm, long n, const V* y, long first, long last, F use) const {
         constexpr bool RELU = W::RELU;
         const V* g = this->g;  // what stands in registers is not read again, whatever is written meanwhile
-        long outputs = this->outputs, words = work.words, out_width = work.out_width, width = s.width;
+        long outputs = this->outputs, words = work.words, out_width = work.out_width, width = work.width;
         for (long h = first; h < last; h++)
             for (long o = 0; o < outputs; o++) {
                 const V* from = g + n * work.out_size + h / POOL * work.out_row + o;
@@ -68,8 +69,8 @@ template <class W> struct Backward {
         std::fill(this->sum_x.begin(), this->sum_x.end(), V{});
         V *sum = this->sum.data(), *sum_x = this->sum_x.data();
         long outputs = this->outputs;
-        for (long first = 0; first < s.height; first += work.block) {
-            long last = std::min(first + work.block, s.height);
+        for (long first = 0; first < work.height; first += work.block) {
+            long last = std::min(first + work.block, work.height);
             const V* y = work.convolved(n, sample, first, last);
             rows(norm, n, y, first, last, [=, &norm](long, long o, const V* y, auto go) {
                 V total[2] = {}, total_x[2] = {}, m = norm.mean(o);
@@ -104,16 +105,16 @@ template <class W> struct Backward {
     template <class N, class X> void sample(const N& norm, long n, const X* sample) {
         if (s.given) dy = to.dx + n * work.size;
         std::fill(sum.begin(), sum.end(), V{});
-        for (long first = 0; first < s.height; first += work.block) {
-            long last = std::min(first + work.block, s.height);
+        for (long first = 0; first < work.height; first += work.block) {
+            long last = std::min(first + work.block, work.height);
             differentiate(norm, n, N::NORM ? work.convolved(n, sample, first, last) : nullptr, first, last);
             if (!s.given)
-                weight_gradient(s, sample + first * in_row(s), dy + first * g_row, g_row, last - first, to.dw);
+                weight_gradient(s, sample + first * s.stride * in_row(s), dy + first * g_row, g_row, last - first,
+                                to.dw);
         }
         for (long o = 0; o < outputs; o++) bias[o] += __builtin_convertvector(sum[o], D);
         for (long h = 0; to.dx && !s.given && h < s.height; h++)
-            correlate(padded.data() + h * g_row, g_row, outputs, flipped, s.inputs, s.kernel, s.width,
-                      (const V*)nullptr, to.dx + (n * s.height + h) * s.width * s.inputs);
+            transposed.row(dy, g_row, h, to.dx + (n * s.height + h) * s.width * s.inputs);
     }
 
     void run(NoNorm& norm) {

@@ -57,7 +57,7 @@ template <class W> struct Forward {
     void run(SampleNorm<T>& norm, V* out) {
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = work.input.sample(s, n);
-            if (work.kept) work.convolve(sample, 0, s.height, (V*)work.kept + n * work.size);
+            if (work.kept) work.convolve(sample, 0, work.height, (V*)work.kept + n * work.size);
             norm.measure(work.at_hand = work.convolved(n, sample));
             for (long h = 0; h < work.out_height; h++)
                 activate(norm, n, h, work.at_hand + h * POOL * work.row, out, nullptr);

@@ -5,10 +5,10 @@
 
 template <class X> struct Padded {
     std::vector<X> buffer;
-    explicit Padded(const Block& s) : buffer((s.height + 2 * padding(s)) * in_row(s)) {}
+    explicit Padded(const Block& s) : buffer((s.height + 2 * s.padding) * in_row(s)) {}
 
     template <class F> const X* fill(const Block& s, F value) {
-        long pad = padding(s), row = in_row(s);
+        long pad = s.padding, row = in_row(s);
         for (long h = 0; h < s.height; h++)
             for (long i = 0; i < s.width * s.inputs; i++)
                 buffer[(h + pad) * row + pad * s.inputs + i] = value(h * s.width * s.inputs + i);
@@ -23,7 +23,7 @@ template <class X> struct DirectInput {
     DirectInput(const Block& s, const void* x) : x((const X*)x), padded(s) {}
     const X* sample(const Block& s, long n) {
         const X* from = x + n * s.height * s.width * s.inputs;
-        return padding(s) ? padded.fill(s, [=](long i) { return from[i]; }) : from;
+        return s.padding ? padded.fill(s, [=](long i) { return from[i]; }) : from;
     }
 };
 template <class T> using SharedInput = DirectInput<T>;

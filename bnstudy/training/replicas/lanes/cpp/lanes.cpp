@@ -2,7 +2,7 @@
 // Replicas do, whatever the channel count, so here the replica is the innermost axis of every tensor and each
 // multiply-add works on one value of each of them. No lane ever meets another: a NaN stays where it is.
 //
-// One block = same-padded convolution -> [norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one thread.
+// One block = convolution -> [norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one thread.
 // A norm is a batch norm, or works sample by sample: group norms and root mean squares. A linear layer is a 1x1
 // convolution over one image whose width is the batch. Layouts, last axis fastest:
 //   signals (pack, sample, row, column, channel, lane)
@@ -92,17 +92,15 @@ static void forward_packs(const Block& s, const Norm& norm, const void* x, const
 
 template <class T>
 static void backward_packs(const Block& s, const Norm& norm, const void* x, const void* w, const void* b, void* kept,
-                           const void* flipped, const void* g, void* dx, void* dw, void* db, void* dgamma,
-                           void* dbeta) {
+                           const void* g, void* dx, void* dw, void* db, void* dgamma, void* dbeta) {
     using V = typename Types<T>::V;
     long weights = s.kernel * s.kernel * s.inputs * s.outputs, size = s.samples * s.height * s.width;
     each_pack<T>(s, norm, x, w, b, kept, [&](auto& work, auto& own_norm, long p) {
-        auto own_flipped = taken<V>(flipped, p, s.packs, weights);
         std::vector<V> own_w(weights), own_b(s.outputs), own_gamma(dgamma ? s.outputs : 0), own_beta(own_gamma);
         V* own_dx = dx ? (V*)dx + p * size * (s.given ? s.outputs : s.inputs) : nullptr;
         Gradients<T> to{own_dx, own_w.data(), own_b.data(), own_gamma.data(), own_beta.data()};
         const V* own_g = (const V*)g + p * s.samples * work.out_size;
-        Backward<std::remove_reference_t<decltype(work)>>{work, own_flipped.data(), own_g, to}.run(own_norm);
+        Backward<std::remove_reference_t<decltype(work)>>{work, own_g, to}.run(own_norm);
         put(own_w, dw, p, s.packs), put(own_b, db, p, s.packs);
         put(own_gamma, dgamma, p, s.packs), put(own_beta, dbeta, p, s.packs);
     });
@@ -148,9 +146,9 @@ extern "C" int64_t size_of_descent() { return sizeof(Descent); }
         forward_packs<T>(*s, *norm, x, w, b, kept, out);                                                             \
     }                                                                                                                \
     extern "C" void backward_##NAME(const Block* s, const Norm* norm, const void* x, const void* w, const void* b,   \
-                                    void* kept, const void* flipped, const void* g, void* dx, void* dw, void* db,    \
-                                    void* dgamma, void* dbeta) {                                                     \
-        backward_packs<T>(*s, *norm, x, w, b, kept, flipped, g, dx, dw, db, dgamma, dbeta);                          \
+                                    void* kept, const void* g, void* dx, void* dw, void* db, void* dgamma,           \
+                                    void* dbeta) {                                                                   \
+        backward_packs<T>(*s, *norm, x, w, b, kept, g, dx, dw, db, dgamma, dbeta);                                   \
     }                                                                                                                \
     extern "C" void* sparse_##NAME(const Linear* s, const void* x) { return new Sparse<T>(*s, x); }                  \
     extern "C" void release_##NAME(void* sparse) { delete (Sparse<T>*)sparse; }                                      \

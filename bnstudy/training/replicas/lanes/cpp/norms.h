@@ -88,8 +88,8 @@ template <class T> struct BatchNorm : Affine<T> {
         std::vector<V> whole(work.kept ? 0 : work.size);
         for (long n = 0; n < work.s.samples; n++) {
             V* y = work.kept ? (V*)work.kept + n * work.size : whole.data();
-            work.convolve(work.input.sample(work.s, n), 0, work.s.height, y);
-            statistics.add(y, work.s.height * work.s.width, work.outputs);
+            work.convolve(work.input.sample(work.s, n), 0, work.height, y);
+            statistics.add(y, work.height * work.width, work.outputs);
         }
         for (long o = 0; o < work.outputs; o++) {
             ((V*)this->norm.mean)[o] = __builtin_convertvector(statistics.mean[o], V);
@@ -103,7 +103,7 @@ template <class T> struct BatchNorm : Affine<T> {
 
     // From the sums of the batch, the gradients of scale and shift, and what is subtracted from the rest.
     void average_gradients(const std::vector<D>& by_gamma, const std::vector<D>& by_beta) {
-        double count = (double)this->s.samples * this->s.height * this->s.width;
+        double count = (double)this->s.samples * rows(this->s) * columns(this->s);
         for (long o = 0; o < this->s.outputs; o++) {
             this->mean_g[o] = __builtin_convertvector(by_beta[o] / count, V);
             this->mean_gx[o] = __builtin_convertvector(by_gamma[o] / count, V) * this->inverse[o];
@@ -127,7 +127,7 @@ template <class T> struct SampleNorm : Affine<T> {
     // The statistics of the sample whose convolution gave y become those in use.
     void measure(const V* y) {
         const Block& s = this->s;
-        long positions = s.height * s.width, members = s.outputs / s.groups;
+        long positions = rows(s) * columns(s), members = s.outputs / s.groups;
         Statistics<T> statistics(s.outputs);
         statistics.add(y, positions, s.outputs);
         for (long first = 0; first < s.outputs; first += members) {
@@ -148,7 +148,7 @@ template <class T> struct SampleNorm : Affine<T> {
     void average_gradients(const std::vector<V>& sum, const std::vector<V>& sum_x) {
         const Block& s = this->s;
         long members = s.outputs / s.groups;
-        double count = (double)members * s.height * s.width;
+        double count = (double)members * rows(s) * columns(s);
         for (long first = 0; first < s.outputs; first += members) {
             D total = {}, total_x = {};
             for (long o = first; o < first + members; o++) {

@@ -4,10 +4,10 @@
 #include "types.h"
 
 // P neighbouring positions by O outputs, kept in registers. In a row of the image the window's columns and channels
-// lie one after the other: `span` of them.
+// lie one after the other: `span` of them, and `hop` to the next window.
 template <class X, class V, int P, int O>
 static inline void tile(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, const V* bias,
-                        V* y) {
+                        V* y, long y_hop) {
     V sum[P][O];
     UNROLL
     for (int o = 0; o < O; o++) {
@@ -34,16 +34,16 @@ static inline void tile(const X* x, long row, long hop, const V* w, long outputs
     UNROLL
     for (int p = 0; p < P; p++) {
         UNROLL
-        for (int o = 0; o < O; o++) y[p * outputs + o] = sum[p][o];
+        for (int o = 0; o < O; o++) y[p * y_hop + o] = sum[p][o];
     }
 }
 
 template <class X, class V, int O>
-static inline void tiles(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width,
-                         const V* bias, V* y) {
-    long q = 0, span = kernel * hop;
+static inline void tiles(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, long width,
+                         const V* bias, V* y, long y_hop) {
+    long q = 0;
     auto next = [&](auto P) {
-        tile<X, V, P.value, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * outputs);
+        tile<X, V, P.value, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * y_hop, y_hop);
         q += P.value;
     };
     while (q + 4 <= width) next(std::integral_constant<int, 4>());
@@ -51,23 +51,24 @@ static inline void tiles(const X* x, long row, long hop, const V* w, long output
     if (q < width) next(std::integral_constant<int, 1>());
 }
 
-// One row of outputs from `kernel` rows of padded inputs, `hop` channels a position.
+// `width` positions of outputs, `y_hop` apart, from `kernel` rows of padded inputs.
 template <class X, class V>
-static void correlate(const X* x, long row, long hop, const V* w, long outputs, long kernel, long width, const V* bias,
-                      V* y) {
+static void correlate(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, long width,
+                      const V* bias, V* y, long y_hop) {
     for (long o = 0; o < outputs; o += TILE)
         with_number(std::min<long>(TILE, outputs - o), [&](auto O) {
-            tiles<X, V, O.value>(x, row, hop, w + o, outputs, kernel, width, bias ? bias + o : nullptr, y + o);
+            tiles<X, V, O.value>(x, row, hop, w + o, outputs, kernel, span, width, bias ? bias + o : nullptr, y + o,
+                                 y_hop);
         });
 }
 
-// K rows by J inputs of the window by O outputs of the weight gradient, summed over some rows.
+// K rows by J inputs of the window by O outputs of the weight gradient, summed over some rows of outputs.
 template <class X, class V, int K, int J, int O>
-static inline void outer(const X* x, long row, long hop, const V* g, long g_row, long outputs, long rows, long width,
-                         V* dw, long dw_row) {
+static inline void outer(const X* x, long row, long hop, long down, const V* g, long g_row, long outputs, long rows,
+                         long width, V* dw, long dw_row) {
     V sum[K][J][O] = {};
     for (long h = 0; h < rows; h++) {
-        const X* xs = x + h * row;
+        const X* xs = x + h * down;
         const V* gs = g + h * g_row;
         for (long q = 0; q < width; q++, xs += hop, gs += outputs) {
             V by[O];
@@ -104,7 +105,8 @@ static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, 
     long row = in_row(s), span = s.kernel * s.inputs, dw_row = span * s.outputs;
     auto sum = [&](auto run, long k, long j, long o) {
         V* to = dw + k * dw_row + j * s.outputs + o;
-        run(x + k * row + j, row, s.inputs, g + o, g_row, s.outputs, rows, s.width, to, dw_row);
+        run(x + k * row + j, row, s.stride * s.inputs, s.stride * row, g + o, g_row, s.outputs, rows, columns(s), to,
+            dw_row);
     };
     if (s.kernel == 3 && s.inputs == 1) {  // a whole window of one channel fits the registers
         long o = 0;
@@ -112,17 +114,63 @@ static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, 
         if (o < s.outputs) sum(outer<X, V, 3, 3, 1>, 0, 0, o);
         return;
     }
-    for (long k = 0; k < s.kernel; k++)
-        for (long j = 0; j < span; j += TILE)
-            for (long o = 0; o < s.outputs; o += TILE)
-                with_number(std::min<long>(TILE, span - j), [&](auto J) {
-                    with_number(std::min<long>(TILE, s.outputs - o),
-                                [&](auto O) { sum(outer<X, V, 1, J.value, O.value>, k, j, o); });
+    for (long j = 0; j < span; j += TILE)
+        with_number(std::min<long>(TILE, span - j), [&](auto J) {
+            for (long k = 0; k < s.kernel;) {  // few inputs at the end of a row: of some rows at once
+                const long together = J.value == 1 ? TILE : J.value == 2 && TILE == 4 ? 2 : 1;
+                with_number(std::min(together, s.kernel - k), [&](auto K) {
+                    constexpr int fits = K.value * J.value <= TILE ? K.value : 1;
+                    for (long o = 0; o < s.outputs; o += TILE)
+                        with_number(std::min<long>(TILE, s.outputs - o),
+                                    [&](auto O) { sum(outer<X, V, fits, J.value, O.value>, k, j, o); });
+                    k += fits;
                 });
+            }
+        });
 }
+
+// The gradient of a row of inputs, from that of all outputs. Stride puts inputs into phases: one sees every stride-th
+// weight alone, and among its own kind it is a plain convolution with those, turned around.
+template <class V> struct Transposed {
+    const Block& s;
+    long before = std::max(0L, (s.kernel - 1) / s.stride - s.padding / s.stride);  // zeros around the gradient
+    long below = after(s.height), right = after(s.width);
+    std::vector<V> weights;  // phase by phase
+    std::vector<long> starts;
+
+    Transposed(const Block& s, const V* w) : s(s) {
+        if (!w) return;
+        for (long a = 0; a < s.stride; a++)
+            for (long b = 0; b < s.stride; b++) {
+                starts.push_back(weights.size());
+                for (long k = taps(a) - 1; k >= 0; k--)
+                    for (long l = taps(b) - 1; l >= 0; l--)
+                        for (long o = 0; o < s.outputs; o++)
+                            for (long i = 0; i < s.inputs; i++)
+                                weights.push_back(
+                                    w[(((a + k * s.stride) * s.kernel + b + l * s.stride) * s.inputs + i) * s.outputs +
+                                      o]);
+            }
+    }
+    long taps(long phase) const { return phase < s.kernel ? (s.kernel - 1 - phase) / s.stride + 1 : 0; }
+    long after(long size) const { return std::max(0L, (size - 1 + s.padding) / s.stride - (places(s, size) - 1)); }
+
+    // Row h of inputs. g: the gradient at the first output, in rows of g_row with the zeros around them.
+    void row(const V* g, long g_row, long h, V* dx) const {
+        long y = h + s.padding, a = y % s.stride;
+        if (starts.size() > 1) std::fill_n(dx, s.width * s.inputs, V{});
+        for (long q = 0; q < std::min(s.stride, s.width); q++) {
+            long x = q + s.padding, b = x % s.stride, count = (s.width - q - 1) / s.stride + 1;
+            if (!taps(a) || !taps(b)) continue;
+            const V* first = g + (y / s.stride - taps(a) + 1) * g_row + (x / s.stride - taps(b) + 1) * s.outputs;
+            correlate(first, g_row, s.outputs, weights.data() + starts[a * s.stride + b], s.inputs, taps(a),
+                      taps(b) * s.outputs, count, (const V*)nullptr, dx + q * s.inputs, s.stride * s.inputs);
+        }
+    }
+};
 
 // A few rows at a time, so that they stay in the first-level cache. As many whoever shares the input: sums are taken
 // block by block, and a run must not depend on its neighbours, nor on how wide registers are.
 static long rows_together(const Block& s) {
-    return std::max<long>(1, CACHE / (s.width * (s.outputs + s.inputs) * LINE));
+    return std::max<long>(1, CACHE / ((columns(s) * s.outputs + s.stride * s.width * s.inputs) * LINE));
 }

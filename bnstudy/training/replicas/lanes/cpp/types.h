@@ -36,8 +36,9 @@ template <class T> struct Types {
 
 extern "C" {
 struct Block {
-    int64_t samples, height, width, inputs, outputs, kernel;
-    int64_t relu, pool;    // whether there is a ReLU; 2 if pooled, else 1
+    int64_t samples, height, width, inputs, outputs;  // height and width of what goes in
+    int64_t kernel, stride, padding;                  // the same up and down as sideways
+    int64_t relu, pool;                               // whether there is a ReLU; 2 if pooled, else 1
     int64_t sharing;       // who sees an input: 0 each lane its own, 1 all the same, 2 as `group` says
     const int32_t* group;  // (replica): which of the stacked inputs it sees
     double eps;
@@ -100,5 +101,8 @@ template <class F> static inline void with_number(long n, F f) {
 template <class V> static inline V rectified(V v) { return v < 0 ? V{} : v; }  // NaN stays NaN
 template <class V, class I> static inline V where(I mask, V v) { return (V)(mask & (I)v); }
 
-static inline long padding(const Block& s) { return s.kernel / 2; }
-static inline long in_row(const Block& s) { return (s.width + 2 * padding(s)) * s.inputs; }
+// One row of padded inputs; and how many rows and columns a convolution gives.
+static inline long in_row(const Block& s) { return (s.width + 2 * s.padding) * s.inputs; }
+static inline long places(const Block& s, long size) { return (size + 2 * s.padding - s.kernel) / s.stride + 1; }
+static inline long rows(const Block& s) { return places(s, s.height); }
+static inline long columns(const Block& s) { return places(s, s.width); }

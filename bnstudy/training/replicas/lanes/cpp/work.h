@@ -18,8 +18,9 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
     const V *w, *b;
     void* kept;
     Input<T> input;
-    long outputs = s.outputs, out_width = s.width / POOL, out_height = s.height / POOL;
-    long row = s.width * outputs, size = s.height * row, out_row = out_width * outputs, out_size = out_height * out_row;
+    long outputs = s.outputs, height = rows(s), width = columns(s);
+    long out_width = width / POOL, out_height = height / POOL;
+    long row = width * outputs, size = height * row, out_row = out_width * outputs, out_size = out_height * out_row;
     long words = (outputs + PER_WORD - 1) / PER_WORD;
     long block = std::max<long>(POOL, rows_together(s) / POOL * POOL);  // rows worked on at a time
     std::vector<V> local = std::vector<V>(block * row);
@@ -32,8 +33,8 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
     template <class X> void convolve(const X* sample, long first, long last, V* y) const {
         if (s.given) return;
         for (long h = first; h < last; h++)
-            correlate(sample + h * in_row(s), in_row(s), s.inputs, w, outputs, s.kernel, s.width, b,
-                      y + (h - first) * row);
+            correlate(sample + h * s.stride * in_row(s), in_row(s), s.stride * s.inputs, w, outputs, s.kernel,
+                      s.kernel * s.inputs, width, b, y + (h - first) * row, outputs);
     }
 
     // Some rows of what the convolution gave.
@@ -48,7 +49,7 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
     template <class X> const V* convolved(long n, const X* sample) {
         if (kept) return (const V*)kept + n * size;
         whole.resize(size);
-        convolve(sample, 0, s.height, whole.data());
+        convolve(sample, 0, height, whole.data());
         return whole.data();
     }
 };
