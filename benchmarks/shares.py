@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-import torch
 from bnstudy.study.plan import make_plan
 from bnstudy.training import epochs
 from bnstudy.training.assembly import build_replicas
 from bnstudy.training.ensembles import optimizer_step
+from bnstudy.training.one_thread import train_on_one_thread
 from bnstudy.training.replicas.lanes import kernel
 from rows import ROWS, Row
 
@@ -24,7 +24,7 @@ SHARE = 0.05
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    train_on_one_thread()
     taken = _timed_calls()
     for row in ROWS:
         for seeds in SEEDS:

@@ -19,7 +19,7 @@ from bnstudy.training.replicas.folded import (
 from bnstudy.training.replicas.lanes import kernel
 from bnstudy.training.replicas.lanes.layout import GROUPED, OWN, SHARED, Signal, Stage
 
-SMALL_WINDOW = 16  # products an output; up to it a convolution is sooner computed again than read from memory
+SMALL_WINDOW = 32  # products an output; up to it a convolution is sooner computed again than read from memory
 
 
 class Convolution:
@@ -50,7 +50,7 @@ class Convolution:
         stride, padding = _steps(stage.layer, side)
         pool = 2 if stage.pool else 1
         sizes = (batch, height, width, inputs, outputs, side, stride, padding)
-        self.block = kernel.Block(*sizes, stage.relu, pool, sharing)
+        self.block = kernel.Block(*sizes, stage.activation, pool, sharing)
         self.block.group = kernel.address(self.group)
         self.block.packs = packs = replicas // lanes
         self.block.groups, self.block.centred = stage.groups, isinstance(stage.norm, FoldedGroupNorm)
@@ -67,9 +67,12 @@ class Convolution:
             self.block.eps = self.stage.norm.eps
             if isinstance(self.stage.norm, FoldedBatchNorm):
                 self.mean, self.variance = torch.empty_like(self.stage.gamma), torch.empty_like(self.stage.gamma)
-            if self.remember and self.block.inputs * self.block.kernel**2 > SMALL_WINDOW:
+        if not self.remember:
+            pass
+        elif self.normed or self.stage.smooth:
+            if self.block.inputs * self.block.kernel**2 > SMALL_WINDOW:
                 self.kept = self.weight.new_empty(self.shape)  # what the convolution gave
-        elif self.stage.relu and self.remember:
+        elif self.stage.activation:
             words = -(-self.block.outputs // (32 // self.block.pool**2))  # as the kernel packs them
             integer = torch.int32 if out.dtype == torch.float32 else torch.int64
             self.kept = torch.empty(*self.pooled[:4], words, out.shape[-1], dtype=integer)  # where the ReLU let through

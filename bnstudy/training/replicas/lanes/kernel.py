@@ -34,7 +34,7 @@ class Block(ctypes.Structure):
             (name, c_int64)
             for name in ("samples", "height", "width", "inputs", "outputs", "kernel", "stride", "padding")
         ),
-        *((name, c_int64) for name in ("relu", "pool", "sharing")),
+        *((name, c_int64) for name in ("activation", "pool", "sharing")),
         ("group", c_void_p),
         ("eps", c_double),
         *((name, c_int64) for name in ("packs", "groups", "centred", "given")),

@@ -21,6 +21,9 @@ from bnstudy.training.replicas.lanes import kernel
 FoldedNorm = FoldedBatchNorm | FoldedGroupNorm | FoldedRootMeanSquare
 
 OWN, SHARED, GROUPED = 0, 1, 2  # whose input a lane sees, as the kernel counts them
+# What follows a weight layer and its norm in the same call, as the kernel counts; those beyond the ReLU are smooth.
+NONE, RELU = 0, 1
+ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: RELU, nn.Sigmoid: 2, nn.Tanh: 3}
 PAD = 64  # bytes between rows of a linear layer's weights: rows of a power of two share few lines of the caches
 
 
@@ -49,9 +52,9 @@ class Stage:
     """
 
     def __init__(
-        self, layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, relu: bool, pool: bool, replicas: int
+        self, layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, activation: int, pool: bool, replicas: int
     ) -> None:
-        self.layer, self.norm, self.relu, self.pool, self.replicas = layer, norm, relu, pool, replicas
+        self.layer, self.norm, self.activation, self.pool, self.replicas = layer, norm, activation, pool, replicas
         self.weight, self.bias = self._of(layer, "weight"), self._of(layer, "bias")
         self.gamma = self._of(norm, "weight") if norm else None
         self.beta = self._of(norm, "bias") if norm else None
@@ -73,6 +76,11 @@ class Stage:
     def parameters(self) -> list[nn.Parameter | None]:
         norm = self.norm
         return [self.layer.weight, self.layer.bias, getattr(norm, "weight", None), getattr(norm, "bias", None)]
+
+    @property
+    def smooth(self) -> bool:
+        """Whether its activation is one whose slope backward computes from what the activation was given."""
+        return self.activation > RELU
 
     @property
     def groups(self) -> int:

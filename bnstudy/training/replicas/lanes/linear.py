@@ -26,6 +26,7 @@ from bnstudy.training.replicas.lanes import kernel
 from bnstudy.training.replicas.lanes.layout import (
     GROUPED,
     OWN,
+    RELU,
     SHARED,
     FoldedNorm,
     Signal,
@@ -60,8 +61,8 @@ class LinearStage(Stage):
 
     layer: FoldedLinear
 
-    def __init__(self, layer: FoldedLinear, norm: FoldedNorm | None, relu: bool, replicas: int) -> None:
-        super().__init__(layer, norm, relu, False, replicas)
+    def __init__(self, layer: FoldedLinear, norm: FoldedNorm | None, activation: int, replicas: int) -> None:
+        super().__init__(layer, norm, activation, False, replicas)
         self.descent: Descent | None = None
         self.row_sums: Tensor | None = None
 
@@ -84,6 +85,7 @@ class LinearCall:
                 self.standardized = standardized_weight(self.raw, (0,))
             self.weight = rows_like(self.raw.detach()).copy_(self.standardized.detach())
         self.normed = stage.norm is not None and stage.absorbed is None
+        self.followed = self.normed or stage.smooth  # by a block of the kernel without a product
         self.x, self.order, self.shape = signal.values.contiguous(), None, signal.values.shape
         inputs, self.outputs, replicas = self.weight.shape
         self.packs, self.samples = replicas // lanes, signal.values.shape[1]
@@ -95,7 +97,7 @@ class LinearCall:
         row = self.weight.stride(0) // lanes
         self.linear = kernel.Linear(self.samples, inputs, self.outputs, self.packs, row, sharing, len(self.x))
         self.linear.group, self.linear.order = kernel.address(self.group), kernel.address(self.order)
-        self.linear.relu = stage.relu and not self.normed
+        self.linear.relu = stage.activation == RELU and not self.followed
         self.is_sparse = signal.is_input and signal.background is not None
         self.linear.background = signal.background or 0.0
 
@@ -108,12 +110,12 @@ class LinearCall:
         self.given = self.weight.new_empty(self.packs, self.samples, 1, 1, self.outputs, self.lanes)
         kernel.call(library, "linear", dtype, self.linear, self.x, self._pointer, kernel.address_of_rows(self.weight),
                     self.stage.bias, row_sums, scale, shift, self.given)  # fmt: skip
-        if not self.normed:
+        if not self.followed:
             return self.given
         out, self.mean, self.variance = torch.empty_like(self.given), None, None
-        if isinstance(self.stage.norm, FoldedBatchNorm):
+        if self.normed and isinstance(self.stage.norm, FoldedBatchNorm):
             self.mean, self.variance = torch.empty_like(self.stage.bias), torch.empty_like(self.stage.bias)
-        kernel.call(library, "forward", dtype, *self._norm_inputs(), out)
+        kernel.call(library, "forward", dtype, *self._block(), out)
         if self.mean is not None and self.variance is not None:
             self.stage.track(self.mean, self.variance, self.samples)
         return out
@@ -131,14 +133,16 @@ class LinearCall:
             self.stage.row_sums = sums
         return sums
 
-    def _norm_inputs(self) -> tuple[Any, ...]:
+    def _block(self) -> tuple[Any, ...]:
         """A block without a product: a batch norm sees one image, batch wide, other norms each sample."""
         stage, norm = self.stage, self.stage.norm
-        assert norm is not None
-        samples, width = (1, self.samples) if isinstance(norm, FoldedBatchNorm) else (self.samples, 1)
-        block = kernel.Block(samples, 1, width, 0, self.outputs, 1, 1, 0, stage.relu, 1, OWN, given=1)
-        block.eps, block.packs = norm.eps, self.packs
-        block.groups, block.centred = stage.groups, isinstance(norm, FoldedGroupNorm)
+        each = self.normed and not isinstance(norm, FoldedBatchNorm)
+        samples, width = (self.samples, 1) if each else (1, self.samples)
+        block = kernel.Block(samples, 1, width, 0, self.outputs, 1, 1, 0, stage.activation, 1, OWN, given=1)
+        block.packs = self.packs
+        if not self.normed or norm is None:
+            return block, kernel.Norm(), None, None, None, self.given
+        block.eps, block.groups, block.centred = norm.eps, stage.groups, isinstance(norm, FoldedGroupNorm)
         return block, stage.of_norm(self.mean, self.variance), None, None, None, self.given
 
     def backward(
@@ -149,8 +153,8 @@ class LinearCall:
         dy, db = torch.empty_like(self.given), torch.empty_like(self.stage.bias)
         dgamma, dbeta = (torch.empty_like(db) if self.normed else None for _ in range(2))
         gradient = gradient.contiguous()
-        if self.normed:
-            kernel.call(library, "backward", dtype, *self._norm_inputs(), gradient, dy, None, db, dgamma, dbeta)
+        if self.followed:
+            kernel.call(library, "backward", dtype, *self._block(), gradient, dy, None, db, dgamma, dbeta)
         else:
             kernel.call(library, "output_gradient", dtype, self.linear, self.given, gradient, dy, db)
         dx = None

@@ -10,7 +10,7 @@ from torch import nn
 from bnstudy.training.networks.layers import RootMeanSquare
 from bnstudy.training.replicas.folded import FoldedLinear
 from bnstudy.training.replicas.lanes.convolution import Convolution
-from bnstudy.training.replicas.lanes.layout import Signal, Stage
+from bnstudy.training.replicas.lanes.layout import ACTIVATIONS, NONE, Signal, Stage
 from bnstudy.training.replicas.lanes.linear import LinearCall, LinearStage
 from bnstudy.training.replicas.lanes.supported import is_halving
 
@@ -37,10 +37,14 @@ def runs_of(pairs: Sequence[tuple[nn.Module, nn.Module]], replicas: int) -> Iter
     while i < len(pairs):
         if layer := take(nn.Conv2d, nn.Linear):
             norm = take(nn.modules.batchnorm._BatchNorm, nn.GroupNorm, RootMeanSquare)
-            relu = take(nn.ReLU) is not None
+            activation = next((number for kind, number in ACTIVATIONS.items() if take(kind)), NONE)
             pool = i < len(pairs) and is_halving(pairs[i][0]) and take(nn.AvgPool2d) is not None
             linear = isinstance(layer, FoldedLinear)
-            run.append(LinearStage(layer, norm, relu, replicas) if linear else Stage(layer, norm, relu, pool, replicas))
+            run.append(
+                LinearStage(layer, norm, activation, replicas)
+                if linear
+                else Stage(layer, norm, activation, pool, replicas)
+            )
         elif run and take(nn.Flatten):
             pass  # a stage needs no flat input
         else:

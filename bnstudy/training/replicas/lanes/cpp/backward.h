@@ -28,18 +28,19 @@ template <class W> struct Backward {
     std::vector<V> padded = std::vector<V>((transposed.before + work.height + transposed.below) * g_row);
     V* dy = padded.data() + transposed.before * (g_row + outputs);
 
-    // Goes through some rows of one sample, output by output, and hands `use` the gradient at the ReLU's input; y is
-    // what the convolution gave there. Pooling hands back equal parts, and zero to a last row or column that it
+    // Goes through some rows of one sample, output by output, and hands `use` the gradient at the activation's input; y
+    // is what the convolution gave there. Pooling hands back equal parts, and zero to a last row or column that it
     // dropped. Each value comes with a number below POOL, so that sums can be kept side by side.
-    template <class N, class F>
-    inline void rows(const N& norm, long n, const V* y, long first, long last, F use) const {
-        constexpr bool RELU = W::RELU;
+    template <class N, class F> inline void rows(const N& norm, long n, const V* y, long first, long last, F use) {
+        constexpr bool RECTIFIES = W::RECTIFIES, SMOOTH = W::SMOOTH;
+        const V* slopes = nullptr;
+        if constexpr (SMOOTH) slopes = work.template smoothed<true>(norm, y, last - first);
         const V* g = this->g;  // what stands in registers is not read again, whatever is written meanwhile
         long outputs = this->outputs, words = work.words, out_width = work.out_width, width = work.width;
         for (long h = first; h < last; h++)
             for (long o = 0; o < outputs; o++) {
                 const V* from = g + n * work.out_size + h / POOL * work.out_row + o;
-                const V* at = y + (h - first) * work.row + o;
+                const V *at = y + (h - first) * work.row + o, *slope = slopes + (h - first) * work.row + o;
                 const I* mask =
                     (const I*)work.kept + (n * work.out_height + h / POOL) * out_width * words + o / PER_WORD;
                 Int bit = (Int)(1u << (o % PER_WORD * AREA + h % POOL * POOL));
@@ -51,9 +52,10 @@ template <class W> struct Backward {
                         V v = from[q * outputs] * (T)(1.0 / AREA);
                         UNROLL
                         for (int i = 0; i < POOL; i++) {
-                            if (RELU && N::NORM)
+                            if (SMOOTH) each(q * POOL + i, i, v * slope[(q * POOL + i) * outputs]);
+                            else if (RECTIFIES && N::NORM)
                                 each(q * POOL + i, i, where(~(at[(q * POOL + i) * outputs] * a + c <= 0), v));
-                            else if (RELU) each(q * POOL + i, i, where((mask[q * words] & bit << i) != 0, v));
+                            else if (RECTIFIES) each(q * POOL + i, i, where((mask[q * words] & bit << i) != 0, v));
                             else each(q * POOL + i, i, v);
                         }
                     }
@@ -107,7 +109,8 @@ template <class W> struct Backward {
         std::fill(sum.begin(), sum.end(), V{});
         for (long first = 0; first < work.height; first += work.block) {
             long last = std::min(first + work.block, work.height);
-            differentiate(norm, n, N::NORM ? work.convolved(n, sample, first, last) : nullptr, first, last);
+            differentiate(norm, n, N::NORM || W::SMOOTH ? work.convolved(n, sample, first, last) : nullptr, first,
+                          last);
             if (!s.given)
                 weight_gradient(s, sample + first * s.stride * in_row(s), dy + first * g_row, g_row, last - first,
                                 to.dw);

@@ -1,4 +1,4 @@
-// Forward: the convolution, its norm, ReLU and pooling.
+// Forward: the convolution, its norm, activation and pooling.
 #pragma once
 
 #include "norms.h"
@@ -12,8 +12,13 @@ template <class W> struct Forward {
     W& work;
     const Block& s = work.s;
 
-    // ReLU and pooling of POOL rows of what the convolution gave, to row `h` of sample n's outputs.
+    // Activation and pooling of POOL rows of what the convolution gave, to row `h` of sample n's outputs.
     template <class N> void activate(const N& norm, long n, long h, const V* y, V* out, I* mask) const {
+        if constexpr (W::SMOOTH) pool(NoNorm(), n, h, work.template smoothed<false>(norm, y, POOL), out, mask);
+        else pool(norm, n, h, y, out, mask);
+    }
+
+    template <class N> void pool(const N& norm, long n, long h, const V* y, V* out, I* mask) const {
         long outputs = work.outputs, row = work.row, words = work.words;
         out += n * work.out_size + h * work.out_row;
         for (long q = 0; q < work.out_width; q++)
@@ -24,8 +29,8 @@ template <class W> struct Forward {
                     V sum = {};
                     for (int k = 0; k < AREA; k++) {
                         V v = norm.apply(o, from[k / POOL * row + k % POOL * outputs]);
-                        if (W::RELU) bits |= ~(v <= 0) & (Int)(1u << (o % PER_WORD * AREA + k));
-                        sum += W::RELU ? rectified(v) : v;
+                        if (W::RECTIFIES) bits |= ~(v <= 0) & (Int)(1u << (o % PER_WORD * AREA + k));
+                        sum += W::RECTIFIES ? rectified(v) : v;
                     }
                     out[q * outputs + o] = AREA == 1 ? sum : sum * (T)(1.0 / AREA);
                 }
@@ -37,10 +42,11 @@ template <class W> struct Forward {
         for (long n = 0; n < s.samples; n++) {
             const auto* sample = work.input.sample(s, n);
             for (long h = 0; h < work.out_height; h++) {
-                work.convolve(sample, h * POOL, (h + 1) * POOL, work.local.data());
-                bool masked = W::RELU && work.kept;
+                V* y = W::SMOOTH && work.kept ? (V*)work.kept + n * work.size + h * POOL * work.row : work.local.data();
+                work.convolve(sample, h * POOL, (h + 1) * POOL, y);
+                bool masked = W::RECTIFIES && work.kept;
                 I* mask = masked ? (I*)work.kept + (n * work.out_height + h) * work.out_width * work.words : nullptr;
-                activate(norm, n, h, work.local.data(), out, mask);
+                activate(norm, n, h, y, out, mask);
             }
         }
     }

@@ -16,28 +16,27 @@ template <class X> struct Padded {
     }
 };
 
-// Values that lie as they are read: numbers that all lanes share, or registers.
-template <class X> struct DirectInput {
-    const X* x;
-    Padded<X> padded;
-    DirectInput(const Block& s, const void* x) : x((const X*)x), padded(s) {}
-    const X* sample(const Block& s, long n) {
-        const X* from = x + n * s.height * s.width * s.inputs;
+// Numbers that all lanes share.
+template <class T> struct SharedInput {
+    const T* x;
+    Padded<T> padded;
+    SharedInput(const Block& s, const void* x) : x((const T*)x), padded(s) {}
+    const T* sample(const Block& s, long n) {
+        const T* from = x + n * s.height * s.width * s.inputs;
         return s.padding ? padded.fill(s, [=](long i) { return from[i]; }) : from;
     }
 };
-template <class T> using SharedInput = DirectInput<T>;
-template <class T> using OwnInput = DirectInput<typename Types<T>::V>;
 
-template <class T> struct GroupedInput {
+// Registers: they lie as they are read, or each lane's values come from what its group sees.
+template <class T> struct LaneInput {
     using V = typename Types<T>::V;
     using I = typename Types<T>::I;
-    const T* x;
+    const void* x;
     Padded<V> padded;
-    std::vector<long> groups;  // those that occur, and who belongs to each
+    std::vector<long> groups;  // those that occur, and who belongs to each; empty: each lane has its own
     std::vector<I> members;
-    GroupedInput(const Block& s, const void* x) : x((const T*)x), padded(s) {
-        for (int l = 0; l < Types<T>::LANES; l++) {
+    LaneInput(const Block& s, const void* x) : x(x), padded(s) {
+        for (int l = 0; l < (s.sharing == 2 ? Types<T>::LANES : 0); l++) {
             size_t i = std::find(groups.begin(), groups.end(), (long)s.group[l]) - groups.begin();
             if (i == groups.size()) groups.push_back(s.group[l]), members.push_back(I{});
             members[i][l] = -1;
@@ -45,8 +44,12 @@ template <class T> struct GroupedInput {
     }
     const V* sample(const Block& s, long n) {
         long size = s.height * s.width * s.inputs;
+        if (groups.empty()) {
+            const V* own = (const V*)x + n * size;
+            return s.padding ? padded.fill(s, [=](long i) { return own[i]; }) : own;
+        }
         const T* from[Types<T>::LANES];
-        for (size_t i = 0; i < groups.size(); i++) from[i] = x + (groups[i] * s.samples + n) * size;
+        for (size_t i = 0; i < groups.size(); i++) from[i] = (const T*)x + (groups[i] * s.samples + n) * size;
         return padded.fill(s, [&](long i) {
             I v = {};
             for (size_t k = 0; k < groups.size(); k++) v |= members[k] & (I)(V{} + from[k][i]);

@@ -2,7 +2,7 @@
 // Replicas do, whatever the channel count, so here the replica is the innermost axis of every tensor and each
 // multiply-add works on one value of each of them. No lane ever meets another: a NaN stays where it is.
 //
-// One block = convolution -> [norm] -> [ReLU] -> [2x2 average pooling], forward and backward, one thread.
+// One block = convolution -> [norm] -> [activation] -> [2x2 average pooling], forward and backward, one thread.
 // A norm is a batch norm, or works sample by sample: group norms and root mean squares. A linear layer is a 1x1
 // convolution over one image whose width is the batch. Layouts, last axis fastest:
 //   signals (pack, sample, row, column, channel, lane)
@@ -15,16 +15,18 @@
 #include "trial.h"
 
 // Calls f with a null pointer to the kind of work that a block asks for.
-template <class T, int POOL, bool RELU, class F> static void by_sharing(const Block& s, F f) {
-    if (s.sharing == 0) f((Work<T, POOL, RELU, OwnInput>*)nullptr);
-    else if (s.sharing == 1) f((Work<T, POOL, RELU, SharedInput>*)nullptr);
-    else f((Work<T, POOL, RELU, GroupedInput>*)nullptr);
+template <class T, int POOL, Activation KIND, class F> static void by_sharing(const Block& s, F f) {
+    if (s.sharing == 1) f((Work<T, POOL, KIND, SharedInput>*)nullptr);
+    else f((Work<T, POOL, KIND, LaneInput>*)nullptr);
+}
+template <class T, int POOL, class F> static void by_activation(const Block& s, F f) {
+    if (s.activation == NONE) by_sharing<T, POOL, NONE>(s, f);
+    else if (s.activation == RELU) by_sharing<T, POOL, RELU>(s, f);
+    else by_sharing<T, POOL, SIGMOID>(s, f);  // which of the smooth ones it asks for itself
 }
 template <class T, class F> static void by_kind(const Block& s, F f) {
-    if (s.pool == 2 && s.relu) by_sharing<T, 2, true>(s, f);
-    else if (s.pool == 2) by_sharing<T, 2, false>(s, f);
-    else if (s.relu) by_sharing<T, 1, true>(s, f);
-    else by_sharing<T, 1, false>(s, f);
+    if (s.pool == 2) by_activation<T, 2>(s, f);
+    else by_activation<T, 1>(s, f);
 }
 
 // Calls f with the norm that a block asks for.
@@ -73,7 +75,7 @@ static void each_pack(const Block& s, const Norm& norm, const void* x, const voi
         }
         by_kind<T>(block, [&](auto* kind) {
             std::remove_pointer_t<decltype(kind)> work(block, own_x, own_w.data(), own_b.data(), kept);
-            long each = norm.gamma ? work.size : work.out_height * work.out_width * work.words;
+            long each = norm.gamma || work.SMOOTH ? work.size : work.out_height * work.out_width * work.words;
             if (kept) work.kept = (V*)kept + p * s.samples * each;
             with_norm<T>(block, own, [&](auto& norm) { f(work, norm, p); });
         });

@@ -38,7 +38,7 @@ extern "C" {
 struct Block {
     int64_t samples, height, width, inputs, outputs;  // height and width of what goes in
     int64_t kernel, stride, padding;                  // the same up and down as sideways
-    int64_t relu, pool;                               // whether there is a ReLU; 2 if pooled, else 1
+    int64_t activation, pool;                         // activations.h; 2 if pooled, else 1
     int64_t sharing;       // who sees an input: 0 each lane its own, 1 all the same, 2 as `group` says
     const int32_t* group;  // (replica): which of the stacked inputs it sees
     double eps;

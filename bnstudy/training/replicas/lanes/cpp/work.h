@@ -1,18 +1,20 @@
 // One block at work: its sizes, its input, and what its convolution gave. Both directions start from here.
 #pragma once
 
+#include "activations.h"
 #include "inputs.h"
 #include "products.h"
 
-// `kept` is what forward leaves for backward: with a norm what the convolution gave, or nothing where that is sooner
-// computed again than read from memory; without, bits that say where the ReLU let through.
-template <class T, int POOL_, bool RELU_, template <class> class Input> struct Work {
+// `kept` is what forward leaves for backward: with a norm or a smooth activation what the convolution gave, or nothing
+// where that is sooner computed again than read from memory; else bits that say where a ReLU let through. All smooth
+// activations are one KIND.
+template <class T, int POOL_, Activation KIND, template <class> class Input> struct Work {
     using Number = T;
     using V = typename Types<T>::V;
     using I = typename Types<T>::I;
     using Int = typename Types<T>::Int;
     static constexpr int POOL = POOL_, AREA = POOL * POOL, PER_WORD = 32 / AREA;  // outputs whose bits share a word
-    static constexpr bool RELU = RELU_;
+    static constexpr bool RECTIFIES = KIND == RELU, SMOOTH = KIND > RELU;
 
     const Block& s;
     const V *w, *b;
@@ -24,6 +26,7 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
     long words = (outputs + PER_WORD - 1) / PER_WORD;
     long block = std::max<long>(POOL, rows_together(s) / POOL * POOL);  // rows worked on at a time
     std::vector<V> local = std::vector<V>(block * row);
+    std::vector<V> smooth = std::vector<V>(SMOOTH ? local.size() : 0);
     std::vector<V> whole;        // of a sample whose convolution is not kept
     const V* at_hand = nullptr;  // what the convolution gave for the sample at hand, where all of it is needed at once
 
@@ -51,5 +54,18 @@ template <class T, int POOL_, bool RELU_, template <class> class Input> struct W
         whole.resize(size);
         convolve(sample, 0, height, whole.data());
         return whole.data();
+    }
+
+    // Values or slopes of a smooth activation, of some rows of what the convolution gave and what a norm makes of it.
+    template <bool SLOPES, class N> const V* smoothed(const N& norm, const V* y, long rows) {
+        with_smooth<T>(s.activation, [&](auto f) {
+            V* to = smooth.data();
+            for (long i = 0; i < rows * row; i += outputs)
+                for (long o = 0; o < outputs; o++) {
+                    V v = norm.apply(o, y[i + o]);
+                    to[i + o] = SLOPES ? f.slope(v) : f.value(v);
+                }
+        });
+        return smooth.data();
     }
 };
