@@ -17,6 +17,7 @@ from bnstudy.study import registry
 from bnstudy.study.plan import make_plan
 from bnstudy.training import epochs, quickness
 from bnstudy.training.datasets.data import Data
+from bnstudy.training.one_thread import one_thread
 from bnstudy.training.replicas import Vmapped
 from bnstudy.training.running import processes, workers
 from bnstudy.training.running.cores import usable_cores
@@ -44,8 +45,8 @@ def bnstudy(row: Row, shared: Shared, compiled: bool = True) -> float:
     inits = [f"normal:{0.02 * (i + 1):g}" for i in range(8)]
     study = row.study(epochs=EPOCHS, seeds=2 * cores(), inits=inits)
     plan = make_plan(study, capacity=16)[: cores()]
-    torch.set_num_threads(1)
-    forms = (((row.model, row.norm), quickness.forms_of(study, plan[0].runs, data, compiled)),)
+    with one_thread():
+        forms = (((row.model, row.norm), quickness.forms_of(study, plan[0].runs, data, compiled)),)
     setup = replace(workers.Setup.of(study, None, "cpu", compiled), forms=forms)
     times: dict[int, list[float]] = {}
     for event in processes.train_in_processes(setup, plan, cores(), data):

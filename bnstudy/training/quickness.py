@@ -25,6 +25,7 @@ from bnstudy.training.replicas import Reference, Replicas, forms_for
 
 SHORT = 3e-3  # seconds of a network's step that is mostly overhead, which other forms share: they are faster
 WORTH = 0.9  # of the time one run after the other takes, at most: a form has to be shown equal first
+LOOKS, HOPELESS = 2, 3  # a form that seems to take no less, but not three times as much, is timed again: machines stutter
 STEPS = 2  # timed, after one to warm up
 SECONDS = 0.2  # that a step of all replicas may take one after the other; else fewer of them are timed
 
@@ -80,7 +81,15 @@ def quicker(forms: Sequence[type[Replicas]], seconds: Callable[[Make, int], floa
     if alone < SHORT:
         return tuple(form.name for form in forms)
     few = min(replicas, max(2, int(SECONDS / alone)))
-    return tuple(form.name for form in forms if seconds(form, few) < WORTH * alone * few)
+
+    def is_worth_it(form: type[Replicas]) -> bool:
+        for _ in range(LOOKS):
+            share = seconds(form, few) / (alone * few)
+            if share < WORTH or share > HOPELESS:
+                return share < WORTH
+        return False
+
+    return tuple(form.name for form in forms if is_worth_it(form))
 
 
 def _seconds(

@@ -39,7 +39,17 @@ def test_of_slow_networks_few_replicas_are_timed():
         return 0.5 * count
 
     quickness.quicker([Folded], seconds, 16)
-    assert timed == [1, 2]
+    assert timed == [1, 2, 2]
+
+
+def test_a_form_that_was_disturbed_is_timed_again_and_a_hopeless_one_is_not():
+    times = {Lanes: [0.02, 0.004], Folded: [0.02, 0.02], Vmapped: [0.05, 0.001]}
+
+    def seconds(form, count):
+        return 0.01 if form is Reference else times[form].pop(0) * count
+
+    assert quickness.quicker(list(times), seconds, 4) == ("lanes",)
+    assert times == {Lanes: [], Folded: [], Vmapped: [0.001]}
 
 
 @pytest.fixture

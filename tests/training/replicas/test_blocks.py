@@ -8,13 +8,14 @@ import pytest
 import torch
 from bnstudy.training.networks.layers import RootMeanSquare
 from bnstudy.training.replicas.lanes import kernel, lanes
-from bnstudy.training.replicas.lanes.layout import GROUPED, OWN, SHARED
-from torch import Tensor
+from bnstudy.training.replicas.lanes.layout import ACTIVATIONS, GROUPED, NONE, OWN, SHARED
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.pairs import pairs
 
 DOUBLE, EPS = torch.float64, 1e-5
+FOLLOWING = {"none": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 NORMS = ("none", "batch", "group", "root-mean-square")
 SHAPES = [  # samples, height, width, inputs, outputs, side of the kernel, stride, padding
     (3, 6, 4, 1, 4, 3, 1, 1), (2, 5, 7, 3, 2, 3, 1, 1), (2, 4, 4, 2, 6, 5, 1, 2), (4, 3, 3, 5, 8, 1, 1, 0),
@@ -27,10 +28,11 @@ needs_kernel = pytest.mark.skipif(lanes.load() is None, reason="no kernel here")
 class Case:
     """A block with random tensors, and what PyTorch makes of each replica of it."""
 
-    def __init__(self, shape, norm: str, sharing: int, relu: bool, pool: int, keep: bool, packs: int = 2) -> None:
+    def __init__(self, shape, norm: str, sharing: int, activation: str, pool: int, keep: bool, packs: int = 2) -> None:
         found = lanes.load()
         assert found
-        self.library, self.norm, self.relu, self.pool, self.sharing = found.library, norm, relu, pool, sharing
+        self.library, self.norm, self.pool, self.sharing = found.library, norm, pool, sharing
+        self.activation = FOLLOWING[activation]()
         draw = torch.Generator().manual_seed(sum(shape))
         samples, height, width, inputs, outputs, side, self.stride, self.padding = shape
         rows, columns = ((size + 2 * self.padding - side) // self.stride + 1 for size in (height, width))
@@ -44,13 +46,13 @@ class Case:
         self.bias, self.gamma, self.beta = torch.randn(3, outputs, self.replicas, generator=draw, dtype=DOUBLE)
         self.out_shape = (packs, samples, rows // pool, columns // pool, outputs, self.lanes)
         self.gradient = torch.randn(self.out_shape, generator=draw, dtype=DOUBLE)
-        self.block = kernel.Block(*shape, relu, pool, sharing)
+        self.block = kernel.Block(*shape, ACTIVATIONS.get(type(self.activation), NONE), pool, sharing)
         self.block.group, self.block.eps, self.block.packs = self.group.data_ptr(), EPS, packs
         self.block.groups, self.block.centred = {"group": (2, 1), "root-mean-square": (1, 0)}.get(norm, (0, 0))
         self.kept = None
-        if norm != "none" and keep:
+        if keep and (norm != "none" or activation in ("sigmoid", "tanh")):
             self.kept = torch.empty(packs, samples, rows, columns, outputs, self.lanes, dtype=DOUBLE)
-        elif norm == "none" and relu:
+        elif norm == "none" and activation == "relu":
             words = -(-outputs // (32 // pool**2))
             self.kept = torch.empty(*self.out_shape[:4], words, self.lanes, dtype=torch.int64)
 
@@ -102,7 +104,7 @@ class Case:
         elif self.norm == "root-mean-square":
             scale, shift = (leaves[name].view(-1, 1, 1) for name in ("gamma", "beta"))
             y = RootMeanSquare(y.shape[1], EPS, affine=False)(y) * scale + shift
-        y = y.relu() if self.relu else y
+        y = self.activation(y)
         out = (F.avg_pool2d(y, self.pool) if self.pool > 1 else y).permute(0, 2, 3, 1)
         pack, lane = divmod(replica, self.lanes)
         (out * self.gradient[pack, ..., lane]).sum().backward()
@@ -118,13 +120,13 @@ def _in_packs(values: Tensor, wide: int) -> Tensor:
 
 @needs_kernel
 @pytest.mark.parametrize(
-    ("shape", "norm", "sharing", "relu", "pool", "keep"),
-    pairs(SHAPES, list(NORMS), [OWN, SHARED, GROUPED], [False, True], [1, 2], [False, True]),
+    ("shape", "norm", "sharing", "activation", "pool", "keep"),
+    pairs(SHAPES, list(NORMS), [OWN, SHARED, GROUPED], list(FOLLOWING), [1, 2], [False, True]),
 )
-def test_a_block_computes_what_torch_does(shape, norm, sharing, relu, pool, keep):
+def test_a_block_computes_what_torch_does(shape, norm, sharing, activation, pool, keep):
     if pool > min(shape[1:3]):
         pool = 1
-    case = Case(shape, norm, sharing, relu, pool, keep)
+    case = Case(shape, norm, sharing, activation, pool, keep)
     found, wanted = case.by_kernel(), case.by_torch()
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():
@@ -133,9 +135,9 @@ def test_a_block_computes_what_torch_does(shape, norm, sharing, relu, pool, keep
 
 
 @needs_kernel
-@pytest.mark.parametrize("norm", NORMS)
-def test_a_lane_of_nan_leaves_the_others_as_they_are(norm):
-    case = Case(SHAPES[0], norm, SHARED, relu=True, pool=2, keep=True)
+@pytest.mark.parametrize(("norm", "activation"), pairs(list(NORMS), list(FOLLOWING)))
+def test_a_lane_of_nan_leaves_the_others_as_they_are(norm, activation):
+    case = Case(SHAPES[0], norm, SHARED, activation, pool=2, keep=True)
     before = case.by_kernel()
     case.weight[..., 1] = torch.nan
     after = case.by_kernel()
@@ -143,6 +145,33 @@ def test_a_lane_of_nan_leaves_the_others_as_they_are(norm):
     for name, values in before.items():
         assert torch.equal(after[name][..., others], values[..., others]), name
     assert after["out"][0, ..., 1].isnan().all()
+
+
+@needs_kernel
+@pytest.mark.parametrize("kind", [nn.Sigmoid, nn.Tanh])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 4e-7), (DOUBLE, 8e-16)])
+def test_smooth_activations_are_right_to_their_last_digits(kind, dtype, tolerance):
+    """Of tiny values too: networks that start far too small live on them."""
+    sizes = 10.0 ** torch.linspace(-30, 2, 4000, dtype=DOUBLE)
+    special = torch.tensor([0.0, math.inf, -math.inf, math.nan], dtype=DOUBLE)
+    x = torch.cat([-sizes, sizes, torch.linspace(-20, 20, 4000, dtype=DOUBLE), special]).to(dtype)
+    found, wanted = _alone(kind, x), kind()(x.double())
+    least = 10 * torch.finfo(dtype).smallest_normal  # beyond it e^x is cut off
+    assert torch.allclose(found.double(), wanted, rtol=tolerance, atol=least, equal_nan=True)
+
+
+def _alone(kind: type[nn.Module], x: Tensor) -> Tensor:
+    """What a block makes of numbers that nothing else is done to."""
+    found = lanes.load()
+    assert found
+    wide = found.lanes(x.dtype)
+    block = kernel.Block(1, 1, len(x), 0, 1, 1, 1, 0, ACTIVATIONS[kind], 1, OWN, given=1)
+    block.packs = 1
+    given = x[:, None].repeat(1, wide)
+    out = torch.empty_like(given)
+    kernel.call(found.library, "forward", x.dtype, block, kernel.Norm(), None, None, None, given, out)
+    assert all(torch.equal(out[:, 0].nan_to_num(7), column.nan_to_num(7)) for column in out.T)
+    return out[:, 0]
 
 
 @needs_kernel

@@ -58,7 +58,7 @@ def _tiny(draw: torch.Generator) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):  # PyTorch's own first values, which are replaced
         network = nn.Sequential(
             nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2),
-            nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 4),
+            nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.Tanh(), nn.Flatten(), nn.Linear(16, 4),
         )  # fmt: skip
     with torch.no_grad():
         for parameter in network.parameters():
