@@ -80,6 +80,18 @@ def _gradients(parameters: Sequence[Tensor], pieces: Sequence[list[Piece]]) -> I
                 yield piece, gradient
 
 
+def _together(found: Iterator[tuple[Piece, Tensor]]) -> Iterator[tuple[list[Piece], list[Tensor]]]:
+    """Pieces and gradients that are updated by the same calls: small ones, of which a call takes longer than its work,
+    all at once."""
+    small: list[tuple[Piece, Tensor]] = []
+    for piece, gradient in found:
+        if piece.values.numel() > LARGE:
+            yield [piece], [gradient]
+        else:
+            small.append((piece, gradient))
+    yield [piece for piece, _ in small], [gradient for _, gradient in small]
+
+
 def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:
     if not _is_large(like):
         return [tensor]
@@ -112,12 +124,14 @@ def sgd(parameters: Sequence[Tensor], lr: Tensor, momentum: float, weight_decay:
 
     @torch.no_grad()
     def step() -> None:
-        for piece, g in _gradients(parameters, pieces):
-            p, (b,) = piece.values, piece.memory
-            g = _decayed(g, p, weight_decay)
+        for some, gs in _together(_gradients(parameters, pieces)):
+            gs = [_decayed(g, piece.values, weight_decay) for g, piece in zip(gs, some, strict=True)]
             if momentum:
-                g = b.mul_(momentum).add_(g)
-            p.addcmul_(g, piece.rate, value=-1)
+                kept = [piece.memory[0] for piece in some]
+                torch._foreach_mul_(kept, momentum)
+                torch._foreach_add_(kept, gs)
+                gs = kept
+            torch._foreach_addcmul_([piece.values for piece in some], gs, [piece.rate for piece in some], value=-1)
 
     return step
 

@@ -124,11 +124,8 @@ class Stage:
 
 
 def _move(running: Tensor, now: Tensor, momentum: float) -> None:
-    """Move a running statistic towards what it is now; one that is infinite stays so, where ``lerp`` makes it NaN."""
-    overflown = running + now if torch.isinf(running).any() else None
-    running.lerp_(now, momentum)
-    if overflown is not None:
-        torch.where(overflown.isinf(), overflown, running, out=running)
+    """Move a running statistic towards what it is now; one that is infinite stays so, where ``lerp_`` makes it NaN."""
+    running.mul_(1 - momentum).add_(now, alpha=momentum)
 
 
 def as_parameter(values: Tensor, like: Tensor) -> Tensor:

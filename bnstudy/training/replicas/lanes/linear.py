@@ -134,11 +134,11 @@ class LinearCall:
         return sums
 
     def _block(self) -> tuple[Any, ...]:
-        """A block without a product: a batch norm sees one image, batch wide, other norms each sample."""
+        """A block without a product: a batch norm sees one image, a sample a row, other norms each sample."""
         stage, norm = self.stage, self.stage.norm
         each = self.normed and not isinstance(norm, FoldedBatchNorm)
-        samples, width = (self.samples, 1) if each else (1, self.samples)
-        block = kernel.Block(samples, 1, width, 0, self.outputs, 1, 1, 0, stage.activation, 1, OWN, given=1)
+        samples, rows = (self.samples, 1) if each else (1, self.samples)
+        block = kernel.Block(samples, rows, 1, 0, self.outputs, 1, 1, 0, stage.activation, 1, OWN, given=1)
         block.packs = self.packs
         if not self.normed or norm is None:
             return block, kernel.Norm(), None, None, None, self.given

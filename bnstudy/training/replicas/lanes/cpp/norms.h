@@ -11,29 +11,32 @@ template <class T> struct Statistics {
     double count = 0;
     explicit Statistics(long outputs) : mean(outputs), squares(outputs) {}
 
-    // Four sums side by side: one addition need not wait for the last.
-    template <class F> static V total(long positions, F value) {
-        V sum[4] = {};
+    // Sums of value(output, number) over all positions, output by output; some positions at once, so that a sum is
+    // seldom read and written, and memory is read as it lies.
+    template <class F> static std::vector<V> totals(const V* y, long positions, long outputs, F value) {
+        std::vector<V> sums(outputs);
         long i = 0;
-        for (; i + 4 <= positions; i += 4) {
-            UNROLL
-            for (int k = 0; k < 4; k++) sum[k] += value(i + k);
-        }
-        for (; i < positions; i++) sum[0] += value(i);
-        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        for (; i + 4 <= positions; i += 4, y += 4 * outputs)
+            for (long o = 0; o < outputs; o++)
+                sums[o] += (value(o, y[o]) + value(o, y[outputs + o])) +
+                           (value(o, y[2 * outputs + o]) + value(o, y[3 * outputs + o]));
+        for (; i < positions; i++, y += outputs)
+            for (long o = 0; o < outputs; o++) sums[o] += value(o, y[o]);
+        return sums;
     }
 
     void add(const V* y, long positions, long outputs) {
         double n = positions, share = n / (count + n);
+        std::vector<V> centre = totals(y, positions, outputs, [](long, V v) { return v; });
+        for (V& v : centre) v /= (T)n;
+        std::vector<V> square = totals(y, positions, outputs, [of = centre.data()](long o, V v) {
+            V d = v - of[o];
+            return d * d;
+        });
         for (long o = 0; o < outputs; o++) {
-            V centre = total(positions, [=](long i) { return y[i * outputs + o]; }) / (T)n;
-            V square = total(positions, [=](long i) {
-                V d = y[i * outputs + o] - centre;
-                return d * d;
-            });
-            D delta = __builtin_convertvector(centre, D) - mean[o];
+            D delta = __builtin_convertvector(centre[o], D) - mean[o];
             mean[o] += delta * share;
-            squares[o] += __builtin_convertvector(square, D) + delta * delta * (count * share);
+            squares[o] += __builtin_convertvector(square[o], D) + delta * delta * (count * share);
         }
         count += n;
     }
