@@ -19,23 +19,34 @@ template <class X> struct Index {
     std::vector<Entry<X>> entries;
     std::vector<size_t> pairs_end, entries_end;  // of each two samples, and of each input
 
-    // `differs` (sample, input) says where any lane's input differs, `value(at)` there by how much.
-    template <class F> Index(long samples, long inputs, const std::vector<char>& differs, F value) {
-        size_t most = std::count(differs.begin(), differs.end(), 1);
-        pairs.reserve(most + AHEAD), entries.reserve(most);
-        for (long s = 0; s < samples; s += 2) {
+    // `differs` (sample, input) says where any lane's input differs, `value(at)` there by how much. No branch asks for
+    // it: half of them would be guessed wrongly.
+    template <class F>
+    Index(long samples, long inputs, const std::vector<char>& differs, F value) : entries_end(inputs) {
+        for (size_t at = 0; at < differs.size(); at += inputs)
+            for (long i = 0; i < inputs; i++) entries_end[i] += differs[at + i];
+        size_t most = 0;
+        std::vector<size_t> next(inputs);
+        for (long i = 0; i < inputs; i++) next[i] = most, entries_end[i] = most += entries_end[i];
+        entries.resize(most), pairs.resize(most + AHEAD);  // fetched ahead, and never read
+        std::vector<int32_t> found(inputs + 1);
+        auto where = [&](auto flag) {
+            long count = 0;
+            for (int32_t i = 0; i < inputs; i++) found[count] = i, count += flag(i);
+            return count;
+        };
+        size_t end = 0;
+        for (long s = 0; s < samples; s++) {
+            long at = s * inputs;
+            const char* here = &differs[at];
+            for (long k = 0, count = where([=](long i) { return here[i]; }); k < count; k++)
+                entries[next[found[k]]++] = {(int32_t)s, value(at + found[k])};
+            if (s % 2) continue;
             bool alone = s + 1 == samples;
-            const char *here = &differs[s * inputs], *there = alone ? here : here + inputs;
-            for (int32_t i = 0; i < inputs; i++)
-                if (long at = s * inputs + i; here[i] || there[i])
-                    pairs.push_back({i, value(at), alone ? X{} : value(at + inputs)});
-            pairs_end.push_back(pairs.size());
-        }
-        pairs.resize(pairs.size() + AHEAD);  // fetched ahead, and never read
-        for (long i = 0; i < inputs; i++) {
-            for (int32_t s = 0; s < samples; s++)
-                if (differs[s * inputs + i]) entries.push_back({s, value(s * inputs + i)});
-            entries_end.push_back(entries.size());
+            const char* there = alone ? here : here + inputs;
+            for (long k = 0, count = where([=](long i) { return here[i] | there[i]; }); k < count; k++)
+                pairs[end++] = {found[k], value(at + found[k]), alone ? X{} : value(at + inputs + found[k])};
+            pairs_end.push_back(end);
         }
     }
 };
