@@ -25,7 +25,10 @@ from bnstudy.training.replicas import Reference, Replicas, forms_for
 
 SHORT = 3e-3  # seconds of a network's step that is mostly overhead, which other forms share: they are faster
 WORTH = 0.9  # of the time one run after the other takes, at most: a form has to be shown equal first
-LOOKS, HOPELESS = 2, 3  # a form that seems to take no less, but not three times as much, is timed again: machines stutter
+LOOKS, HOPELESS = (
+    2,
+    3,
+)  # a form that seems to take no less, but not three times as much, is timed again: machines stutter
 STEPS = 2  # timed, after one to warm up
 SECONDS = 0.2  # that a step of all replicas may take one after the other; else fewer of them are timed
 

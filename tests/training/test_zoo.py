@@ -193,10 +193,11 @@ def test_the_forms_are_what_they_are_known_to_be(digits):
     assert taken == TAKEN
 
 
+BY_LAYER = "lanes by layer" if lanes.load() else "folded"
 TAKEN = {
     "group-norm-module-twice": "lanes" if lanes.load() else "folded", "layer-norm-of-the-sample": "vmap",
-    "limited-by-the-largest-value": "vmap", "pooled-odd-features": "vmap", "residual": "folded",
-    "a-batch-norm-that-rectifies": "vmap", "second-head-in-training": "folded", "softmax-in-evaluation": "vmap",
+    "limited-by-the-largest-value": "vmap", "pooled-odd-features": "vmap", "residual": BY_LAYER,
+    "a-batch-norm-that-rectifies": "vmap", "second-head-in-training": BY_LAYER, "softmax-in-evaluation": "vmap",
     "a-buffer-assigned-anew": "one by one", "forward-hook": "one by one", "pruned": "one by one",
     "new-weight-norm": "one by one", "reads-a-mean": "one by one", "dropout": "one by one", "lstm": "one by one",
     "large-gradients-clipped-in-forward": "one by one", "a-parameter-held-by-a-function": "one by one",

@@ -11,6 +11,7 @@ from bnstudy.study.errors import InputError
 from bnstudy.training.replicas.base import Replicas
 from bnstudy.training.replicas.equality import Trial, shown_equal
 from bnstudy.training.replicas.folded import Folded, foldable
+from bnstudy.training.replicas.lanes.by_layer import LanesByLayer
 from bnstudy.training.replicas.lanes.lanes import Lanes
 from bnstudy.training.replicas.reference import Reference
 from bnstudy.training.replicas.traits import Traits
@@ -69,6 +70,8 @@ def forms_for(network: nn.Module, size: int, traits: Traits, compiled: bool) -> 
         return forms
     if compiled and Lanes.suits(network, next(network.parameters()).device, size):
         forms.append(Lanes)
+    elif compiled and traits.channelwise and LanesByLayer.suits(network, next(network.parameters()).device, size):
+        forms.append(LanesByLayer)
     if traits.channelwise and foldable(network):
         forms.append(Folded)
     return [*forms, Vmapped]

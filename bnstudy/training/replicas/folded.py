@@ -11,7 +11,7 @@ Between linear layers the batch is the axis that lies contiguous in memory: no p
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -148,7 +148,7 @@ class FoldedGroupNorm(nn.Module):
     def __init__(self, layers: Sequence[nn.GroupNorm]) -> None:
         super().__init__()
         self.weight, self.bias = _stacked(layers, "weight"), _stacked(layers, "bias")  # (R, channels)
-        self.groups, self.eps = len(layers) * layers[0].num_groups, layers[0].eps
+        self.replicas, self.groups, self.eps = len(layers), len(layers) * layers[0].num_groups, layers[0].eps
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = (None if t is None else t.view(-1) for t in (self.weight, self.bias))
@@ -192,7 +192,8 @@ def _stacked(layers: Sequence[nn.Module], name: str) -> nn.Parameter | None:
     return nn.Parameter(torch.stack([p.detach() for p in parameters]), requires_grad=parameters[0].requires_grad)
 
 
-FOLDED_FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+Form = Callable[[Any], nn.Module]  # of the same layer of every replica
+FOLDED_FORMS: dict[type[nn.Module], Form] = {
     nn.Linear: FoldedLinear,
     nn.Conv1d: FoldedConv,
     nn.Conv2d: FoldedConv,
@@ -244,13 +245,13 @@ def _is_foldable(module: nn.Module) -> bool:
     return type(module) in CHANNELWISE or (any(True for _ in module.children()) and not own)
 
 
-def fold(networks: Sequence[nn.Module]) -> nn.Module:
-    """The first network with every weight layer replaced by its folded form."""
-    first = networks[0]
-    if form := FOLDED_FORMS.get(type(first)):
+def fold(networks: Sequence[nn.Module], forms: Mapping[type[nn.Module], Form] | None = None) -> nn.Module:
+    """The first network with every weight layer replaced by its folded form, or by another one that is given."""
+    first, forms = networks[0], FOLDED_FORMS if forms is None else forms
+    if form := forms.get(type(first)):
         return form(networks)
     shell = copy.copy(first)
     shell._modules = {
-        name: fold([network.get_submodule(name) for network in networks]) for name, _ in first.named_children()
+        name: fold([network.get_submodule(name) for network in networks], forms) for name, _ in first.named_children()
     }
     return shell

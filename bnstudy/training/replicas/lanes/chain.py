@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +16,10 @@ from torch.nn import functional as F
 from bnstudy.training.replicas.lanes.convolution import Convolution
 from bnstudy.training.replicas.lanes.layout import Signal, Stage, leave
 from bnstudy.training.replicas.lanes.linear import LinearCall
+from bnstudy.training.replicas.lanes.norm import NormCall
 from bnstudy.training.replicas.lanes.stages import call_of
 
-Call = Convolution | LinearCall
+Call = Convolution | LinearCall | NormCall
 
 
 def forward(
@@ -31,6 +33,34 @@ def forward(
         if backward:
             calls.append(call)
     return signal.values, calls
+
+
+class Run(torch.autograd.Function):
+    """Stages in a row. The parameters are there for autograd; their values are read from the stages."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        signal: Signal,
+        stages: list[Stage],
+        library: ctypes.CDLL,
+        lanes: int,
+        *parameters: Tensor,
+    ) -> Tensor:
+        values, ctx.calls = forward(stages, signal, library, lanes, any(ctx.needs_input_grad))
+        ctx.library = library
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        of_parameters: list[Tensor | None] = []
+        while ctx.calls:  # what a call kept is freed once it is used
+            call = ctx.calls.pop()
+            needs_input = bool(ctx.calls) or ctx.needs_input_grad[0]
+            gradient, some = call.backward(ctx.library, gradient, needs_input)
+            of_parameters = [*some, *of_parameters]
+        return gradient, None, None, None, None, *of_parameters
 
 
 @torch.no_grad()

@@ -99,7 +99,7 @@ class Convolution:
         return dx, self.stage.as_gradients(dw, db, dgamma, dbeta)
 
 
-def _steps(layer: FoldedConv | FoldedLinear, side: int) -> tuple[int, int]:
+def _steps(layer: FoldedConv | FoldedLinear | None, side: int) -> tuple[int, int]:
     """A convolution's stride and padding, the same in both directions."""
     assert isinstance(layer, FoldedConv)
     padding = {"same": side // 2, "valid": 0}.get(layer.options["padding"], layer.options["padding"])

@@ -10,11 +10,9 @@ that memory with the plain network's shapes.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +24,7 @@ from bnstudy.training.replicas.folded import fold
 from bnstudy.training.replicas.lanes import chain, kernel, self_check
 from bnstudy.training.replicas.lanes.background import background_of
 from bnstudy.training.replicas.lanes.kernel import Kernel
-from bnstudy.training.replicas.lanes.layout import Signal, Stage, rows_like
+from bnstudy.training.replicas.lanes.layout import Signal, rows_like
 from bnstudy.training.replicas.lanes.linear import Descent, LinearStage
 from bnstudy.training.replicas.lanes.stages import runs_of
 from bnstudy.training.replicas.lanes.supported import POOLING, has_convolutions, is_known, layers_of
@@ -75,15 +73,14 @@ class Lanes(Replicas):
         usable = load()
         if usable is None or not usable.lanes(dtype):
             return False
-        lanes = USUAL_BYTES // dtype.itemsize
-        return has_convolutions(network) or size >= FULL * lanes * -(-size // lanes)
+        return has_convolutions(network) or enough(size, dtype)
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         signal = self._seen(inputs, groups)
         for run in self.runs:
             if isinstance(run, list):
                 parameters = [p for stage in run for p in stage.parameters]
-                values = _Run.apply(signal.values, signal, run, self.library, self.lanes, *parameters)
+                values = chain.Run.apply(signal.values, signal, run, self.library, self.lanes, *parameters)
                 signal = Signal(values, is_input=False)
             elif isinstance(run, nn.Flatten):
                 if signal.is_input:
@@ -159,34 +156,6 @@ class Lanes(Replicas):
         return torch.tensor([*chosen, *[chosen[-1]] * missing], dtype=torch.int32)
 
 
-class _Run(torch.autograd.Function):
-    """Stages in a row. The parameters are there for autograd; their values are read from the stages."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        values: Tensor,
-        signal: Signal,
-        stages: list[Stage],
-        library: ctypes.CDLL,
-        lanes: int,
-        *parameters: Tensor,
-    ) -> Tensor:
-        values, ctx.calls = chain.forward(stages, signal, library, lanes, any(ctx.needs_input_grad))
-        ctx.library = library
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        of_parameters: list[Tensor | None] = []
-        while ctx.calls:  # what a call kept is freed once it is used
-            call = ctx.calls.pop()
-            needs_input = bool(ctx.calls) or ctx.needs_input_grad[0]
-            gradient, some = call.backward(ctx.library, gradient, needs_input)
-            of_parameters = [*some, *of_parameters]
-        return gradient, None, None, None, None, *of_parameters
-
-
 def _pooled(layer: nn.Module, x: Tensor) -> Tensor:
     """A pooling layer's outputs: lanes are channels to it, and lie last in memory, as it likes them."""
     packs, lanes = x.shape[0], x.shape[-1]
@@ -195,6 +164,12 @@ def _pooled(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 # ------------------------------------------------------------------ whether the kernel is right here
+
+
+def enough(size: int, dtype: torch.dtype) -> bool:
+    """Whether so many replicas leave few lanes of usual registers idle."""
+    lanes = USUAL_BYTES // dtype.itemsize
+    return size >= FULL * lanes * -(-size // lanes)
 
 
 def load() -> Kernel | None:

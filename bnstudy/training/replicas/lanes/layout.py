@@ -52,30 +52,38 @@ class Stage:
     """
 
     def __init__(
-        self, layer: FoldedConv | FoldedLinear, norm: FoldedNorm | None, activation: int, pool: bool, replicas: int
+        self,
+        layer: FoldedConv | FoldedLinear | None,
+        norm: FoldedNorm | None,
+        activation: int,
+        pool: bool,
+        replicas: int,
     ) -> None:
         self.layer, self.norm, self.activation, self.pool, self.replicas = layer, norm, activation, pool, replicas
-        self.weight, self.bias = self._of(layer, "weight"), self._of(layer, "bias")
+        if layer:
+            self.weight = self._of(layer, "weight")
+        self.bias = self._of(layer, "bias")
         self.gamma = self._of(norm, "weight") if norm else None
         self.beta = self._of(norm, "bias") if norm else None
         tracked = norm if isinstance(norm, FoldedBatchNorm) else None
         self.mean = self._of(tracked, "running_mean") if tracked else None
         self.variance = self._of(tracked, "running_var") if tracked else None
 
-    def _of(self, owner: nn.Module, name: str) -> Tensor:
+    def _of(self, owner: nn.Module | None, name: str) -> Tensor:
         """The kernel's tensor of a layer's values, which become a view of it; what a layer lacks is 0, or 1."""
         plain = getattr(owner, name, None)
         if plain is None:  # a layer without biases, a norm without scale or shift
-            assert self.layer.weight is not None
-            return self.layer.weight.new_full((self.layer.weight.shape[1], self.replicas), float(name == "weight"))
+            return self._missing(name)
         values = _as_kernel(plain, self.replicas)
         plain.data = as_parameter(values, plain)
         return values
 
+    def _missing(self, name: str) -> Tensor:
+        return self.weight.new_full((self.weight.shape[-2], self.replicas), float(name == "weight"))
+
     @property
     def parameters(self) -> list[nn.Parameter | None]:
-        norm = self.norm
-        return [self.layer.weight, self.layer.bias, getattr(norm, "weight", None), getattr(norm, "bias", None)]
+        return [getattr(owner, name, None) for owner in (self.layer, self.norm) for name in ("weight", "bias")]
 
     @property
     def smooth(self) -> bool:
@@ -86,8 +94,7 @@ class Stage:
     def groups(self) -> int:
         """Groups of channels that the norm takes together in each sample; 0 for a batch norm, or none."""
         if isinstance(self.norm, FoldedGroupNorm):
-            assert self.layer.weight is not None
-            return self.norm.groups // len(self.layer.weight)
+            return self.norm.groups // self.norm.replicas
         return int(isinstance(self.norm, FoldedRootMeanSquare))
 
     @property

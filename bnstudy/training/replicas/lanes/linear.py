@@ -10,15 +10,12 @@ from __future__ import annotations
 import ctypes
 import weakref
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bnstudy.training.networks.layers import standardized_weight
 from bnstudy.training.replicas.folded import (
-    FoldedBatchNorm,
-    FoldedGroupNorm,
     FoldedLinear,
     FoldedStandardizedLinear,
 )
@@ -35,6 +32,7 @@ from bnstudy.training.replicas.lanes.layout import (
     leave,
     rows_like,
 )
+from bnstudy.training.replicas.lanes.norm import NormCall
 
 
 @dataclass
@@ -112,13 +110,10 @@ class LinearCall:
                     self.stage.bias, row_sums, scale, shift, self.given)  # fmt: skip
         if not self.followed:
             return self.given
-        out, self.mean, self.variance = torch.empty_like(self.given), None, None
-        if self.normed and isinstance(self.stage.norm, FoldedBatchNorm):
-            self.mean, self.variance = torch.empty_like(self.stage.bias), torch.empty_like(self.stage.bias)
-        kernel.call(library, "forward", dtype, *self._block(), out)
-        if self.mean is not None and self.variance is not None:
-            self.stage.track(self.mean, self.variance, self.samples)
-        return out
+        # A batch norm sees one image, a sample a row; other norms see each sample.
+        rows = self.given if self.stage.groups and self.normed else self.given.transpose(1, 2)
+        self.norm = NormCall(self.stage, rows, self.normed)
+        return self.norm.forward(library).view_as(self.given)
 
     @property
     def _pointer(self) -> int | None:
@@ -133,30 +128,17 @@ class LinearCall:
             self.stage.row_sums = sums
         return sums
 
-    def _block(self) -> tuple[Any, ...]:
-        """A block without a product: a batch norm sees one image, a sample a row, other norms each sample."""
-        stage, norm = self.stage, self.stage.norm
-        each = self.normed and not isinstance(norm, FoldedBatchNorm)
-        samples, rows = (self.samples, 1) if each else (1, self.samples)
-        block = kernel.Block(samples, rows, 1, 0, self.outputs, 1, 1, 0, stage.activation, 1, OWN, given=1)
-        block.packs = self.packs
-        if not self.normed or norm is None:
-            return block, kernel.Norm(), None, None, None, self.given
-        block.eps, block.groups, block.centred = norm.eps, stage.groups, isinstance(norm, FoldedGroupNorm)
-        return block, stage.of_norm(self.mean, self.variance), None, None, None, self.given
-
     def backward(
         self, library: ctypes.CDLL, gradient: Tensor, needs_input: bool
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         """The gradients of the input (if needed) and of the stage's parameters; that of its weights is left there."""
         dtype, weight = self.weight.dtype, kernel.address_of_rows(self.weight)
-        dy, db = torch.empty_like(self.given), torch.empty_like(self.stage.bias)
-        dgamma, dbeta = (torch.empty_like(db) if self.normed else None for _ in range(2))
-        gradient = gradient.contiguous()
         if self.followed:
-            kernel.call(library, "backward", dtype, *self._block(), gradient, dy, None, db, dgamma, dbeta)
+            dy, gradients = self.norm.backward(library, gradient)
         else:
-            kernel.call(library, "output_gradient", dtype, self.linear, self.given, gradient, dy, db)
+            dy, db = torch.empty_like(self.given), torch.empty_like(self.stage.bias)
+            kernel.call(library, "output_gradient", dtype, self.linear, self.given, gradient.contiguous(), dy, db)
+            gradients = self.stage.as_gradients(None, db, None, None)
         dx = None
         if needs_input:
             dx = self.x.new_empty(self.shape)
@@ -164,11 +146,11 @@ class LinearCall:
         inputs = (self.x, self._pointer, dy)
         if descent := self.stage.descent:
             if self.is_sparse and self.stage.row_sums is None:
-                self.stage.row_sums = torch.empty_like(db)
+                self.stage.row_sums = torch.empty_like(self.stage.bias)
             by = kernel.Descent(*map(kernel.address, (None, descent.rate, self.stage.row_sums, descent.squares)))
             by.momentum, by.keep, by.decay = kernel.address_of_rows(descent.velocity), descent.momentum, descent.decay
             kernel.call(library, "descend", dtype, self.linear, by, *inputs, weight)
-            return dx, self.stage.as_gradients(None, db, dgamma, dbeta)
+            return dx, gradients
         dw = rows_like(self.weight)
         kernel.call(library, "weight_gradient", dtype, self.linear, *inputs, kernel.address_of_rows(dw))
         if self.raw is not None:
@@ -176,7 +158,7 @@ class LinearCall:
         parameter = self.stage.layer.weight
         assert parameter is not None
         leave(parameter, as_parameter(dw, parameter))
-        return dx, self.stage.as_gradients(None, db, dgamma, dbeta)
+        return dx, gradients
 
 
 def _order(values: Tensor) -> Tensor | None:

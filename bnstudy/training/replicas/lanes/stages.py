@@ -12,13 +12,16 @@ from bnstudy.training.replicas.folded import FoldedLinear
 from bnstudy.training.replicas.lanes.convolution import Convolution
 from bnstudy.training.replicas.lanes.layout import ACTIVATIONS, NONE, Signal, Stage
 from bnstudy.training.replicas.lanes.linear import LinearCall, LinearStage
+from bnstudy.training.replicas.lanes.norm import NormCall, NormStage
 from bnstudy.training.replicas.lanes.supported import is_halving
 
 
-def call_of(stage: Stage, signal: Signal, lanes: int, backward: bool) -> Convolution | LinearCall:
+def call_of(stage: Stage, signal: Signal, lanes: int, backward: bool) -> Convolution | LinearCall | NormCall:
     """A stage on one batch; `backward` says whether its backward will be asked for."""
     if isinstance(stage, LinearStage):
         return LinearCall(stage, signal, lanes, backward)
+    if isinstance(stage, NormStage):
+        return stage.call(signal)
     return Convolution(stage, signal, lanes, backward)
 
 

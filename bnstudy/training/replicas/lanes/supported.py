@@ -45,7 +45,7 @@ def is_known(network: nn.Module) -> bool:
     for layer in layers:
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
-            fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and _usual_norm(layer)
+            fits = type(layer) is kind and isinstance(before, nn.Conv2d | nn.Linear) and is_usual_norm(layer)
         elif type(layer) in (nn.GroupNorm, RootMeanSquare):
             fits = isinstance(before, nn.Conv2d | nn.Linear)
         elif type(layer) is nn.Flatten:
@@ -54,7 +54,7 @@ def is_known(network: nn.Module) -> bool:
         elif isinstance(layer, nn.Linear) and type(layer) in WEIGHT_LAYERS:
             fits = flat
         elif isinstance(layer, nn.Conv2d) and type(layer) in WEIGHT_LAYERS:
-            fits = not flat and _plain_convolution(layer)
+            fits = not flat and is_plain_convolution(layer)
         elif type(layer) in POOLING:
             fits = not flat and before is not None and not getattr(layer, "return_indices", False)
         else:
@@ -65,11 +65,12 @@ def is_known(network: nn.Module) -> bool:
     return flat and any(isinstance(layer, WEIGHT_LAYERS) for layer in layers)
 
 
-def _usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:
+def is_usual_norm(layer: nn.modules.batchnorm._BatchNorm) -> bool:
+    """Whether a batch norm tracks statistics that move by a fixed share."""
     return layer.track_running_stats and layer.momentum is not None
 
 
-def _plain_convolution(layer: nn.Conv2d) -> bool:
+def is_plain_convolution(layer: nn.Conv2d) -> bool:
     """Square, alike in both directions, all channels together, padded with zeros."""
     side = layer.kernel_size[0]
     padding: Any = layer.padding

@@ -140,6 +140,7 @@ template <class V> struct Transposed {
 
     Transposed(const Block& s, const V* w) : s(s) {
         if (!w) return;
+        weights.reserve(s.kernel * s.kernel * s.inputs * s.outputs);
         for (long a = 0; a < s.stride; a++)
             for (long b = 0; b < s.stride; b++) {
                 starts.push_back(weights.size());
