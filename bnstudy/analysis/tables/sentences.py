@@ -69,7 +69,7 @@ class _Answer:
         if none := [cell for cell in self._said("none") if cell["remark"] != NEITHER]:
             parts.append(f"makes no difference {self._where(none)}")
         if nothing:
-            parts.append(f"cannot help {self._where(nothing)}, where nothing learns {self._either()}")
+            parts.append(f"makes no difference {self._where(nothing)}: there every run{self._fails()}")
         unclear = self._unclear()
         if not parts:
             return f"{self.name}: {unclear}."
@@ -83,7 +83,7 @@ class _Answer:
     def _though(self, found: Sequence[Cell]) -> str:
         """Where a gain is no more than a lower error of runs that learn next to nothing."""
         nothing = [cell for cell in found if cell["remark"] == NEITHER]
-        return f", though nothing learns {self._where(nothing)} {self._either()}" if nothing else ""
+        return f", though every run {self._where(nothing)}{self._fails()}" if nothing else ""
 
     def _said(self, word: str) -> list[Cell]:
         return [cell for cell in self.poor if cell["word"] == word]
@@ -99,8 +99,10 @@ class _Answer:
         larger = " larger" if _factor(gain) != _factor(0) and gain < 0 else ""
         return f"{there}, and {_factor(abs(gain) if larger else gain)} times{larger} at {self.reference}"
 
-    def _either(self) -> str:
-        return "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
+    def _fails(self) -> str:
+        """What was seen of runs that fail: that longer training would not help is not known."""
+        either = "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
+        return f", {either}, diverges or never gets below half the error of guessing in the time trained"
 
     def _unclear(self) -> str:
         found = self._said("unclear")
