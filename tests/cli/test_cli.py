@@ -198,6 +198,8 @@ def test_extend_adds_and_says_so(bnstudy, tmp_path):
     assert code == 0
     assert "scaled-normal:10" in out
     assert "20 runs of 2 epochs" in err
+    assert "warning: no looks were declared, so with more seeds the p-values will not hold" in err
+    assert "looks" not in bnstudy("extend", "results/init-sweep", "--inits", "dead-biases", "--dry-run")[2]
     report = json.loads(bnstudy("status", "results/init-sweep", "--json")[1])
     assert report["done"] == report["runs"] == 2 * 2 * 3 * 3
     assert set(report["amendments"][0]["changes"]) == {"inits", "seeds", "roles"}
