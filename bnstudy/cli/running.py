@@ -84,4 +84,4 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         if results.can_judge and results.criteria.poor:
             print()
             print_answer(results, f"bnstudy analyze {place} --csv")
-    print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {folder}` writes the page)")
+    print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {shlex.quote(str(folder))}` writes the page)")

@@ -174,6 +174,18 @@ def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
     assert err.endswith("(epochs: 2 there, 3 asked); `bnstudy extend results/mine --epochs 3` adds what is new\n")
 
 
+def test_commands_that_are_named_can_be_typed_where_a_folder_has_a_space(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text('models = "mlp"\nepochs = 7\n')
+    said = bnstudy("run", "s.toml", *TINY, "--out", "layer norm")[1]
+    for settings in ("--epochs", "1"), ("--epochs", "3"):
+        said += bnstudy("run", "s.toml", *TINY, "--out", "layer norm", *settings)[2]
+    (tmp_path / "my dir").mkdir()
+    said += bnstudy("new", "my dir/one")[1]
+    named = [shlex.split(line) for line in re.findall("`(bnstudy .*?)`", said)]
+    assert {command[1] for command in named} >= {"report", "analyze", "extend", "plan", "run"}
+    assert {command[2] for command in named} <= {"layer norm", "my dir/one.toml"}
+
+
 def test_shards_then_merge(bnstudy, tmp_path):
     sweep = ("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
     for index in (1, 2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn]
         *filter(None, [so_far(dataset.attrs)]),
         f"epochs: {dataset.sizes['epoch']}",
         f"study hash: {_short_hash(_hash(dataset))}",
-        f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",
+        f"command: `bnstudy figures {shlex.quote(shown)}{' --only ' + ','.join(only) if only else ''}`",
     ]
     lines = [f"## {markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
     for one in drawn:
