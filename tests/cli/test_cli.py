@@ -12,6 +12,7 @@ import sys
 import pytest
 from bnstudy.cli.app import app
 from bnstudy.cli.options import STUDY_OPTIONS, option_name
+from bnstudy.cli.plan import spoken
 from bnstudy.storage.store import Store
 from bnstudy.study import registry
 
@@ -230,9 +231,36 @@ def test_plan_says_what_each_shard_costs(bnstudy):
     assert [rows[name][1] for name in ("1/2", "2/2", "all")] == ["40", "40", "80"]
     parts = [float(rows[name][3]) for name in ("1/2", "2/2", "all")]
     assert parts[0] + parts[1] == pytest.approx(parts[2], rel=0.01)
-    assert "hours" not in out
+    assert " time" not in out.replace("`--time`", "")
     code, out, _ = bnstudy("plan", "baseline", *TINY[:-2], "--time", "--device", "cpu")
-    assert "hours" in out
+    assert re.search(r"TFLOP +time\n.* [\d.]+ s\n", out, re.S)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.4, "0.4 s"), (84.24, "84 s"), (95, "1.6 min"), (5000, "83 min"), (6000, "1.7 h"), (200_000, "2.3 days"),
+    (1e8, "1200 days"),
+])  # fmt: skip
+def test_a_time_is_told_as_one_would_say_it(seconds, text):
+    assert spoken(seconds) == text
+
+
+def test_that_nothing_will_be_compared_is_told_before_it_trains_and_how_to_mend_it(bnstudy):
+    sweep = ("init-sweep", "--scales", "1", "--inits", "zero", *TINY[:-2], "--models", "mlp")
+    for norms, mend in (
+        ("layer", "add none: `--norms none,layer`"),
+        ("none", "add batch: `--norms none,batch`"),
+        ("layer,batch", "`--norms none,layer,batch`, or name the one that is: `--control layer`"),
+    ):
+        out = " ".join(bnstudy("plan", *sweep, "--norms", norms)[1].split())
+        assert "warning: nothing to compare: it takes the norm none and another, and there" in out
+        assert mend in out
+        (warning,) = json.loads(bnstudy("plan", *sweep, "--norms", norms, "--json")[1])["warnings"]
+        assert warning.endswith(mend)
+    assert bnstudy(*sweep, "--norms", "layer", "--jobs", "1")[2].startswith("bnstudy: warning: nothing to compare")
+    told = bnstudy("analyze", "results/init-sweep")[2]
+    assert told.endswith("; `bnstudy extend DIR --norms none` adds it\n")
+    assert bnstudy("extend", "results/init-sweep", "--norms", "none", "--quiet", "--jobs", "1")[0] == 0
+    assert bnstudy("analyze", "results/init-sweep")[0] == 0
 
 
 def test_a_wrong_key_is_named_with_its_file_and_a_wrong_option_as_the_option(bnstudy, tmp_path):
