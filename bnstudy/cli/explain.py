@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bnstudy.cli.completion import complete_explained, complete_folder
-from bnstudy.cli.list import registries, told
+from bnstudy.cli.list import as_listed, registries
 from bnstudy.cli.options import AsJson
 from bnstudy.study.errors import InputError
 from bnstudy.study.synonyms import hint
@@ -56,9 +56,9 @@ def explain(
         _tell_levels(levels, as_json)
         return
     if found is None:
-        meant = hint(name, [*NAMES, *(one for kind in registries().values() for one in kind)],
+        told = hint(name, [*NAMES, *(one for kind in registries().values() for one in kind)],
                     "`bnstudy explain` lists all")  # fmt: skip
-        raise InputError(f"explain: nothing is explained under {word[:60]!r}; {meant}")
+        raise InputError(f"explain: nothing is explained under {word[:60]!r}; {told}")
     there = None
     if folder is not None:
         from bnstudy.analysis.results import Results
@@ -84,7 +84,7 @@ def _print_all() -> None:
 def _levels(word: str) -> list[tuple[str, str, str]]:
     """What is called so among all that can be plugged in: the name of its list, how it is written, and what it is."""
     family = word.lower().partition(":")[0]
-    return [(kind, *told(known[family])) for kind, known in registries().items() if family in known]
+    return [(kind, *as_listed(known[family])) for kind, known in registries().items() if family in known]
 
 
 def _tell_levels(levels: list[tuple[str, str, str]], as_json: bool) -> None:

@@ -48,7 +48,7 @@ def list_entries(
         print(json.dumps({"kind": kind, "entries": [_plain(entry) for entry in kinds[kind].values()]}, indent=1))
         return
     for entry in kinds[kind].values():
-        print_listed(*told(entry))
+        print_listed(*as_listed(entry))
 
 
 def registries() -> dict[str, Registry]:
@@ -66,7 +66,7 @@ def registries() -> dict[str, Registry]:
     }
 
 
-def told(entry: Entry) -> tuple[str, str]:
+def as_listed(entry: Entry) -> tuple[str, str]:
     """An entry as it is written, and what it is."""
     value = entry.parameter
     suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"

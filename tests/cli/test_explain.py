@@ -26,14 +26,14 @@ def test_every_name_is_explained(command):
 
 
 @pytest.mark.parametrize(("word", "kind", "name"), [
-    ("large-variance", "inits", "large-variance"), ("scaled-normal", "inits", "scaled-normal:S"),
-    ("scaled-normal:0.01", "inits", "scaled-normal:S"), ("layer", "norms", "layer"), ("MLP", "models", "mlp[:WIDTHS]"),
+    ("large-variance", "inits", "large-variance[:σ]"), ("scaled-normal", "inits", "scaled-normal:S"),
+    ("scaled-normal:0.01", "inits", "scaled-normal:S"), ("layer", "norms", "layer"), ("MLP", "models", "mlp"),
 ])  # fmt: skip
 def test_levels_are_explained_as_they_are_listed(command, word, kind, name):
     code, out, err = command("explain", word)
     assert (code, err) == (0, "")
     assert out.startswith(f"{name}, of the {kind}: ")
-    summary = " ".join(out.split()).partition(": ")[2].partition(" More: ")[0]
+    summary = " ".join(out.split()).partition(f"{kind}: ")[2].partition(" More: ")[0]
     assert summary in " ".join(command("list", kind)[1].split())
     assert json.loads(command("explain", word, "--json")[1])["kind"] == kind
     assert "did you mean 'large-variance'" in command("explain", "large-varience")[2]
