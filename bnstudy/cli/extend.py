@@ -11,7 +11,7 @@ from bnstudy.study.factors import FACTORS
 EXTENDED = (*(factor.key for factor in FACTORS), "seeds", "epochs")
 
 
-@study_options(flags=False, keys=EXTENDED)
+@study_options(flags=False, defaults=False, keys=EXTENDED)
 def extend(folder: StudyFolder, settings: dict[str, str], running: Running) -> None:
     """Add seeds, levels or epochs to a study, record the amendment, and run what is new."""
     from bnstudy.storage.store import Store

@@ -11,10 +11,11 @@ import sys
 
 import pytest
 from bnstudy.cli.app import app
-from bnstudy.cli.options import STUDY_OPTIONS, option_name
+from bnstudy.cli.options import DEFAULTS, STUDY_OPTIONS, option_name
 from bnstudy.cli.plan import spoken
 from bnstudy.storage.store import Store
 from bnstudy.study import registry
+from bnstudy.study.study import Study
 
 from tests import commands
 from tests.synthetic import make_dataset
@@ -278,6 +279,18 @@ BAD = {
     "device": "tpu", "jobs": "0", "out": "/dev/null/x", "treatment": "nrom", "control": "layer", "condition": "norm",
     "reference": "layer", "looks": "20,10", "mainly_times": "0.5", "margin": "0", "alpha": "0.5",
 }  # fmt: skip
+
+
+def test_the_help_tells_the_defaults_of_studies(bnstudy):
+    usual = Study.make({})
+    for key, text in DEFAULTS.items():
+        assert getattr(Study.make({key: text}), key) == getattr(usual, key)
+    for name in ("baseline", "init-sweep"):
+        shipped = Study.load(name)
+        assert [key for key in DEFAULTS if getattr(shipped, key) != getattr(usual, key)] == []
+        assert "Epochs; 50 by default." in bnstudy(name, "--help")[1]
+    told = bnstudy("extend", "--help")[1]
+    assert "Epochs." in told  # as many as there are
 
 
 @pytest.mark.parametrize("key", [*STUDY_OPTIONS, "scales", "device", "jobs", "out"])
