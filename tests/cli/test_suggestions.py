@@ -26,6 +26,12 @@ def refused(capsys):
     return call
 
 
+def test_a_list_with_spaces_is_told_how_it_is_written(refused):
+    told = refused("init-sweep", "--scales", "0.01", "1", "10")
+    assert told.endswith("(1 10); a list is written with commas and no spaces, as in --seeds 0,3,7\n")
+    assert "commas" not in refused("doctor", "x")
+
+
 @pytest.mark.parametrize(
     ("command", "option", "meaning"),
     [
