@@ -30,7 +30,9 @@ def answers(result: xr.Dataset) -> list[tuple[str, str]]:
         families.setdefault((cell["model"], cell["setting"], cell["arm"]), []).append(cell)
     told = []
     for (model, setting, arm), family in families.items():
-        given = [text for text in (result.attrs.get("so_far", ""), setting) if text]
+        levels = result.attrs["settings"][family[0]["setting_index"]]
+        shown = ", ".join(f"init {part}" if part == levels.get("init") else part for part in setting.split(", "))
+        given = [text for text in (result.attrs.get("so_far", ""), shown) if text]
         where = f"With {' and '.join(given)}, " if given else ""
         told.append((model, where + _Answer(arm, family, result.attrs).text()))
     return told
@@ -56,13 +58,12 @@ class _Answer:
         if mainly:
             parts.append(f"matters mainly {self._where(mainly)}: {self._times(mainly)}{self._though(mainly)}")
         if more:
-            parts.append(f"helps more than at {self.reference} {self._where(more)}"
+            parts.append(f"helps more {self._where(more)} than at {self.reference}"
                          + ("" if mainly else f": {self._times(more)}") + self._though(more))  # fmt: skip
         if harms := self._said("harms"):
             parts.append(f"does harm {self._where(harms)}")
         if less := self._said("less"):
-            verb = "does" if any(cell["gain"] < 0 for cell in less) else "helps"
-            parts.append(f"{verb} less than at {self.reference} {self._where(less)}")
+            parts.append(f"gains less {self._where(less)} than at {self.reference}")
         if alike := self._said("alike"):
             parts.append(f"does about the same {self._where(alike)} as at {self.reference}")
         nothing = [cell for cell in self._said("none") if cell["remark"] == NEITHER]
