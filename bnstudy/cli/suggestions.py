@@ -32,4 +32,9 @@ def told(error: typer.TyperException) -> str:
         return f"no such command: {missing[1][:60]!r}; " + (
             f"did you mean {named!r}?" if named else "`bnstudy --help` lists them"
         )
-    return error.format_message()
+    text = error.format_message()
+    if text.startswith("Missing argument 'DIR"):
+        from bnstudy.storage.nearby import there_are
+
+        return f"{text.rstrip('.')}; {there_are()}"
+    return text
