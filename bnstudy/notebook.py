@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bnstudy.analysis.results import Results
 from bnstudy.storage.store import Store
 from bnstudy.study.enlarging import extended
+from bnstudy.study.study import Study, check_study
 from bnstudy.training.running.execution import run as run_study
 from bnstudy.training.running.observing import Observer
 from bnstudy.training.running.tally import Tally
@@ -20,7 +21,6 @@ from bnstudy.training.running.tally import Tally
 if TYPE_CHECKING:
     from bnstudy.study.curves import Curves, Progress
     from bnstudy.study.plan import Ensemble, Shard
-    from bnstudy.study.study import Study
 
 SHOW_EVERY = 0.5  # seconds, at most
 HOW = ("data_dir", "device", "jobs", "scheduler", "compiled", "allow_mixed", "wait", "quiet")  # a study is run
@@ -98,6 +98,7 @@ def run(
     >>> dict(results.curves.test_accuracy.sizes)
     {'model': 1, 'norm': 2, 'init': 1, 'seed': 2, 'epoch': 1}
     """
+    check_study(study, "bnstudy.run")
     return Results(
         run_study(
             study, out, data_dir=data_dir, device=device, jobs=jobs, shard=shard, scheduler=scheduler,

@@ -101,6 +101,14 @@ def test_resnet_18_is_planned(tmp_path):
     assert "resnet18" in found.stdout
 
 
+def test_the_command_beside_resnet_18_takes_digits_of_one_channel(tmp_path):
+    page = (ROOT / "docs" / "howto" / "own-model.md").read_text()
+    command = re.findall(r"```bash\nbnstudy (.*?)\n```", page)[0]
+    found = bnstudy(tmp_path, *command.split())
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "resnet18" in found.stdout
+
+
 @pytest.mark.slow
 def test_resnet_18_on_pictures_of_cifars_shape(tmp_path):
     small = ("--seeds", "1", "--epochs", "1", "--batch-size", "30", "--train-size", "60", "--quiet", "--jobs", "1")

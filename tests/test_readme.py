@@ -47,7 +47,7 @@ def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, caps
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert not ended.value.code, (command, capsys.readouterr().err)
-    assert (folder / "figures" / "init-sweep" / "accuracy-by-condition.png").exists()
+    assert (folder / "pictures" / "init-sweep" / "accuracy-by-condition.png").exists()
     assert (folder / "results" / "init-sweep" / "report.html").exists()
     assert (folder / "tables" / "init-sweep-curves.csv").exists()
     running, adding = PYTHON

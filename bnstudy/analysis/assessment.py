@@ -78,11 +78,8 @@ def assess_scores(scores: Scores, criteria: Criteria) -> xr.Dataset:
     values = scores.values.transpose("model", "setting", "condition", "arm", "seed")
     arms, conditions = (list(map(str, values[name].values)) for name in ("arm", "condition"))
     treated = [arm for arm in arms if arm != criteria.control]
-    if criteria.control not in arms or not treated:
-        raise InputError(
-            f"nothing to compare: it takes the {criteria.treatment} {criteria.control or 'none'!r} and another, and "
-            f"there are: {', '.join(arms)}"
-        )
+    if lacking := power.nothing_to_compare(criteria, arms, ran=True):
+        raise InputError(lacking)
     if not criteria.roles:
         raise InputError(
             f"nobody declared which levels of {criteria.condition} are well and which poor; add the coordinate "

@@ -114,8 +114,10 @@ def _terms() -> tuple[Explained, ...]:
                   "counts beside each verdict.", STATISTICS, ("failed",)),
         Explained("diverged", TERM, "A run whose loss was no longer a finite number. It is a result, and counts as "
                   "guessing from that epoch on.", READ),
-        Explained("looks", TERM, "Numbers of seeds at which one looks at the results, declared before: each look is "
-                  "judged at alpha over their number.", STATISTICS, ("look",)),
+        Explained("looks", TERM, "Numbers of seeds at which one looks at the results, declared before anything runs "
+                  "(--looks 10,20): each look is judged at alpha over their number. Seeds that are added without make "
+                  "the p-values void; to confirm what was found, run other seeds in a study of their own (--seeds "
+                  "100,101,102,103,104,105,106,107 --out DIR).", STATISTICS, ("look",)),
         Explained("multiverse", TERM, "The verdict under every other reasonable choice of response, budget, reference "
                   "and rate: `bnstudy analyze DIR --multiverse`. A display, no test.", STATISTICS),
         Explained("power", TERM, "What so many seeds can show; `bnstudy plan` tells it before anything runs.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from scipy import special
 from bnstudy.analysis import verdict
 from bnstudy.analysis.criteria import Criteria
 from bnstudy.analysis.effects import effects
+from bnstudy.study.factors import BY_NAME
+from bnstudy.study.question import CONTROLS
 
 if TYPE_CHECKING:
     from bnstudy.analysis.assessment import Scores
 
+OTHER = {"norm": "batch"}  # what to compare a usual control with
 MOST_SEEDS = 200  # beyond which no design is told of
 
 
@@ -101,8 +105,36 @@ def resampled(
     return rows
 
 
-def warnings(criteria: Criteria, seeds: int) -> list[str]:
-    """What is amiss with a design, one sentence each: too few seeds first.
+def nothing_to_compare(criteria: Criteria, arms: Sequence[str], ran: bool = False) -> str:
+    """Why these arms give no comparison, and what to add, before the study runs or once it `ran`; empty if they do.
+
+    Parameters
+    ----------
+    criteria : Criteria
+        With the treatment and its control.
+    arms : sequence of str
+        The treatment's levels that there are.
+    ran : bool
+        Whether what is lacking has to be added to results.
+    """
+    if criteria.control in arms and len(arms) > 1:
+        return ""
+    usual = criteria.control or CONTROLS.get(criteria.treatment, "")
+    why = f"nothing to compare: it takes the {criteria.treatment} {usual or 'named as control'} and another, and there "
+    why += f"{'are' if len(arms) > 1 else 'is'} {', '.join(arms)}"
+    if criteria.treatment not in BY_NAME or not usual:
+        return why
+    lacking = OTHER.get(criteria.treatment, "LEVEL") if usual in arms else usual
+    option = f"--{BY_NAME[criteria.treatment].key.replace('_', '-')}"
+    if ran:
+        return f"{why}; `bnstudy extend DIR {option} {lacking}` adds it"
+    levels = ",".join([*arms, lacking] if usual in arms else [lacking, *arms])
+    named = f", or name the one that is: `--control {arms[0]}`" if len(arms) > 1 else ""
+    return f"{why}; add {lacking}: `{option} {levels}`{named}"
+
+
+def warnings(criteria: Criteria, seeds: int, arms: Sequence[str] | None = None) -> list[str]:
+    """What is amiss with a design, one sentence each: that nothing is compared, or too few seeds first.
 
     Parameters
     ----------
@@ -110,7 +142,11 @@ def warnings(criteria: Criteria, seeds: int) -> list[str]:
         With the roles of the condition's levels.
     seeds : int
         Of each arm.
+    arms : sequence of str, optional
+        The treatment's levels, where they may give no comparison.
     """
+    if arms is not None and (text := nothing_to_compare(criteria, arms)):
+        return [text]
     poor, told = len(criteria.poor), []
     if poor == 0:
         return []  # nothing is compared across conditions

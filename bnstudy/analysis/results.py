@@ -124,7 +124,8 @@ class Results(Judged):
     >>> print(results.assessment.word.sel(condition="zero").item())
     none
     >>> results.verdict
-    mlp: Batch Normalization cannot help where all weights are equal, where nothing learns with it or without.
+    mlp: Batch Normalization makes no difference where all weights are equal: there every run, with it or without,
+    diverges or never gets below half the error of guessing in the time trained.
     """
 
     def __init__(self, curves: xr.Dataset, criteria: Criteria | None = None) -> None:
@@ -251,14 +252,14 @@ class Results(Judged):
         told = [f"sealed on {sealed}, before it ran"] * bool(sealed)
         amendments = json.loads(self.dataset.attrs.get("amendments") or "[]")
         if expected := [one["at"][:10] for one in amendments if "predictions" in one.get("changes", {})]:
-            told.append(f"what predictions expect was written down on {expected[-1]}, after the study had run")
+            told.append(f"what predictions expect was written down on {expected[-1]}, once the study had begun")
         return told + self._added([one.get("changes", {}) for one in amendments])
 
     def _added(self, changes: list[dict[str, Any]]) -> list[str]:
         key = BY_NAME[self.criteria.condition].key
         told = []
         if any(key in change for change in changes):
-            told.append(f"levels of {self.criteria.condition} were added after the study had run: the words, adjusted "
+            told.append(f"levels of {self.criteria.condition} were added once the study had begun: the words, adjusted "
                         "for all levels there are, were not declared so")  # fmt: skip
         looks, seeds = self.criteria.looks, self.dataset.sizes["seed"]
         if looks:
@@ -272,8 +273,9 @@ class Results(Judged):
         if not added:
             return told
         counts = " to ".join(str(len(seeds)) for seeds in [added[0][0], *(one[1] for one in added)])
-        told.append(f"seeds were added after the study had run (from {counts}) and no looks were declared: the "
-                    "p-values do not hold, and a word may be due to stopping at the right time")  # fmt: skip
+        told.append(f"seeds were added once the study had begun (from {counts}) and no looks were declared: the "
+                    "p-values do not hold, and a word may be due to stopping at the right time; other seeds in a study "
+                    "of their own can confirm it (`bnstudy explain looks`)")  # fmt: skip
         return told
 
     @cached_property

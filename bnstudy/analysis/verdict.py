@@ -6,7 +6,7 @@ The first that applies of
 - ``mainly``: it helps, more than at the reference, and more than `mainly_times` as much
 - ``more``: it helps, and more than at the reference
 - ``harms``: it does harm
-- ``less``: it helps less than at the reference
+- ``less``: it gains less than at the reference
 - ``alike``: shown to differ by less than the margin from what it does at the reference
 - ``unclear``: the data cannot tell
 

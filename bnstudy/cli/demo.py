@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,9 +38,9 @@ def demo(
         dataset = run(study, folder / study.name, jobs=setting("jobs", None, usable_cores()).value, observer=reporter)
     finally:
         reporter.close()
-    results = Results(dataset)
-    print_answer(results, f"bnstudy analyze {folder / study.name}")
+    results, place = Results(dataset), shlex.quote(str(folder / study.name))
+    print_answer(results, f"bnstudy analyze {place}")
     (drawn,) = draw_all(results, folder / "figures", [FIGURE])
     page = write_report(folder / study.name)
     print(f"\nFigure: {drawn.paths[-1]}")
-    print(f"Page: {page} (`bnstudy open {folder / study.name}` opens it in a browser)")
+    print(f"Page: {page} (`bnstudy open {place}` opens it in a browser)")

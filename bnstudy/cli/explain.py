@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bnstudy.cli.completion import complete_explained, complete_folder
+from bnstudy.cli.list import as_listed, registries
 from bnstudy.cli.options import AsJson
 from bnstudy.study.errors import InputError
 from bnstudy.study.synonyms import hint
@@ -23,7 +24,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[WORD]",
-            help="A verdict, a term or a topic; all are listed without.",
+            help="A verdict, a term, a topic or a level; without it all are listed.",
             show_default=False,
             autocompletion=complete_explained,
         ),
@@ -39,7 +40,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a verdict (mainly, none, unclear, …), a term (gain, arm, reference, …) or a topic of a message."""
+    """Explain a verdict (mainly, none, …), a term (gain, arm, …), a topic of a message or a level (zero, layer, …)."""
     from bnstudy.analysis.glossary import GLOSSARY, NAMES
     from bnstudy.cli.terminal import print_text
 
@@ -51,8 +52,12 @@ def explain(
         return
     name = word.strip().lower().replace(" ", "-")
     found = NAMES.get(name) or NAMES.get(name.replace("-", "_"))
+    if found is None and (levels := _levels(word.strip())) and folder is None:
+        _tell_levels(levels, as_json)
+        return
     if found is None:
-        told = hint(name, NAMES, "`bnstudy explain` lists all")
+        told = hint(name, [*NAMES, *(one for kind in registries().values() for one in kind)],
+                    "`bnstudy explain` lists all")  # fmt: skip
         raise InputError(f"explain: nothing is explained under {word[:60]!r}; {told}")
     there = None
     if folder is not None:
@@ -76,6 +81,24 @@ def _print_all() -> None:
         print_text(f"{title}: {', '.join(one.name for one in GLOSSARY.values() if one.kind == kind)}")
 
 
+def _levels(word: str) -> list[tuple[str, str, str]]:
+    """What is called so among all that can be plugged in: the name of its list, how it is written, and what it is."""
+    family = word.lower().partition(":")[0]
+    return [(kind, *as_listed(known[family])) for kind, known in registries().items() if family in known]
+
+
+def _tell_levels(levels: list[tuple[str, str, str]], as_json: bool) -> None:
+    from bnstudy.cli.terminal import print_text
+
+    if as_json:
+        entries = [{"name": name, "kind": kind, "text": text} for kind, name, text in levels]
+        print(json.dumps(entries[0] if len(entries) == 1 else {"entries": entries}, indent=1))
+        return
+    for kind, name, text in levels:
+        print_text(f"{name}, of the {kind}: {text}")
+        print_text(f"More: `bnstudy list {kind}` shows all")
+
+
 def _plain(one: Explained) -> dict[str, Any]:
     return {"name": one.name, "kind": one.kind.split()[-1], "text": one.text, "page": one.page}
 
@@ -95,9 +118,9 @@ def there_is(found: Explained, results: Judged, folder: str) -> tuple[Any, list[
     value = said[key]
     if found.name == "arm":
         value = results.runs.arm.values.tolist()
-    told = ", ".join(f"{k} ({v})" for k, v in value.items()) if isinstance(value, dict) else value
-    told = ", ".join(map(str, told)) if isinstance(told, list) else told
-    return value, [f"in {folder}: {told}" if told not in ("", None) else f"in {folder} there is none"]
+    text = ", ".join(f"{k} ({v})" for k, v in value.items()) if isinstance(value, dict) else value
+    text = ", ".join(map(str, text)) if isinstance(text, list) else text
+    return value, [f"in {folder}: {text}" if text not in ("", None) else f"in {folder} there is none"]
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -90,8 +90,9 @@ def _breakable(name: str) -> str:
 
 
 def _tied(text: str) -> str:
-    """A cell's text in which an interval, two counts, and a number and its unit stay on one line."""
-    return re.sub(r"\[[^\]]*\]|\S+ [×%±·](?: \S+)?", lambda found: found[0].replace(" ", TIED), text)
+    """A cell's text in which an interval, two counts, a bound, and a number and its unit stay on one line."""
+    whole = r"\[[^\]]*\]|\(\d+ of \d+\)|≥ \S+|\S+ [×%±·](?: \S+)?"
+    return re.sub(whole, lambda found: found[0].replace(" ", TIED), text)
 
 
 def _drawn(table: Table, cells: Sequence[Sequence[Words]], widths: Sequence[int], gap: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from bnstudy.study.study_files import read_toml, shipped
 from bnstudy.study.synonyms import hint
 
 if TYPE_CHECKING:
-    from bnstudy.study.registry import Entry
+    from bnstudy.study.registry import Entry, Registry
 
 
 def list_entries(
@@ -31,17 +31,7 @@ def list_entries(
     as_json: AsJson = False,
 ) -> None:
     """List what can be plugged in (inits, norms, models, datasets, optimizers, activations, figures), and studies."""
-    from bnstudy.study import registry
-
-    kinds = {
-        "inits": registry.initializers,
-        "norms": registry.norms,
-        "models": registry.models,
-        "datasets": registry.datasets,
-        "optimizers": registry.optimizers,
-        "activations": registry.activations,
-        "figures": registry.figures,
-    }
+    kinds = registries()
     if kind == "studies":
         titles = {name: read_toml(file)["title"] for name, file in shipped().items()}
         if as_json:
@@ -58,9 +48,29 @@ def list_entries(
         print(json.dumps({"kind": kind, "entries": [_plain(entry) for entry in kinds[kind].values()]}, indent=1))
         return
     for entry in kinds[kind].values():
-        value = entry.parameter
-        suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"
-        print_listed(entry.name + suffix, entry.summary + (f" ({entry.citation})" if entry.citation else ""))
+        print_listed(*as_listed(entry))
+
+
+def registries() -> dict[str, Registry]:
+    """What can be plugged in, by what a list of it is called."""
+    from bnstudy.study import registry
+
+    return {
+        "inits": registry.initializers,
+        "norms": registry.norms,
+        "models": registry.models,
+        "datasets": registry.datasets,
+        "optimizers": registry.optimizers,
+        "activations": registry.activations,
+        "figures": registry.figures,
+    }
+
+
+def as_listed(entry: Entry) -> tuple[str, str]:
+    """An entry as it is written, and what it is."""
+    value = entry.parameter
+    suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"
+    return entry.name + suffix, entry.summary + (f" ({entry.citation})" if entry.citation else "")
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -22,5 +23,5 @@ def merge(
     counts = store.counts()
     print(f"{store.folder}: {counts['done'] + counts['diverged']} of {store.study.n_runs} runs")
     if left := counts["pending"] + counts["failed"]:
-        print(f"{left} runs are in none of the folders; `bnstudy run {store.folder / 'study.toml'}` with --out "
-              f"{store.folder} trains them")  # fmt: skip
+        command = shlex.join(["bnstudy", "run", str(store.folder / "study.toml"), "--out", str(store.folder)])
+        print(f"{left} runs are in none of the folders; `{command}` trains them")

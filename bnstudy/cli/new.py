@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -60,4 +61,5 @@ def new(
     except FileExistsError:
         raise InputError(f"{path} is there already; choose another name, or remove it") from None
     print(f"{path}: {START[question].question}")
-    print(f"`bnstudy plan {path}` says what it would run, `bnstudy run {path}` runs it")
+    typed = shlex.quote(str(path))
+    print(f"`bnstudy plan {typed}` says what it would run, `bnstudy run {typed}` runs it")

@@ -17,19 +17,19 @@ VARIED, ASKED, MODEL, TRAINING, RUNNING = "Factors", "Question", "Model and data
 # study key: (panel, how the value is written, help)
 STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     **{factor.key: (VARIED, factor.metavar, factor.help) for factor in FACTORS},
-    "seeds": (VARIED, "COUNT|LIST", "How many seeds, or which: 10 or 0,3,7."),
-    "treatment": (ASKED, "FACTOR", "The factor whose effect is asked about: norm."),
-    "control": (ASKED, "LEVEL", "Its level that the others are compared with: none."),
-    "condition": (ASKED, "FACTOR", "The factor under whose poor levels it may matter: init."),
-    "reference": (ASKED, "LEVEL", "Its good level that the poor ones are compared with."),
-    "looks": (ASKED, "COUNTS", "Numbers of seeds at which results are looked at: 10,20."),
-    "mainly_times": (ASKED, "X", "Times the gain at the reference for the word mainly: 2."),
-    "margin": (ASKED, "X", "Halvings of the error within which a gain counts as none: 0.15."),
-    "alpha": (ASKED, "X", "Share of studies that may hold a false word: 0.05."),
+    "seeds": (VARIED, "COUNT|LIST", "How many seeds, or which, such as 0,3,7."),
+    "treatment": (ASKED, "FACTOR", "The factor whose effect is asked about."),
+    "control": (ASKED, "LEVEL", "Its level that the others are compared with; of the norms none by default."),
+    "condition": (ASKED, "FACTOR", "The factor under whose poor levels it may matter."),
+    "reference": (ASKED, "LEVEL", "Its good level that the poor are compared with; the first good one by default."),
+    "looks": (ASKED, "COUNTS", "Numbers of seeds at which results are looked at, such as 10,20; none by default."),
+    "mainly_times": (ASKED, "X", "Times the gain at the reference for the word mainly."),
+    "margin": (ASKED, "X", "Halvings of the error within which a gain counts as none."),
+    "alpha": (ASKED, "X", "Share of studies that may hold a false word."),
     "dataset": (MODEL, "NAME", "Data set; `bnstudy list datasets` shows them."),
     "input_scaling": (MODEL, "standardize|unit", "Pixels: mean 0 and deviation 1, or 0 to 1."),
-    "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP: 256,128."),
-    "channels": (MODEL, "WIDTHS", "Channels of the CNN's convolutions: 4,8."),
+    "hidden": (MODEL, "WIDTHS", "Hidden widths of the MLP."),
+    "channels": (MODEL, "WIDTHS", "Channels of the CNN's convolutions."),
     "kernel_size": (MODEL, "N", "Side of the CNN's kernels, odd."),
     "norm_eps": (MODEL, "X", "What norms add to a variance."),
     "norm_momentum": (MODEL, "X", "Share of a batch in the running statistics of batch norms."),
@@ -38,13 +38,22 @@ STUDY_OPTIONS: dict[str, tuple[str, str, str]] = {
     "momentum": (TRAINING, "X", "Momentum of sgd."),
     "train_size": (TRAINING, "N", "Use this many training samples; all by default."),
     "validation_size": (TRAINING, "N", "Hold out this many of them for validation."),
-    "target_accuracy": (ASKED, "X", "Test accuracy whose first crossing is timed: 0.98."),
+    "target_accuracy": (ASKED, "X", "Test accuracy whose first crossing is timed."),
 }
 STUDY_FLAGS = {
     "diagnostics": "Also look at every layer before the first epoch and after each: diagnostics.nc.",
     "mechanism": "Also measure sharpness and how far gradients can be trusted, there too; slow.",
 }
-SCALES = (VARIED, "NUMBERS", "One initializer scaled-normal:S for each S: 0.01,1,10.")
+SCALES = (VARIED, "NUMBERS", "One initializer scaled-normal:S for each S, such as 0.01,1,10.")
+
+# What a study is that says nothing else, as an option would say it; told in the help alone.
+DEFAULTS = {
+    "models": "mlp,cnn", "norms": "none,batch", "optimizers": "sgd", "lr": "0.01", "batch_size": "100",
+    "weight_decay": "0", "activation": "relu", "seeds": "10", "treatment": "norm", "condition": "init",
+    "mainly_times": "2", "margin": "0.15", "alpha": "0.05", "dataset": "mnist", "input_scaling": "standardize",
+    "hidden": "256,128", "channels": "4,8", "kernel_size": "3", "norm_eps": "1e-05", "norm_momentum": "0.1",
+    "init_scope": "all", "epochs": "50", "momentum": "0.9", "validation_size": "0", "target_accuracy": "0.98",
+}  # fmt: skip
 
 # What is explained where an option or study key is wrong, and the error names nothing itself.
 TOPICS = {
@@ -74,12 +83,12 @@ def whole_number(text: str, key: str) -> int:
 
 
 def study_options(
-    *, running: bool = True, flags: bool = True, keys: Iterable[str] = STUDY_OPTIONS
+    *, running: bool = True, flags: bool = True, defaults: bool = True, keys: Iterable[str] = STUDY_OPTIONS
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: give a command the options of these study keys, and those that say how a study is run.
 
     With ``inits`` comes ``--scales``. The first arrive as one dict, ``settings``, of those that were given; the second
-    as ``running``.
+    as ``running``. The help tells the `defaults`, where what is not given takes them.
     """
     described: dict[str, tuple[str, str, str]] = {}
     for key in keys:
@@ -100,7 +109,7 @@ def study_options(
 
         own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [p for p in own if p.name not in ("settings", "running")]
-        parameters += [_parameter(key, *about) for key, about in described.items()]
+        parameters += [_parameter(key, *about, defaults) for key, about in described.items()]
         parameters += [_flag(key, text) for key, text in STUDY_FLAGS.items() if flags]
         if running:
             types = get_type_hints(Running, include_extras=True)
@@ -115,7 +124,9 @@ def study_options(
     return decorate
 
 
-def _parameter(key: str, panel: str, metavar: str, text: str) -> inspect.Parameter:
+def _parameter(key: str, panel: str, metavar: str, text: str, defaults: bool) -> inspect.Parameter:
+    if defaults and key in DEFAULTS:
+        text = f"{text.removesuffix('.')}; {DEFAULTS[key]} by default."
     option = typer.Option(
         option_name(key),
         metavar=metavar,

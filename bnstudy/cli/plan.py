@@ -14,6 +14,7 @@ from bnstudy.cli.studies import study_named
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import BY_NAME, FACTORS
+from bnstudy.study.question import level_texts
 
 if TYPE_CHECKING:
     from bnstudy.analysis.tables.table import Table
@@ -34,7 +35,9 @@ def plan(
     out: Out = None,
     device: Device = None,
     shard: Shard = None,
-    measure: Annotated[bool, typer.Option("--time", help="Estimate hours, from a few steps of each arm.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--time", help="Estimate how long it takes, from a few steps of each arm.")
+    ] = False,
     pilot: Annotated[
         str | None,
         typer.Option(
@@ -58,11 +61,12 @@ def plan(
         return
     print_plan(study, out, device, shard, measure)
     from bnstudy.analysis.criteria import Criteria
+    from bnstudy.analysis.power import nothing_to_compare
     from bnstudy.analysis.tables.power import pilot_table, power_table
     from bnstudy.cli.terminal import print_table
 
     criteria = Criteria.of(study)
-    if criteria.poor and len(getattr(study, BY_NAME[study.treatment].key)) > 1:
+    if criteria.poor and not nothing_to_compare(criteria, treatment_levels(study)):
         print()
         print_table(power_table(criteria, len(study.seeds)))
     if expected is not None:
@@ -122,9 +126,14 @@ def print_plan(study: Study, out: str | None, device: str | None, shard: str | N
     if text := not_initialized(study):
         print_text(f"set by no initializer: {text}")
     criteria = Criteria.of(study)
-    arms = getattr(study, BY_NAME[study.treatment].key)
-    for text in warnings(criteria, len(study.seeds)) if len(arms) > 1 else ():
+    for text in warnings(criteria, len(study.seeds), treatment_levels(study)):
         print_text(f"warning: {text}")
+
+
+def treatment_levels(study: Study) -> list[str]:
+    """The levels of a study's treatment, as they are told."""
+    factor = BY_NAME[study.treatment]
+    return level_texts(factor, getattr(study, factor.key))
 
 
 def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: Path) -> Iterator[tuple[str, str]]:
@@ -163,18 +172,29 @@ def cost_table(study: Study, ensembles: Sequence[Ensemble], count: int, device: 
     rows = []
     found = parts_costs(study, ensembles, count, device)
     for name, part, cost in found:
-        row = [name, str(len(part)), f"{cost.runs:,}", f"{cost.run_epochs:,}", f"{cost.operations / 1e12:,.3g}"]
-        rows.append((*row, *([] if cost.seconds is None else [f"{cost.seconds / 3600:,.3g}"])))
+        operations = float(f"{cost.operations / 1e12:.3g}")  # as a number with three digits that count
+        row = [name, str(len(part)), f"{cost.runs:,}", f"{cost.run_epochs:,}", f"{operations:,.12g}"]
+        rows.append((*row, *([] if cost.seconds is None else [spoken(cost.seconds)])))
     header = ["shard", "ensembles", "runs", "run-epochs", "TFLOP"]
     notes = ["TFLOP: products and sums of the layers, forward and backward"]
     if device:
-        header.append("hours")
-        notes.append(f"hours: of one worker ({device}) as this machine is now, from a few steps on random data")
+        header.append("time")
+        notes.append(f"time: of one worker ({device}) as this machine is now, from a few steps on random data")
         notes += [
             f"{', '.join(arm)}: {timed.form}; {timed.before:.2g} s an ensemble before its first step"
             for arm, timed in found[-1][2].timed.items()
         ]
+    else:
+        notes.append("`--time` estimates how long that takes on this machine")
     return Table("Cost", tuple(header), tuple(rows), tuple(notes))
+
+
+def spoken(seconds: float) -> str:
+    """A time as one would say it: in the unit of which there are some, with two digits."""
+    for unit, length, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        if seconds < most * length:
+            return f"{float(f'{seconds / length:.2g}'):g} {unit}"
+    return f"{float(f'{seconds / 86400:.2g}'):g} days"
 
 
 def parts_costs(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnstudy.cli.plan import Pilot, parts_costs
-from bnstudy.study.factors import BY_NAME, FACTORS
+from bnstudy.cli.plan import Pilot, parts_costs, treatment_levels
+from bnstudy.study.factors import FACTORS
 
 if TYPE_CHECKING:
     from bnstudy.analysis.criteria import Criteria
@@ -18,7 +18,7 @@ def plain(
 ) -> dict[str, Any]:
     """A plan as plain values: what would run, what it costs, what its seeds can show."""
     from bnstudy.analysis.criteria import Criteria
-    from bnstudy.analysis.power import warnings
+    from bnstudy.analysis.power import nothing_to_compare, warnings
     from bnstudy.study.plan import Shard, idle_lanes
     from bnstudy.training.running.costs import not_initialized
     from bnstudy.training.running.execution import default_folder
@@ -29,7 +29,8 @@ def plain(
     check_without_data(study)
     ensembles = plan_for(study, chosen)
     criteria = Criteria.of(study)
-    compares = len(getattr(study, BY_NAME[study.treatment].key)) > 1
+    arms = treatment_levels(study)
+    compares = not nothing_to_compare(criteria, arms)
     costs = parts_costs(study, ensembles, part.count if part else 1, chosen if measure else None)
     return {
         "study": study.name,
@@ -58,7 +59,7 @@ def plain(
         "not_initialized": not_initialized(study) or None,
         "power": _power(criteria, len(study.seeds)) if criteria.poor and compares else None,
         "pilot": pilot and {"seeds": pilot.seeds, "shares": pilot.rows, "lacking": pilot.lacking},
-        "warnings": list(warnings(criteria, len(study.seeds))) if compares else [],
+        "warnings": warnings(criteria, len(study.seeds), arms),
     }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnstudy.cli.ending import tell
 from bnstudy.cli.options import Running
-from bnstudy.cli.plan import print_plan
+from bnstudy.cli.plan import print_plan, treatment_levels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +23,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
     if running.dry_run:
         print_plan(study, running.out, running.device, running.shard)
         return
+    from bnstudy.analysis.criteria import Criteria
+    from bnstudy.analysis.power import nothing_to_compare
     from bnstudy.cli.progress import Reporter
     from bnstudy.study.plan import Shard as Part
     from bnstudy.study.preferences import setting
@@ -30,6 +33,8 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
     from bnstudy.training.running.observing import Observers
 
     shard = None if running.shard is None else Part.parse(running.shard)
+    if not running.quiet and (text := nothing_to_compare(Criteria.of(study), treatment_levels(study))):
+        tell(f"warning: {text}")
     with ExitStack() as ending:
         observers: list[Observer] = []
         if running.report is not None:
@@ -84,4 +89,4 @@ def _print_results(dataset: xr.Dataset, folder: Path) -> None:
         if results.can_judge and results.criteria.poor:
             print()
             print_answer(results, f"bnstudy analyze {place} --csv")
-    print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {folder}` writes the page)")
+    print(f"\nCurves: {folder / 'curves.nc'} (`bnstudy report {shlex.quote(str(folder))}` writes the page)")

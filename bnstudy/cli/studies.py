@@ -69,5 +69,7 @@ def file_of(text: str) -> Path:
         return there[text]
     if os.path.lexists(text) or os.sep in text or text.endswith(".toml"):
         return Path(text)  # what is wrong with it is told where it is read
+    if os.path.isfile(f"{text}.toml"):
+        raise InputError(f"{text[:60]!r} is no study file and no name of a study; did you mean {text[:60]}.toml?")
     told = hint(text, there, f"those that come with bnstudy are {', '.join(there)}")
     raise InputError(f"{text[:60]!r} is no study file and no name of a study; {told}")

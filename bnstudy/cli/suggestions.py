@@ -9,6 +9,8 @@ import typer
 
 from bnstudy.study.synonyms import meant
 
+LISTS = ("seeds", "by", "only")  # options that say that a command takes lists
+
 
 def told(error: typer.TyperException) -> str:
     """A usage error in words; typer itself would name whatever is spelled alike."""
@@ -23,9 +25,16 @@ def told(error: typer.TyperException) -> str:
         return f"no such option: {asked[:60]}; " + (
             f"did you mean {named}?" if named else f"`{help_of} --help` lists them"
         )
+    if "unexpected extra argument" in error.message and any(one.name in LISTS for one in context.command.params):
+        return f"{error.message.rstrip('.')}; a list is written with commas and no spaces, as in --seeds 0,3,7"
     if missing := re.match(r"No such command '(.*?)'\.", error.message, re.S):
         named = meant(missing[1], context.command.commands)
         return f"no such command: {missing[1][:60]!r}; " + (
             f"did you mean {named!r}?" if named else "`bnstudy --help` lists them"
         )
-    return error.format_message()
+    text = error.format_message()
+    if text.startswith("Missing argument 'DIR"):
+        from bnstudy.storage.nearby import there_are
+
+        return f"{text.rstrip('.')}; {there_are()}"
+    return text

@@ -35,6 +35,12 @@ def what_to_do(path: Path, otherwise: str, datasets: bool = False) -> str:
     return f"{otherwise}{'; there are ' * bool(there)}{_listed(there.values())}"
 
 
+def there_are() -> str:
+    """Which studies are where they go unless one says otherwise: to name one of, where none was named."""
+    found = _listed(_studies(RESULTS, True))
+    return f"there are {found}" if found else "`bnstudy run STUDY` makes one in results/"
+
+
 def _studies(place: Path, datasets: bool) -> list[Path]:
     """The study folders in a folder, by name; netCDF files and folders with one too, if they will do."""
     try:

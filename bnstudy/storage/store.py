@@ -18,6 +18,7 @@ so: from then on no earlier one is taken for it. A process killed before that le
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnstudy.storage import atomic, checksummed_json, lock_file, locking, manifest, netcdf, plan_file
 from bnstudy.storage.nearby import what_to_do
-from bnstudy.study import provenance
+from bnstudy.study import differing, provenance
 from bnstudy.study.enlarging import LISTED, enlarging_command
 from bnstudy.study.errors import InputError
 from bnstudy.study.plan import Ensemble, make_plan
@@ -151,18 +152,16 @@ class Store:
     def _is_another(self, study: Study, changes: Mapping[str, tuple[Any, Any]]) -> InputError:
         """Why this folder is no place for `study`."""
         plain = {key: both for key, both in changes.items() if key not in FOLLOWING} or changes
-        listed = "; ".join(
-            f"{key}: {_short(there)} there, {_short(asked)} asked" for key, (there, asked) in plain.items()
-        )
+        listed, place = differing.told(plain), shlex.quote(str(self.folder))
         origin, advice = "", "choose another folder with --out"
         if study.digest in [amendment["study_hash"] for amendment in self.amendments]:
             origin = ", to which this one was extended"
-            again = f"bnstudy run {self.folder / 'study.toml'} --out {self.folder}"
+            again = shlex.join(["bnstudy", "run", str(self.folder / "study.toml"), "--out", str(self.folder)])
             advice = f"`{again}` goes on with that one, or {advice}"
         elif more := enlarging_command(self.folder, self.study, study):
             return InputError(f"{self.folder} holds less of this study ({listed}); `{more}` adds what is new", "out")
         elif enlarging_command(self.folder, study, self.study):
-            advice = f"`bnstudy analyze {self.folder}` reads that one, which holds all of this and more, or {advice}"
+            advice = f"`bnstudy analyze {place}` reads that one, which holds all of this and more, or {advice}"
         return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
     def _write_plan(self) -> None:
@@ -340,8 +339,3 @@ def _is_plain(path: Path) -> bool:
 def _is_ours(path: Path) -> bool:
     """Whether a file may lie in a folder whose study was not yet made."""
     return path.name in ("study.toml", plan_file.NAME, locking.NAME, lock_file.NAME) or atomic.is_temporary(path)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

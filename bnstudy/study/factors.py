@@ -71,20 +71,21 @@ class Factor:
 
 FACTORS = (
     Factor(
-        "model", "models", "models", "model", Names, ("mlp", "cnn"), "NAMES", "Models, with commas: mlp,cnn.",
+        "model", "models", "models", "model", Names, ("mlp", "cnn"), "NAMES", "Models, with commas.",
         registry.models,
     ),
     Factor(
         "norm", "norms", "norms", "normalization layer", Names, ("none", "batch"), "NAMES",
-        "Normalization layers, with commas: none,batch.", registry.norms,
+        "Normalization layers, with commas.", registry.norms,
     ),
     Factor(
         "init", "inits", "inits", "weight initialization", Names, ("default",), "LEVELS",
-        "Initializers, with commas, as name or name:value: default,normal:0.1.", registry.initializers, together=True,
+        "Initializers, with commas, as name or name:value, such as default,normal:0.1.", registry.initializers,
+        together=True,
     ),
     Factor(
         "optimizer", "optimizers", "optimizers", "optimizer", Names, ("sgd",), "NAMES",
-        "Optimizers, with commas: sgd,adam.", registry.optimizers, always=False,
+        "Optimizers, with commas, such as sgd,adam.", registry.optimizers, always=False,
     ),
     Factor(
         "lr", "lr", "learning rates", "learning rate", Rates, (0.01,), "NUMBERS",

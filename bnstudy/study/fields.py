@@ -27,9 +27,11 @@ def number(value: Any) -> Any:
 def items(value: Any) -> Any:
     """A value, or text with commas, as a list; ValueError where it is empty."""
     if isinstance(value, str):
-        value = [part.strip() for part in value.strip().removesuffix(",").split(",")] if value.strip() else []
+        value = [part.strip() for part in value.split(",")] if value.strip() else []
         if "" in value:
-            raise ValueError("has nothing between two commas")
+            end = "after its last comma" if not value[-1] else "before its comma"
+            where = "between two commas" if value[0] and value[-1] else end
+            raise ValueError(f"has nothing {where}; a list is written with commas and no spaces, as in 1,2,3")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         value = [value]
     if isinstance(value, (list, tuple)) and not value:
@@ -73,7 +75,7 @@ def seeds(value: Any) -> Any:
         if not 1 <= value <= MAX_RUNS:
             raise ValueError(f"a count of seeds must be from 1 to {MAX_RUNS}, not {value}")
         return tuple(range(value))
-    return items(value)
+    return items(value.strip().removesuffix(",") if isinstance(value, str) else value)
 
 
 def effective(value: float) -> float:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import FACTORS
 from bnstudy.study.shown import plan_line, plan_table
-from bnstudy.study.study import Run, Study
+from bnstudy.study.study import Run, Study, check_study
 
 T = TypeVar("T")
 
@@ -94,6 +94,7 @@ def make_plan(
     >>> [(ensemble.runs[0].norm, len(ensemble.runs)) for ensemble in bnstudy.make_plan(study, capacity=16)]
     [('none', 16), ('none', 4), ('batch', 4), ('batch', 16)]
     """
+    check_study(study, "bnstudy.make_plan")
     most = capacity or CAPACITY[device]
     if not capacity and device == "cpu" and study.n_runs < 2 * cores * most:
         most = FINER

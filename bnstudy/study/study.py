@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, make_dataclass
@@ -44,7 +45,7 @@ from bnstudy.study.fields import (
 from bnstudy.study.predictions import Expectation, Prediction, Predictions
 from bnstudy.study.question import Question, default_role, level_texts
 from bnstudy.study.shown import study_line, study_table
-from bnstudy.study.study_files import first_problem, read_toml
+from bnstudy.study.study_files import first_problem, read_toml, shipped
 
 UNNAMED = "study"
 
@@ -160,6 +161,8 @@ class Study(_Varied):
         InputError
             It names the first key that is wrong.
         """
+        if not isinstance(settings, Mapping):
+            raise InputError(f"Study.make takes keys and values, such as {{'seeds': 8}}; {how_to_load(settings)}")
         try:
             return cls.model_validate(dict(settings))
         except ValidationError as error:
@@ -172,7 +175,7 @@ class Study(_Varied):
         Parameters
         ----------
         path : path
-            The file, in TOML.
+            The file, in TOML, or the name of a study that comes with bnstudy, such as ``"norms"``.
         **overrides
             Keys of a study file, in place of those that stand there; `inits` are all that there are then, also where
             the file names `scales`. Predictions about levels that are not there then are left away.
@@ -187,7 +190,7 @@ class Study(_Varied):
         InputError
             The file is missing, empty, not TOML, or holds a key or value that is wrong.
         """
-        said = read_toml(path)
+        said = read_toml(path if os.path.lexists(path) else shipped().get(str(path), path))
         values = {key: value for key, value in said.items() if not (key == "scales" and "inits" in overrides)}
         if overrides and "predictions" not in overrides and said.get("predictions"):
             whole = cls.make(said)  # what the file itself has wrong is told
@@ -444,6 +447,20 @@ class Study(_Varied):
     def _levels(self) -> list[tuple[Any, ...]]:
         """The levels of each factor, in the order of the dataset's dimensions."""
         return [*(getattr(self, factor.key) for factor in FACTORS), self.seeds]
+
+
+def check_study(study: object, caller: str) -> None:
+    """InputError where what `caller` was given is no study."""
+    if isinstance(study, Study):
+        return
+    mend = "make one of these values with bnstudy.Study.make" if isinstance(study, Mapping) else how_to_load(study)
+    raise InputError(f"{caller} takes a Study, not a {type(study).__name__}; {mend}")
+
+
+def how_to_load(source: object) -> str:
+    """What to do with what may be the path or the name of a study file."""
+    named = repr(str(source)[:60]) if isinstance(source, str | Path) else "FILE"
+    return f"of a study file it is bnstudy.Study.load({named})"
 
 
 def digest_of(values: Mapping[str, Any]) -> str:

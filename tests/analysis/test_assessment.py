@@ -271,9 +271,9 @@ def test_looks_share_alpha():
 def test_seeds_added_without_looks_are_told():
     changes = {"seeds": [list(range(5)), list(range(10))]}
     added = pair(amendments=json.dumps([{"changes": {"inits": [["a"], ["a", "b"]]}}, {"changes": changes}]))
-    assert "seeds were added after the study had run (from 5 to 10) and no looks were declared" in told(added)
+    assert "seeds were added once the study had begun (from 5 to 10) and no looks were declared" in told(added)
     levels = told(pair(amendments=json.dumps([{"changes": {"inits": [["a"], ["a", "b"]]}}])))
-    assert "levels of init were added after the study had run" in levels
+    assert "levels of init were added once the study had begun" in levels
     assert "seeds were added" not in levels
     assert "were added" not in told(pair(amendments=json.dumps([{"changes": {"epochs": [5, 10]}}])))
 

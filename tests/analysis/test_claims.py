@@ -65,6 +65,10 @@ def test_nobody_is_sooner_where_nobody_gets_there():
 
 def test_one_of_several_rates_is_named():
     several = make_dataset(lrs=[0.1, 0.01])
+    told = claims_table(claims(Results(several)), Results(several)).notes
+    assert "the report is about MNIST: an answer from digits neither confirms nor refutes it" in told
+    mnist = Results(several.assign_attrs(dataset="mnist"))
+    assert not any("MNIST" in note for note in claims_table(claims(mnist), mnist).notes)
     assert "sgd, lr 0.1" in claims_table(claims(Results(several)), Results(several)).notes[-1]
     one = Results(make_dataset())
     assert not any("lr" in note for note in claims_table(claims(one), one).notes)

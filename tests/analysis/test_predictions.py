@@ -38,6 +38,8 @@ def test_each_expectation_is_checked_against_its_comparisons():
     table = prediction_table(told)
     assert table.header[-3:] == ("predicted", "found", "held")
     assert all(len(row) == len(table.header) for row in table.rows)
+    assert "on which side of 0 the 95 % interval of the gain there lies" in table.notes[0]  # not the verdict's words
+    assert prediction_table(told[:2]).notes == ("1: small",)
 
 
 def test_a_study_keeps_them_and_hashes_them():

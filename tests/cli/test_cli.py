@@ -11,9 +11,11 @@ import sys
 
 import pytest
 from bnstudy.cli.app import app
-from bnstudy.cli.options import STUDY_OPTIONS, option_name
+from bnstudy.cli.options import DEFAULTS, STUDY_OPTIONS, option_name
+from bnstudy.cli.plan import spoken
 from bnstudy.storage.store import Store
 from bnstudy.study import registry
+from bnstudy.study.study import Study
 
 from tests import commands
 from tests.synthetic import make_dataset
@@ -174,6 +176,18 @@ def test_run_takes_a_study_file_with_options_over_it(bnstudy, tmp_path):
     assert err.endswith("(epochs: 2 there, 3 asked); `bnstudy extend results/mine --epochs 3` adds what is new\n")
 
 
+def test_commands_that_are_named_can_be_typed_where_a_folder_has_a_space(bnstudy, tmp_path):
+    (tmp_path / "s.toml").write_text('models = "mlp"\nepochs = 7\n')
+    said = bnstudy("run", "s.toml", *TINY, "--out", "layer norm")[1]
+    for settings in ("--epochs", "1"), ("--epochs", "3"):
+        said += bnstudy("run", "s.toml", *TINY, "--out", "layer norm", *settings)[2]
+    (tmp_path / "my dir").mkdir()
+    said += bnstudy("new", "my dir/one")[1]
+    named = [shlex.split(line) for line in re.findall("`(bnstudy .*?)`", said)]
+    assert {command[1] for command in named} >= {"report", "analyze", "extend", "plan", "run"}
+    assert {command[2] for command in named} <= {"layer norm", "my dir/one.toml"}
+
+
 def test_shards_then_merge(bnstudy, tmp_path):
     sweep = ("init-sweep", "--scales", "0.01,1", "--inits", "zero", *TINY)
     for index in (1, 2):
@@ -198,6 +212,8 @@ def test_extend_adds_and_says_so(bnstudy, tmp_path):
     assert code == 0
     assert "scaled-normal:10" in out
     assert "20 runs of 2 epochs" in err
+    assert "warning: no looks were declared, so with more seeds the p-values will not hold" in err
+    assert "looks" not in bnstudy("extend", "results/init-sweep", "--inits", "dead-biases", "--dry-run")[2]
     report = json.loads(bnstudy("status", "results/init-sweep", "--json")[1])
     assert report["done"] == report["runs"] == 2 * 2 * 3 * 3
     assert set(report["amendments"][0]["changes"]) == {"inits", "seeds", "roles"}
@@ -216,9 +232,36 @@ def test_plan_says_what_each_shard_costs(bnstudy):
     assert [rows[name][1] for name in ("1/2", "2/2", "all")] == ["40", "40", "80"]
     parts = [float(rows[name][3]) for name in ("1/2", "2/2", "all")]
     assert parts[0] + parts[1] == pytest.approx(parts[2], rel=0.01)
-    assert "hours" not in out
+    assert " time" not in out.replace("`--time`", "")
     code, out, _ = bnstudy("plan", "baseline", *TINY[:-2], "--time", "--device", "cpu")
-    assert "hours" in out
+    assert re.search(r"TFLOP +time\n.* [\d.]+ s\n", out, re.S)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.4, "0.4 s"), (84.24, "84 s"), (95, "1.6 min"), (5000, "83 min"), (6000, "1.7 h"), (200_000, "2.3 days"),
+    (1e8, "1200 days"),
+])  # fmt: skip
+def test_a_time_is_told_as_one_would_say_it(seconds, text):
+    assert spoken(seconds) == text
+
+
+def test_that_nothing_will_be_compared_is_told_before_it_trains_and_how_to_mend_it(bnstudy):
+    sweep = ("init-sweep", "--scales", "1", "--inits", "zero", *TINY[:-2], "--models", "mlp")
+    for norms, mend in (
+        ("layer", "add none: `--norms none,layer`"),
+        ("none", "add batch: `--norms none,batch`"),
+        ("layer,batch", "`--norms none,layer,batch`, or name the one that is: `--control layer`"),
+    ):
+        out = " ".join(bnstudy("plan", *sweep, "--norms", norms)[1].split())
+        assert "warning: nothing to compare: it takes the norm none and another, and there" in out
+        assert mend in out
+        (warning,) = json.loads(bnstudy("plan", *sweep, "--norms", norms, "--json")[1])["warnings"]
+        assert warning.endswith(mend)
+    assert bnstudy(*sweep, "--norms", "layer", "--jobs", "1")[2].startswith("bnstudy: warning: nothing to compare")
+    told = bnstudy("analyze", "results/init-sweep")[2]
+    assert told.endswith("; `bnstudy extend DIR --norms none` adds it\n")
+    assert bnstudy("extend", "results/init-sweep", "--norms", "none", "--quiet", "--jobs", "1")[0] == 0
+    assert bnstudy("analyze", "results/init-sweep")[0] == 0
 
 
 def test_a_wrong_key_is_named_with_its_file_and_a_wrong_option_as_the_option(bnstudy, tmp_path):
@@ -236,6 +279,18 @@ BAD = {
     "device": "tpu", "jobs": "0", "out": "/dev/null/x", "treatment": "nrom", "control": "layer", "condition": "norm",
     "reference": "layer", "looks": "20,10", "mainly_times": "0.5", "margin": "0", "alpha": "0.5",
 }  # fmt: skip
+
+
+def test_the_help_tells_the_defaults_of_studies(bnstudy):
+    usual = Study.make({})
+    for key, text in DEFAULTS.items():
+        assert getattr(Study.make({key: text}), key) == getattr(usual, key)
+    for name in ("baseline", "init-sweep"):
+        shipped = Study.load(name)
+        assert [key for key in DEFAULTS if getattr(shipped, key) != getattr(usual, key)] == []
+        assert "Epochs; 50 by default." in bnstudy(name, "--help")[1]
+    told = bnstudy("extend", "--help")[1]
+    assert "Epochs." in told  # as many as there are
 
 
 @pytest.mark.parametrize("key", [*STUDY_OPTIONS, "scales", "device", "jobs", "out"])

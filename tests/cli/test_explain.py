@@ -25,6 +25,20 @@ def test_every_name_is_explained(command):
     assert command("explain", "p value")[0] == 0
 
 
+@pytest.mark.parametrize(("word", "kind", "name"), [
+    ("large-variance", "inits", "large-variance[:σ]"), ("scaled-normal", "inits", "scaled-normal:S"),
+    ("scaled-normal:0.01", "inits", "scaled-normal:S"), ("layer", "norms", "layer"), ("MLP", "models", "mlp"),
+])  # fmt: skip
+def test_levels_are_explained_as_they_are_listed(command, word, kind, name):
+    code, out, err = command("explain", word)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{name}, of the {kind}: ")
+    summary = " ".join(out.split()).partition(f"{kind}: ")[2].partition(" More: ")[0]
+    assert summary in " ".join(command("list", kind)[1].split())
+    assert json.loads(command("explain", word, "--json")[1])["kind"] == kind
+    assert "did you mean 'large-variance'" in command("explain", "large-varience")[2]
+
+
 def test_with_a_study_it_says_what_the_word_is_there(command, tmp_path):
     results = Results(make_dataset(seeds=8))
     listed = rows(results.assessment)

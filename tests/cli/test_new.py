@@ -18,6 +18,13 @@ def test_what_is_written_is_planned_as_it_stands(command, tmp_path):
     assert Study.load(tmp_path / "studies" / "other.toml").name == "other"
 
 
+def test_the_study_is_meant_where_its_file_is_there_and_the_ending_was_left_away(command):
+    assert command("new", "mine", "--dataset", "digits")[0] == 0
+    code, out, err = command("run", "mine")
+    assert (code, out) == (2, "")
+    assert err.endswith("no name of a study; did you mean mine.toml?\n")
+
+
 @pytest.mark.parametrize(("arguments", "told"), [
     (["mine"], "mine.toml is there already"), (["x", "--question", "optimiser"], "did you mean 'optimizer'?"),
     (["x", "--dataset", "mnits"], "did you mean 'mnist'?"), (["a b"], "the name must be 1 to 64 letters"),

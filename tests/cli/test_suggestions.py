@@ -26,6 +26,22 @@ def refused(capsys):
     return call
 
 
+def test_a_list_with_spaces_is_told_how_it_is_written(refused):
+    told = refused("init-sweep", "--scales", "0.01", "1", "10")
+    assert told.endswith("(1 10); a list is written with commas and no spaces, as in --seeds 0,3,7\n")
+    assert "commas" not in refused("doctor", "x")
+
+
+def test_where_no_study_is_named_those_there_are_are_told(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused("status").endswith("issing argument 'DIR'; `bnstudy run STUDY` makes one in results/\n")
+    for name in ("one", "two"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "plan.json").write_text("{}")
+    for command in ("status", "analyze", "report", "open", "verify", "extend"):
+        assert refused(command).endswith("issing argument 'DIR'; there are results/one, results/two\n")
+
+
 @pytest.mark.parametrize(
     ("command", "option", "meaning"),
     [

@@ -69,6 +69,14 @@ def test_a_cell_is_broken_between_words_and_never_within_an_interval(capsys, mon
     assert {"some", "words", "that", "are", "long"} <= set(out.split())
 
 
+def test_a_bound_and_its_count_are_broken_between_them_alone(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal.print_table(Table("T", ("what", "epochs"), (("x" * 27, "≥ 50.0 (1 of 8)"),)))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["x" * 27, "≥", "50.0"] in lines
+    assert ["(1", "of", "8)"] in lines
+
+
 def test_columns_that_do_not_fit_become_lines(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     header = ("model", *(f"measure{i}" for i in range(8)))

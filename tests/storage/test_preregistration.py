@@ -27,7 +27,7 @@ def test_its_results_say_when_it_was_sealed(tmp_path):
     larger = extended(study, {"seeds": "3"})
     after = run(larger, tmp_path / "study", extends=True)
     assert after.attrs["preregistered"] == sealed
-    assert any(note.startswith("seeds were added after the study had run (from 2 to 3)") for note in
+    assert any(note.startswith("seeds were added once the study had begun (from 2 to 3)") for note in
                Results(after).scores.notes)  # fmt: skip
 
 

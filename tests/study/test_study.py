@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bnstudy
 import pytest
 from bnstudy.study import registry
 from bnstudy.study.errors import InputError
@@ -40,6 +41,9 @@ BAD = [
     ("seeds", "1,-1", "greater than or equal to 0"),
     ("seeds", "x", "whole numbers"),
     ("seeds", [], "empty"),
+    ("scales", "0.01,", "one or more numbers"),
+    ("inits", "zero,", "nothing after its last comma"),
+    ("models", ",mlp", "nothing before its comma"),
     ("epochs", 0, "greater than or equal to 1"),
     ("epochs", "1.5", "a whole number"),
     ("epochs", True, "number"),
@@ -194,6 +198,29 @@ def test_a_missing_file_and_a_folder(tmp_path):
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(InputError, match=str(path)):
             read_toml(path)
+
+
+def test_a_study_that_comes_with_it_is_loaded_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Study.load("norms", seeds=2).name == "norms"
+    (tmp_path / "norms").write_text("name = 'mine'")
+    assert Study.load("norms").name == "mine"
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    ("studies/norms.toml", r"not a str; of a study file it is bnstudy.Study.load\('studies/norms.toml'\)"),
+    ({"dataset": "digits"}, "takes a Study, not a dict; make one of these values with bnstudy.Study.make"),
+    (None, "takes a Study, not a NoneType"),
+])  # fmt: skip
+def test_what_is_no_study_is_refused(given, told):
+    for take in (bnstudy.run, bnstudy.make_plan):
+        with pytest.raises(InputError, match=told):
+            take(given)
+
+
+def test_a_file_is_not_made_but_loaded():
+    with pytest.raises(InputError, match=r"takes keys and values.* bnstudy.Study.load\('norms.toml'\)"):
+        Study.make("norms.toml")
 
 
 VALUES = st.recursive(

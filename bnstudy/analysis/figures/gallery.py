@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,7 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bnstudy.analysis import responses
-from bnstudy.analysis.figures import style
+from bnstudy.analysis.figures import index, style
 from bnstudy.analysis.figures.depth import growth_figure
 from bnstudy.analysis.figures.describing import Description, describe, describe_drawn
 from bnstudy.analysis.figures.layers_over_epochs import diagnostics_figure
@@ -22,14 +19,12 @@ from bnstudy.storage import atomic
 from bnstudy.storage.opening import has_diagnostics, name_of, open_diagnostics
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
-from bnstudy.study.schema import so_far
 
 OF_DIAGNOSTICS = ("diagnostics", "growth")  # figures of what was looked at in training
 LOOKED = (
     "Each layer's units and gradients before the first epoch and after each, on one batch. The effective learning rate "
     "is the rate over the squared norm of the weights: what counts where a norm makes their scale immaterial."
 )
-HEAD = "# Figures\n\nDrawn by `bnstudy figures` from the stored datasets; this page is generated.\n"
 SVG_MARK = b"<dc:title>bnstudy</dc:title>"  # of style.METADATA
 GROWN = (
     "By what factor signals (without a norm) and squared gradients (with Batch Normalization) change a layer before "
@@ -105,11 +100,11 @@ def _with_numbers(name: str, label: str, caption: str, told: Description, paths:
 def _page(label: str, caption: str, told: Description) -> str:
     """The numbers of a figure, as a page of their own."""
     table = told.table
-    lines = [[_markdown(text) for text in row] for row in (table.header, *table.rows)]
+    lines = [[index.markdown(text) for text in row] for row in (table.header, *table.rows)]
     lines.insert(1, ["---" if i < table.labels else "--:" for i in range(len(table.header))])
-    notes = [f"- {_markdown(note, 1000)}" for note in table.notes]
+    notes = [f"- {index.markdown(note, 1000)}" for note in table.notes]
     body = "\n".join(f"| {' | '.join(row)} |" for row in lines)
-    return "\n".join([f"# {label}", "", caption, "", f"{_markdown(table.title)}:", "", body, "", *notes, ""])
+    return "\n".join([f"# {label}", "", caption, "", f"{index.markdown(table.title)}:", "", body, "", *notes, ""])
 
 
 def draw_figures(
@@ -123,7 +118,8 @@ def draw_figures(
         Study folders or netCDF files, whose figures go into ``out/NAME``, with ``out/README.md`` that shows them; or
         results (:class:`bnstudy.Results`, or what :func:`bnstudy.judge` gives), whose figures go into `out` itself.
     out : path
-        Where to draw. Figures that were drawn there before are replaced, no other file.
+        Where to draw. Figures that were drawn there before are replaced, no other file; of sources, those of the same
+        study alone.
     only : sequence of str
         Names of figures to draw, where they apply, as ``bnstudy list figures`` shows them; all by default.
 
@@ -135,7 +131,8 @@ def draw_figures(
     Raises
     ------
     InputError
-        A source cannot be read, `out` cannot be written or holds other files of these names, or a name is unknown.
+        A source cannot be read, `out` cannot be written or holds other files of these names or another study's figures,
+        or a name is unknown.
 
     Examples
     --------
@@ -159,6 +156,8 @@ def draw_studies(
 ) -> list[Path]:
     """Draw the figures of every study, each into ``folder/NAME``, and write ``folder/README.md``.
 
+    What that page says of other studies stays.
+
     Parameters
     ----------
     sources : iterable of Path
@@ -173,35 +172,40 @@ def draw_studies(
     Raises
     ------
     InputError
-        A source cannot be read, `folder` cannot be written, or a name is unknown.
+        A source cannot be read, `folder` cannot be written or holds another study's figures, or a name is unknown.
     """
     of_curves = [name for name in only if name not in OF_DIAGNOSTICS]
     for name in of_curves:
         figures[name]  # an unknown name is refused before anything is drawn
-    index = folder / "README.md"
-    if index.is_file() and not _begins(index, HEAD.encode()):
-        raise InputError(f"{index} is there and was not written by `bnstudy figures`; choose another --out", "out")
-    written: list[Path] = []
-    sections: dict[str, str] = {}
-    for source in sources:
+    there = index.sections_of(folder)
+    found: dict[str, tuple[Path, Results]] = {}
+    for source in sources:  # all of them before any is drawn
         results = Results.open(source)
+        name = _folder_name(name_of(results.curves, source))
+        while name in found:
+            name += "-again"
+        if name in there:
+            index.refuse_another(folder / name, there[name], results.curves)
+        found[name] = source, results
+    written: list[Path] = []
+    for name, (source, results) in found.items():
         if opened:
             opened(results.curves, source)
-        name = style.shorten(
-            "".join(c if c.isalnum() or c in "-_." else "-" for c in name_of(results.curves, source)), 60
-        )
-        while name in sections or name.startswith("."):
-            name = name.lstrip(".") + "-again"
         try:
             drawn = draw_all(results, folder / name, of_curves or None) if of_curves or not only else []
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror}", "out") from None
         if has_diagnostics(source):
             drawn += _draw_diagnostics(source, folder / name, only or OF_DIAGNOSTICS)
-        sections[name] = _section(results.curves, name, source, drawn, only)
+        there[name] = index.section(results.curves, name, source, drawn, only)
         written += [path for one in drawn for path in one.paths]
-    atomic.write_text(index, "\n".join([HEAD, *(sections[name] for name in sorted(sections))]))
-    return [*written, index]
+    return [*written, index.write(folder, there)]
+
+
+def _folder_name(name: str) -> str:
+    """A study's name as a folder may be called."""
+    plain = style.shorten("".join(c if c.isalnum() or c in "-_." else "-" for c in name), 60)
+    return f"{plain.lstrip('.')}-again" if plain.startswith(".") else plain
 
 
 def _draw_diagnostics(source: Path, folder: Path, names: Sequence[str]) -> list[Drawn]:
@@ -221,27 +225,3 @@ def _draw(name: str, label: str, caption: str, figure: Figure, folder: Path) -> 
     _refuse_others(folder, name, label)
     paths = style.save(figure, folder / name)
     return _with_numbers(name, label, caption, describe_drawn(label, figure), paths)
-
-
-def _section(dataset: xr.Dataset, name: str, source: Path, drawn: Sequence[Drawn], only: Sequence[str]) -> str:
-    shown = f"results/{name}" if source.is_absolute() else source.as_posix().replace("`", "")
-    n = int(responses.observed(dataset).sum("seed").max())
-    facts = [
-        f"data: {_markdown(dataset.attrs.get('dataset', 'not stated'))}",
-        f"n = {n} seeds",
-        *filter(None, [so_far(dataset.attrs)]),
-        f"epochs: {dataset.sizes['epoch']}",
-        f"study hash: {_markdown(str(dataset.attrs.get('study_hash', 'none'))[:12])}",
-        f"command: `bnstudy figures {shown}{' --only ' + ','.join(only) if only else ''}`",
-    ]
-    lines = [f"## {_markdown(dataset.attrs.get('title', name))}", "", " · ".join(facts), ""]
-    for one in drawn:
-        lines += [f"### {one.label}", "", f"![{_markdown(one.alt, 400)}]({name}/{one.name}.png)", "",
-                  f"{one.caption} ([its numbers]({name}/{one.name}.md))", ""]  # fmt: skip
-    return "\n".join(lines)
-
-
-def _markdown(text: object, most: int = 100) -> str:
-    """Text from a file as Markdown that shows it and does nothing else."""
-    shown = html.escape(style.shorten(" ".join(str(text).split()), most), quote=False)
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)

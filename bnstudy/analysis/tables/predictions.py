@@ -8,6 +8,12 @@ from typing import Any
 from bnstudy.analysis.predictions import Checked
 from bnstudy.analysis.tables.table import Table
 
+SIGNS = ("gain", "loss")  # none is a word of the verdict too
+SIGN = (
+    "where gain or loss is predicted: on which side of 0 the 95 % interval of the gain there lies, not compared "
+    "with the reference and not adjusted; all else are words of the verdict"
+)
+
 
 def prediction_table(told: list[Checked]) -> Table:
     """A row an expectation and comparison; the predictions' own words stand below, by number."""
@@ -19,8 +25,10 @@ def prediction_table(told: list[Checked]) -> Table:
         for one in told
     )  # fmt: skip
     header = ("", *varied, "condition", "predicted", "found", "held")
-    notes = tuple(f"{i}: {text}" for i, text in enumerate(words, 1))
-    return Table("Predicted, found, held", header, rows, notes, labels=len(header) - 3)
+    notes = [f"{i}: {text}" for i, text in enumerate(words, 1)]
+    if any(one.expected in SIGNS for one in told):
+        notes.insert(0, SIGN)
+    return Table("Predicted, found, held", header, rows, tuple(notes), labels=len(header) - 3)
 
 
 def plain(told: list[Checked]) -> list[dict[str, Any]]:

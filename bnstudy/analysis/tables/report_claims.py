@@ -11,6 +11,8 @@ from bnstudy.analysis.results import Results
 from bnstudy.analysis.tables.table import Table
 from bnstudy.analysis.tables.verdicts import number
 
+MNIST = "mnist"  # of the report
+
 
 def claims_table(found: list[Claim], results: Results) -> Table:
     """A row a claim: what it is about, what it says, the estimate with its interval, n, and the answer.
@@ -23,6 +25,8 @@ def claims_table(found: list[Claim], results: Results) -> Table:
         "in halvings the median, with its exact interval",
         "n: pairs; cannot tell: the interval lies on neither side, or there is none",
     ]
+    if (data := str(results.dataset.attrs.get("dataset", MNIST))) != MNIST:
+        notes.insert(0, f"the report is about MNIST: an answer from {data} neither confirms nor refutes it")
     first = results.dataset.isel({name: [place] for name, place in FIRST.items()})
     if results.dataset.test_accuracy.size > first.test_accuracy.size:
         notes.append(f"measured at the study's first setting alone: {first.optimizer.item()}, lr {first.lr.item():g}")

@@ -30,7 +30,9 @@ def answers(result: xr.Dataset) -> list[tuple[str, str]]:
         families.setdefault((cell["model"], cell["setting"], cell["arm"]), []).append(cell)
     told = []
     for (model, setting, arm), family in families.items():
-        given = [text for text in (result.attrs.get("so_far", ""), setting) if text]
+        levels = result.attrs["settings"][family[0]["setting_index"]]
+        shown = ", ".join(f"init {part}" if part == levels.get("init") else part for part in setting.split(", "))
+        given = [text for text in (result.attrs.get("so_far", ""), shown) if text]
         where = f"With {' and '.join(given)}, " if given else ""
         told.append((model, where + _Answer(arm, family, result.attrs).text()))
     return told
@@ -56,20 +58,19 @@ class _Answer:
         if mainly:
             parts.append(f"matters mainly {self._where(mainly)}: {self._times(mainly)}{self._though(mainly)}")
         if more:
-            parts.append(f"helps more than at {self.reference} {self._where(more)}"
+            parts.append(f"helps more {self._where(more)} than at {self.reference}"
                          + ("" if mainly else f": {self._times(more)}") + self._though(more))  # fmt: skip
         if harms := self._said("harms"):
             parts.append(f"does harm {self._where(harms)}")
         if less := self._said("less"):
-            verb = "does" if any(cell["gain"] < 0 for cell in less) else "helps"
-            parts.append(f"{verb} less than at {self.reference} {self._where(less)}")
+            parts.append(f"gains less {self._where(less)} than at {self.reference}")
         if alike := self._said("alike"):
             parts.append(f"does about the same {self._where(alike)} as at {self.reference}")
         nothing = [cell for cell in self._said("none") if cell["remark"] == NEITHER]
         if none := [cell for cell in self._said("none") if cell["remark"] != NEITHER]:
             parts.append(f"makes no difference {self._where(none)}")
         if nothing:
-            parts.append(f"cannot help {self._where(nothing)}, where nothing learns {self._either()}")
+            parts.append(f"makes no difference {self._where(nothing)}: there every run{self._fails()}")
         unclear = self._unclear()
         if not parts:
             return f"{self.name}: {unclear}."
@@ -83,7 +84,7 @@ class _Answer:
     def _though(self, found: Sequence[Cell]) -> str:
         """Where a gain is no more than a lower error of runs that learn next to nothing."""
         nothing = [cell for cell in found if cell["remark"] == NEITHER]
-        return f", though nothing learns {self._where(nothing)} {self._either()}" if nothing else ""
+        return f", though every run {self._where(nothing)}{self._fails()}" if nothing else ""
 
     def _said(self, word: str) -> list[Cell]:
         return [cell for cell in self.poor if cell["word"] == word]
@@ -99,8 +100,10 @@ class _Answer:
         larger = " larger" if _factor(gain) != _factor(0) and gain < 0 else ""
         return f"{there}, and {_factor(abs(gain) if larger else gain)} times{larger} at {self.reference}"
 
-    def _either(self) -> str:
-        return "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
+    def _fails(self) -> str:
+        """What was seen of runs that fail: that longer training would not help is not known."""
+        either = "with it or without" if self.control.startswith("without") else f"with it or {self.control}"
+        return f", {either}, diverges or never gets below half the error of guessing in the time trained"
 
     def _unclear(self) -> str:
         found = self._said("unclear")

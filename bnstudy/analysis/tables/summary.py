@@ -132,7 +132,8 @@ def sweep_table(results: Results) -> Table:
     arms = [str(arm) for arm in runs.arm.values]
     named = [name for name in ("model", "setting") if runs.sizes[name] > 1 or runs[name].values[0]]
     long = len(arms) > WIDEST
-    measures = ("accuracy, %", f"epochs to >{100 * target:g} %")
+    reached = bool(responses.epochs_to_target(runs, target).reached.any())
+    measures = ("accuracy, %", *([f"epochs to >{100 * target:g} %"] if reached else []))
     columns = list(measures) if long else [
         f"{arm_label(arm, treatment)}: {measure}" for measure in measures for arm in arms
     ]  # fmt: skip
@@ -145,15 +146,20 @@ def sweep_table(results: Results) -> Table:
         labels = (*(known[name] for name in named if name == "model"), condition, criteria.roles.get(condition, ""),
                   *(known[name] for name in named if name == "setting"))  # fmt: skip
         if long:
-            rows += [(*labels, arm, _accuracy(of), _epochs(of, target)) for arm in arms for of in [cell.sel(arm=arm)]]
+            rows += [(*labels, arm, _accuracy(of), *([_epochs(of, target)] if reached else []))
+                     for arm in arms for of in [cell.sel(arm=arm)]]  # fmt: skip
         else:
             of_arms = [cell.sel(arm=arm) for arm in arms]
-            rows.append((*labels, *map(_accuracy, of_arms), *(_epochs(of, target) for of in of_arms)))
+            epochs = [_epochs(of, target) for of in of_arms] if reached else []
+            rows.append((*labels, *map(_accuracy, of_arms), *epochs))
     header = (*(name for name in named if name == "model"), criteria.condition, "role",
               *(name for name in named if name == "setting"), *([treatment] if long else []), *columns)  # fmt: skip
     n = int(responses.observed(runs).sum("seed").max())
+    never = f"No run exceeds {100 * target:g} % (`--target-accuracy`)."
     notes = (
-        f"n = {n} seeds; mean ± 95 % t interval. A diverged run counts at chance and as never reaching the target.",
+        "n = {} seeds; mean ± 95 % t interval. A diverged run counts at chance{}".format(
+            n, " and as never reaching the target." if reached else f". {never}"
+        ),
     )
     title = str(runs.attrs.get("title", "study"))
     return Table(title, header, tuple(rows), notes, len(header) - len(columns))

@@ -80,7 +80,7 @@ MEANINGS = {
     "mainly": "helps here more than {times:g} times as much as at {reference}",
     "more": "helps more here than at {reference}",
     "harms": "does harm here",
-    "less": "helps less here than at {reference}",
+    "less": "gains less here than at {reference}",
     "none": "shown to do less than {margin:g} halvings here",
     "alike": "differs by less than {margin:g} from what it does at {reference}",
     "unclear": "the data cannot tell",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,6 +264,31 @@ def test_the_gallery_of_two_studies_of_one_name(tmp_path):
     assert "n = 2 seeds" in index
     assert "abababababab" in index
     assert all((out / link.split(")")[0]).exists() for link in index.split("](")[1:])
+
+
+def test_one_study_never_draws_over_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = make_dataset(models=["mlp"], seeds=2).assign_attrs(title="Mine", study_name="sweep")
+
+    def draw(data, **attributes):
+        data.assign_attrs(attributes).to_netcdf("given.nc")
+        return draw_studies([Path("given.nc")], Path("figures"), ["forest"])
+
+    draw(mine, title="A B", study_name="other-one")
+    draw(mine)
+    index, picture = Path("figures/README.md").read_text(), Path("figures/sweep/forest.svg").read_bytes()
+    assert index.count("\n## ") == 2
+    with pytest.raises(InputError, match=r"figures.sweep holds figures of another study \(Mine.* --out DIR"):
+        draw(mine, dataset="mnist", study_hash="12" * 32, title="Not mine")
+    assert (index, picture) == (Path("figures/README.md").read_text(), Path("figures/sweep/forest.svg").read_bytes())
+    grown = json.dumps([{"at": "2030-01-01", "study_hash": mine.attrs["study_hash"], "changes": {}}])
+    draw(mine, study_hash="12" * 32, amendments=grown)
+    draw(mine, study_hash="12" * 32, amendments=grown)
+    again = Path("figures/README.md").read_text()
+    assert again == index.replace("abababababab", "121212121212").replace("121212121212", "abababababab", 1)
+    shutil.rmtree("figures/sweep")
+    draw(mine, study_hash="34" * 32, title="Anew")
+    assert "Mine" not in Path("figures/README.md").read_text()
 
 
 @pytest.mark.usefixtures("only_svg")

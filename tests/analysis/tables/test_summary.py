@@ -60,6 +60,16 @@ def test_the_sweep_has_a_row_for_each_cell_but_the_norm():
     assert "(1 diverged)" in table.rows[0][4]
 
 
+def test_a_target_that_no_run_reaches_has_no_column():
+    for norms in (["none", "batch"], ["none", "batch", "layer", "rms"]):
+        dataset = make_dataset(norms=norms, seeds=2)
+        table = sweep_table(Results(dataset.assign(test_accuracy=0.9 * dataset.test_accuracy)))
+        assert not any("epochs" in name for name in table.header)
+        assert {len(row) for row in table.rows} == {len(table.header)}
+        assert "No run exceeds 98 %" in table.notes[0]
+        assert any("epochs" in name for name in sweep_table(Results(dataset)).header)
+
+
 def test_many_norms_stand_below_each_other():
     dataset = make_dataset(norms=["none", "batch", "layer", "rms"])
     table = sweep_table(Results(dataset))
