@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,9 @@ def test_every_entry_says_what_it_is(kind):
         assert entry.summary
         assert ":" not in entry.name
         assert "," not in entry.name
+        assert entry.origin or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry.name), (
+            f"{kind.kind} {entry.name!r}: names that come with bnstudy are lower case, with hyphens"
+        )
 
 
 def test_entry_points_are_found(tmp_path):
