@@ -13,6 +13,7 @@ install: .venv/.installed
 	touch $@
 
 .venv/.installed: .venv/.created pyproject.toml
+	@echo "installing into .venv, some minutes and gigabytes the first time"
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
