@@ -237,3 +237,8 @@ def test_what_an_entry_does_not_say_of_itself_is_told_as_it_is_registered():
         registry.figures.register("mine", label="Mine")
     with pytest.raises(TypeError, match=r"dataset 'mine' is registered without test_size="):
         registry.datasets.register("mine", label="Mine", shape=(1, 8, 8), classes=2, train_size=5)
+
+
+def test_what_no_entry_can_say_of_itself_is_refused():
+    with pytest.raises(TypeError, match=r"initializer 'mine' is registered with roles=.*did you mean 'role'"):
+        registry.initializers.register("mine", label="Mine", roles="poor")
