@@ -131,12 +131,15 @@ schema: .venv/.installed
 	$(BIN)/python docs/generate/study_schema.py
 
 KERNEL := $(wildcard bnstudy/training/replicas/lanes/cpp/*.*)
+# All of them, and a failure in the end where one failed.
 check: .venv/.dev
-	$(BIN)/ruff check bnstudy tests benchmarks docs distribution
-	$(BIN)/ruff format --check bnstudy tests benchmarks docs distribution
-	$(BIN)/clang-format --dry-run -Werror $(KERNEL)
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=0; run() { echo "$$*"; "$$@" || failed=1; }; \
+	run $(BIN)/ruff check bnstudy tests benchmarks docs distribution; \
+	run $(BIN)/ruff format --check bnstudy tests benchmarks docs distribution; \
+	run $(BIN)/clang-format --dry-run -Werror $(KERNEL); \
+	run $(BIN)/mypy; \
+	run $(BIN)/lint-imports; \
+	exit $$failed
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix bnstudy tests benchmarks docs distribution
