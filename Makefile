@@ -147,4 +147,4 @@ format: .venv/.dev
 	$(BIN)/clang-format -i $(KERNEL)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
