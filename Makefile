@@ -13,6 +13,7 @@ install: .venv/.installed
 	touch $@
 
 .venv/.installed: .venv/.created pyproject.toml
+	@echo "installing into .venv, some minutes and gigabytes the first time"
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
@@ -130,12 +131,15 @@ schema: .venv/.installed
 	$(BIN)/python docs/generate/study_schema.py
 
 KERNEL := $(wildcard bnstudy/training/replicas/lanes/cpp/*.*)
+# All of them, and a failure in the end where one failed.
 check: .venv/.dev
-	$(BIN)/ruff check bnstudy tests benchmarks docs distribution
-	$(BIN)/ruff format --check bnstudy tests benchmarks docs distribution
-	$(BIN)/clang-format --dry-run -Werror $(KERNEL)
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=0; run() { echo "$$*"; "$$@" || failed=1; }; \
+	run $(BIN)/ruff check bnstudy tests benchmarks docs distribution; \
+	run $(BIN)/ruff format --check bnstudy tests benchmarks docs distribution; \
+	run $(BIN)/clang-format --dry-run -Werror $(KERNEL); \
+	run $(BIN)/mypy; \
+	run $(BIN)/lint-imports; \
+	exit $$failed
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix bnstudy tests benchmarks docs distribution
@@ -143,4 +147,4 @@ format: .venv/.dev
 	$(BIN)/clang-format -i $(KERNEL)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,9 @@ import sys
 
 import bnstudy
 import pytest
+from bnstudy.cli.list import list_entries
 from bnstudy.study.study import Study
+from bnstudy.study.study_files import read_toml
 
 from tests.conftest import ROOT
 
@@ -36,9 +38,21 @@ def test_its_version_is_that_of_what_is_installed():
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.name)
 def test_study_files_are_valid_and_say_what_they_ask(path):
     study = Study.load(path)
-    assert study.question
-    assert study.predictions
-    assert study.name == path.stem.replace("_", "-")
+    assert "title" in read_toml(path), f"{path.name}: give it a title, which `bnstudy list studies` shows"
+    assert study.question, f"{path.name}: say in `question` what it asks"
+    assert study.predictions, f"{path.name}: say in `predictions` what is expected, before it runs"
+    named = path.stem.replace("_", "-")
+    assert study.name == named, f"{path.name}: its `name` is {study.name!r}; after the file it is {named!r}"
+    packed = (ROOT / "pyproject.toml").read_text()
+    line = f'"studies/{path.name}" = "bnstudy/studies/{path.name}"'
+    assert line in packed, f"add to force-include in pyproject.toml: {line}"
+
+
+def test_a_study_file_without_a_title_is_listed_by_its_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "signs.toml").write_text('inits = "zero"\n')
+    monkeypatch.setattr("bnstudy.cli.list.shipped", lambda: {"signs": tmp_path / "signs.toml"})
+    list_entries("studies")
+    assert capsys.readouterr().out.split() == ["signs", "signs"]
 
 
 def test_the_shipped_studies_are_table_1():

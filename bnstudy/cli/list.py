@@ -33,7 +33,7 @@ def list_entries(
     """List what can be plugged in (inits, norms, models, datasets, optimizers, activations, figures), and studies."""
     kinds = registries()
     if kind == "studies":
-        titles = {name: read_toml(file)["title"] for name, file in shipped().items()}
+        titles = {name: str(read_toml(file).get("title", name)) for name, file in shipped().items()}
         if as_json:
             print(json.dumps({"kind": kind, "entries": [{"name": n, "title": t} for n, t in titles.items()]}, indent=1))
             return

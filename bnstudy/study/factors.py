@@ -101,7 +101,7 @@ FACTORS = (
     ),
     Factor(
         "activation", "activation", "activations", "activation function", Names, ("relu",), "NAMES",
-        "Activation: relu, tanh, sigmoid or gelu; a list makes it a factor.", registry.activations, always=False,
+        "Activation, one of `bnstudy list activations`; a list makes it a factor.", registry.activations, always=False,
     ),
 )  # fmt: skip
 BY_NAME = {factor.name: factor for factor in FACTORS}

@@ -76,8 +76,8 @@ Examples
 ... def elu():
 ...     '''Exponential linear units.'''
 ...     return nn.ELU()
->>> sorted(activations)
-['elu', 'gelu', 'relu', 'sigmoid', 'tanh']
+>>> "elu" in activations
+True
 """
 
 OPTIMIZERS = """Optimizers, by name: how gradients change the parameters.

@@ -61,13 +61,18 @@ class Registry(Mapping[str, Entry]):
         What its entries are and how one is added; it becomes the registry's docstring.
     needed : tuple of str
         What an entry has to say of itself besides its label.
+    optional : tuple of str
+        What it may say.
     """
 
-    def __init__(self, kind: str, provider: str, told: str = "", needed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, provider: str, told: str = "", needed: tuple[str, ...] = (), optional: tuple[str, ...] = ()
+    ) -> None:
         self.__doc__ = told
         self.kind = kind
         self.provider = provider
         self.needed = needed
+        self.optional = optional
         self._entries: dict[str, Entry] = {}
         self._complete = False
         self._is_looking = False
@@ -106,12 +111,17 @@ class Registry(Mapping[str, Entry]):
         ValueError
             The name is taken, or cannot be written in a list of levels.
         TypeError
-            Something that every entry of this kind has to say is not said.
+            Something that every entry of this kind has to say is not said, or something that none can say is.
         """
         if not re.fullmatch(r"[^\s,:]+", str(name)) or not isinstance(name, str):
             raise ValueError(f"{self.kind} {name!r}: a name is text without blanks, commas and colons")
         if missing := [f"{key}=" for key in self.needed if key not in about]:
             raise TypeError(f"{self.kind} {name!r} is registered without {', '.join(missing)}")
+        there = ("label", "citation", "parameter", *self.needed, *self.optional)
+        for key in about:
+            if key not in there:
+                known = hint(key, there, f"there are: {', '.join(there)}")
+                raise TypeError(f"{self.kind} {name!r} is registered with {key}=, which says nothing; {known}")
 
         def add(function: Function) -> Function:
             if not callable(function):
@@ -219,14 +229,20 @@ class ModelRegistry(Registry):
 
 
 datasets = Registry(
-    "dataset", "bnstudy.training.datasets.builtin", kinds.DATASETS, ("shape", "classes", "train_size", "test_size")
+    "dataset", "bnstudy.training.datasets.builtin", kinds.DATASETS, ("shape", "classes", "train_size", "test_size"),
+    ("check", "digest", "ink", "label_names", "note"),
+)  # fmt: skip
+models = ModelRegistry(
+    "model", "bnstudy.training.networks.models", kinds.MODELS, (), ("check", "has_branches", "has_space")
 )
-models = ModelRegistry("model", "bnstudy.training.networks.models", kinds.MODELS)
 activations = Registry("activation", "bnstudy.training.networks.activations", kinds.ACTIVATIONS)
-norms = Registry("norm", "bnstudy.training.networks.norms", kinds.NORMS)
-initializers = Registry("initializer", "bnstudy.training.networks.initializers", kinds.INITIALIZERS)
-optimizers = Registry("optimizer", "bnstudy.training.optimizers", kinds.OPTIMIZERS)
-figures = Registry("figure", "bnstudy.analysis.figures", kinds.FIGURES, ("caption", "applies"))
+norms = Registry("norm", "bnstudy.training.networks.norms", kinds.NORMS, (), ("needs_space", "place"))
+initializers = Registry(
+    "initializer", "bnstudy.training.networks.initializers", kinds.INITIALIZERS, (),
+    ("role", "amiss", "exactly", "needs_batch"),
+)  # fmt: skip
+optimizers = Registry("optimizer", "bnstudy.training.optimizers", kinds.OPTIMIZERS, (), ("descent",))
+figures = Registry("figure", "bnstudy.analysis.figures", kinds.FIGURES, ("caption", "applies"), ("of_scores", "table"))
 
 _ALL = (datasets, models, activations, norms, initializers, optimizers, figures)
 _discovery = threading.RLock()  # held by the one thread that imports what registers

@@ -18,6 +18,7 @@ from bnstudy.study import schema
 from bnstudy.study.enlarging import extended
 from bnstudy.study.factors import FACTORS, REGISTRIES
 from bnstudy.study.plan import make_plan
+from bnstudy.study.registry import activations
 from bnstudy.study.study import Run, Study
 
 LEVELS = {
@@ -99,3 +100,9 @@ def test_a_new_factor_is_one_row(tmp_path):
         here, there = (dataset.train_loss.sel(room=room).values for room in ("here", "there"))
         assert (here == there).all()
     assert pd.read_csv(tmp_path / "s-runs.csv").room.value_counts().to_dict() == {"here": 8, "there": 8}
+
+
+def test_help_lists_no_activations_that_another_could_make_untrue():
+    (told,) = (factor.help for factor in FACTORS if factor.name == "activation")
+    assert "list activations" in told
+    assert not [name for name in activations if name in told]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,9 @@ def test_every_entry_says_what_it_is(kind):
         assert entry.summary
         assert ":" not in entry.name
         assert "," not in entry.name
+        assert entry.origin or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry.name), (
+            f"{kind.kind} {entry.name!r}: names that come with bnstudy are lower case, with hyphens"
+        )
 
 
 def test_entry_points_are_found(tmp_path):
@@ -233,3 +237,8 @@ def test_what_an_entry_does_not_say_of_itself_is_told_as_it_is_registered():
         registry.figures.register("mine", label="Mine")
     with pytest.raises(TypeError, match=r"dataset 'mine' is registered without test_size="):
         registry.datasets.register("mine", label="Mine", shape=(1, 8, 8), classes=2, train_size=5)
+
+
+def test_what_no_entry_can_say_of_itself_is_refused():
+    with pytest.raises(TypeError, match=r"initializer 'mine' is registered with roles=.*did you mean 'role'"):
+        registry.initializers.register("mine", label="Mine", roles="poor")

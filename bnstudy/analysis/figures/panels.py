@@ -96,8 +96,10 @@ def model_name(model: str) -> str:
 def conditions_told(results: Judged, conditions: Iterable[str], most: int = 24) -> list[str]:
     """Levels of the condition as they are told, cut to fit, with their declared roles."""
     role, factor = roles(results), results.criteria.condition
-    named = ((style.shorten(condition_label(label, factor), most), role.get(label, "")) for label in conditions)
-    return [f"{name} ({role})" if role else name for name, role in named]
+    conditions = list(conditions)
+    names = style.shorten_all((condition_label(label, factor) for label in conditions), most)
+    told = (role.get(label, "") for label in conditions)
+    return [f"{name} ({role})" if role else name for name, role in zip(names, told, strict=True)]
 
 
 def comparisons_told(results: Judged, comparisons: Sequence[tuple[str, ...]]) -> list[str]:
@@ -106,7 +108,8 @@ def comparisons_told(results: Judged, comparisons: Sequence[tuple[str, ...]]) ->
     # A model that has a name is told, though it be the only one.
     shown = [column for i, column in enumerate(others) if len(set(column)) > 1 or (i == 0 and column[0])]
     levels = [condition_label(level, results.criteria.condition) for level in conditions]
-    return [", ".join(style.shorten(text, 24) for text in texts) for texts in zip(*shown, levels, strict=True)]
+    columns = [style.shorten_all(column, 24) for column in (*shown, levels)]
+    return [", ".join(texts) for texts in zip(*columns, strict=True)]
 
 
 def roles(results: Judged) -> dict[str, str]:
@@ -179,7 +182,7 @@ def condition_axis(panel: Axes, results: Judged, dataset: xr.Dataset, told: bool
             panel.axvspan(place - half, place + half, color="#e9e9e9", zorder=-1, linewidth=0)
     if others and len(places):
         panel.axvline(places[-1] + step * 0.6, color="#888888", linewidth=0.8)
-    panel.set_xticks(every, [*(label.rpartition(":")[2] for label in joined), *(style.shorten(i, 16) for i in others)])
+    panel.set_xticks(every, [*(label.rpartition(":")[2] for label in joined), *style.shorten_all(others, 16)])
     for tick in panel.get_xticklabels()[len(joined) :]:
         tick.set(rotation=30, ha="right", rotation_mode="anchor")
     if told and any(role.values()):

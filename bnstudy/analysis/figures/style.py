@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -93,8 +95,19 @@ def ink_on(image: AxesImage, value: float) -> str:
 
 
 def shorten(text: str, most: int = 28) -> str:
-    """`text` cut to fit a panel."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """`text` cut to fit a panel; the value at its end stays, as in ``signed-co…:0.01``."""
+    if len(text) <= most:
+        return text
+    value = re.search(r":[^\s:]+$", text)
+    kept = value[0] if value and len(value[0]) <= most // 2 else ""
+    return text[: most - 1 - len(kept)] + "…" + kept
+
+
+def shorten_all(texts: Iterable[str], most: int = 28) -> list[str]:
+    """Texts cut to fit beside each other; different ones that would read alike are not cut."""
+    texts = list(texts)
+    alike = Counter(shorten(text, most) for text in set(texts))
+    return [text if alike[shorten(text, most)] > 1 else shorten(text, most) for text in texts]
 
 
 def grid(

@@ -191,6 +191,17 @@ def test_scales_stand_at_their_values():
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "10", "zero"]
 
 
+def test_levels_that_are_cut_stay_apart():
+    inits = ["default", "signed-constant:0.01", "signed-constant:10", "a" * 30 + "1", "a" * 30 + "2"]
+    results = Results(make_dataset(inits=inits))
+    ticks = [tick.get_text() for tick in figures["gain-by-condition"].function(results).axes[0].get_xticklabels()]
+    assert {"signed-con…:0.01", "signed-const…:10"} <= set(ticks)
+    told = panels.conditions_told(results, inits, 16)
+    assert len(set(ticks)) == len(ticks)
+    assert len(set(told)) == len(inits)
+    assert style.shorten_all(["b" * 20, "b" * 20], 4) == ["bbb…", "bbb…"]
+
+
 def test_gains_are_drawn_where_they_are_with_their_intervals():
     scales = ["scaled-normal:1", "scaled-normal:0.01", "zero"]
     results = Results(make_dataset(models=["mlp"], inits=scales, seeds=8))

@@ -62,6 +62,19 @@ def network(label: str, model: str = "cnn", norm: str = "batch", scope: str = "a
     return net
 
 
+def test_every_initializer_has_its_row():
+    rows = {label.partition(":")[0] for label in DEVIATION}
+    missing = {e.name for e in initializers.values() if not e.origin} - rows
+    assert not missing, f"add the deviation of {', '.join(sorted(missing))} to DEVIATION"
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_weights_are_filled_from_the_generator_of_their_layer(label):
+    """What a user's own is refused for before it trains: a study does not ask it of those that come with bnstudy."""
+    net = models.build("cnn", "batch", Study.make({"dataset": "digits"}), (1, 8, 8), 10)
+    initialization.refuse_what_fills_otherwise(net, initializers.level(label))
+
+
 @pytest.mark.parametrize("label", DEVIATION)
 def test_moments(label):
     weight = draw(label)
