@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import generate  # noqa: E402
-from generate import commands, gallery, python_names, study_files  # noqa: E402
+from generate import commands, entries, gallery, python_names, study_files  # noqa: E402
 
 project = "bnstudy"
 author = "The bnstudy maintainers"
@@ -75,6 +75,6 @@ copybutton_exclude = ".linenos, .gp, .go"
 def setup(app: object) -> None:
     """Make the pages that are not written by hand, before Sphinx looks for pages."""
     made: dict[str, str] = {}
-    for module in (commands, python_names, study_files, gallery):
+    for module in (commands, python_names, entries, study_files, gallery):
         made |= module.pages()
     generate.write(made)

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 import typer
 from bnstudy.cli.app import app
+from bnstudy.study import registry
 from bnstudy.study.errors import InputError
 from bnstudy.study.registry import figures
 from bnstudy.study.study import Study
@@ -143,6 +144,15 @@ def test_every_command_has_a_page_with_its_options(generate):
     for name, command in COMMANDS.items():
         page = pages[f"reference/commands/{name}.md"]
         assert all(f"`{one.opts[0]}" in page for one in command.params if one.param_type_name == "option")
+
+
+def test_every_level_stands_in_the_reference_with_its_source(generate):
+    page = generate("entries").pages()["reference/levels.md"]
+    for entries in (registry.initializers, registry.norms, registry.models, registry.datasets):
+        for entry in entries.values():
+            if entry.origin is None:
+                assert f"`{entry.name}" in page, entry.name
+                assert entry.citation in page, entry.name
 
 
 @pytest.fixture(scope="module")
