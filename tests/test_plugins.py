@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -89,6 +90,23 @@ def test_a_finished_study_says_that_its_plugin_has_changed_since(tmp_path):
     found = bnstudy(tmp_path, *arguments)
     assert (found.returncode, found.stderr.count("\n")) == (0, 1)
     assert re.search(r"has changed since \(plugins: edited \w{12} before, edited \w{12} now\).* --out ", found.stderr)
+
+
+def test_what_was_sealed_is_the_code_too(tmp_path):
+    arguments = ("--plugin", "edited", "--dataset", "digits", "--models", "mlp", "--inits", "default,two-point:0.1",
+                 "--seeds", "2", "--epochs", "1", "--out", "sealed")  # fmt: skip
+    (tmp_path / "edited.py").write_text(MODULES["two_point"])
+    found = bnstudy(tmp_path, "preregister", "baseline", *arguments)
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"sealed with it: edited \w{12}\n", found.stdout)
+    (tmp_path / "edited.py").write_text(MODULES["two_point"] + "# edited\n")
+    found = bnstudy(tmp_path, "baseline", *arguments, "--quiet", "--jobs", "1")
+    told = r"not what was sealed on 20[^ ]*: edited \(\w{12} then, \w{12} now\)"
+    assert (found.returncode, found.stderr.count("\n")) == (0, 1)
+    assert re.search(told, found.stderr)
+    found = bnstudy(tmp_path, "analyze", "sealed", "--json")
+    (note,) = [note for note in json.loads(found.stdout)["warnings"] if "sealed" in note]
+    assert re.fullmatch(told, note)
 
 
 RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",
