@@ -109,6 +109,31 @@ def test_what_was_sealed_is_the_code_too(tmp_path):
     assert re.fullmatch(told, note)
 
 
+PRINTS = """print("loaded")
+from bnstudy.plugins import models
+from torch import nn
+class Net(nn.Linear):
+    def forward(self, x):
+        print("forward")
+        return super().forward(x.flatten(1))
+@models.register("prints", label="prints")
+def prints(inputs, classes, blocks):
+    return nn.Sequential(blocks.swap_norms(nn.Sequential(nn.BatchNorm2d(1))), Net(64, classes))
+"""
+
+
+def test_what_a_plugin_prints_is_not_the_answer(tmp_path):
+    (tmp_path / "p_prints.py").write_text(PRINTS)
+    asked = ("baseline", "--dataset", "digits", "--models", "prints", "--seeds", "2", "--epochs", "1",
+             "--plugin", "p_prints")  # fmt: skip
+    found = bnstudy(tmp_path, "plan", *asked, "--json")
+    assert json.loads(found.stdout)["runs"] == 4
+    assert {"loaded", "forward"} <= set(found.stderr.splitlines())
+    found = bnstudy(tmp_path, *asked, "--quiet", "--jobs", "2")
+    assert (found.returncode, found.stdout) == (0, "")
+    assert "forward" in found.stderr
+
+
 RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",
           "--plugin", "my_resnet")  # fmt: skip
 
