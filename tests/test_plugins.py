@@ -134,6 +134,13 @@ def test_what_a_plugin_prints_is_not_the_answer(tmp_path):
     assert "forward" in found.stderr
 
 
+def test_what_is_wrong_with_data_points_to_data(tmp_path):
+    wrong = "from bnstudy.plugins import register_arrays\nregister_arrays('mine', [[0]], [0], [[0]], [0])\n"
+    (tmp_path / "wrong_data.py").write_text(wrong)
+    found = bnstudy(tmp_path, "list", "datasets", "--plugin", "wrong_data")
+    assert found.stderr.endswith("(`bnstudy explain own-data` says more)\n")
+
+
 RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",
           "--plugin", "my_resnet")  # fmt: skip
 
