@@ -15,6 +15,7 @@ from bnstudy.analysis.external.tables import Table, counted, listed, nearest, sh
 from bnstudy.study.errors import InputError
 
 KEY = "runs"
+STATE = "State"  # a column of W&B's table of runs
 IDENTIFIERS = (*NAMES, "id")  # columns that hold what a run is called, in small letters
 
 
@@ -52,7 +53,17 @@ def with_run_table(table: Table, asked: Asked) -> Table:
     about = rows[[one for one in rows if one not in lacking and one not in frame]].iloc[codes].reset_index(drop=True)
     frame = frame.assign(**{name: rows[name].to_numpy()[codes] for name in lacking})
     passed = [f"{told}: {counted(without, 'run')} without curves passed over"] if without else []
-    return replace(table, frame=frame, name=column, notes=(*table.notes, *passed), about=about)
+    return replace(table, frame=frame, name=column, notes=(*table.notes, *passed, *_unfinished(rows)), about=about)
+
+
+def _unfinished(rows: Any) -> list[str]:
+    """A note of runs that W&B does not call finished."""
+    if STATE not in rows:
+        return []
+    states = rows[STATE].astype(str).str.strip().str.lower()
+    others = states[states != "finished"]
+    told = f"{counted(len(others), 'run')} {'was' if len(others) == 1 else 'were'} not finished"
+    return [f"{told} ({STATE} {listed(sorted(set(others)))})"] if len(others) else []
 
 
 def _read(source: Any) -> tuple[Any, str]:

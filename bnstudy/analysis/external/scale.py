@@ -20,6 +20,7 @@ ROUNDING = 2e-7  # of a share that was computed with 32 bits: closer values are 
 STUCK = "runs that diverged alone count as failed (--{})"
 MOST_BEYOND = 0.5  # of the values, better than the best or worse than the worst
 CLEARLY = 1.1  # times the error of guessing: chance alone does not lead there
+SLIP = 1e-6  # beyond 0 and 1, of means that were taken with 32 bits
 LEAST = 0.01  # of a scale: the smallest error where there is no other measure
 
 Array = NDArray[np.float64]
@@ -66,7 +67,7 @@ def errors_of(runs: Runs, asked: Asked) -> Errors:
     share = runs.value
     if asked.percent:
         low, high = float(np.nanmin(share)), float(np.nanmax(share))
-        if asked.is_rate and (low < 0 or high > 100):
+        if asked.is_rate and (low < -100 * SLIP or high > 100 * (1 + SLIP)):
             raise InputError(f"{asked.value!r} goes from {low:g} to {high:g}: no percentages", "percent")
         if high <= 1:
             raise InputError(f"{asked.value!r} is at most {high:g}: shares already, leave this out", "percent")
@@ -96,7 +97,9 @@ def _of_losses(loss: Array, asked: Asked) -> Errors:
 
 def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
     low, high = float(np.nanmin(share)), float(np.nanmax(share))
-    if low < 0 or high > 1:
+    if low >= -SLIP and high <= 1 + SLIP:
+        share = np.clip(share, 0.0, 1.0)
+    else:
         hint = "of percentages say --percent, " if low >= 0 and 1 < high <= 100 else ""
         raise InputError(
             f"{asked.value!r} goes from {low:g} to {high:g}, no accuracy: {hint}of a loss --lower-is-better, of a "

@@ -113,3 +113,11 @@ def test_values_that_are_not_what_was_said_are_refused(frame, further, key, reas
     with pytest.raises(InputError, match=reason) as refused:
         score(frame, **further)
     assert refused.value.key == key
+
+
+def test_a_mean_of_rounded_accuracies_may_be_a_little_more_than_1():
+    high = T.assign(acc=np.where(T.index == 0, 1.0000001, T.acc))
+    assert score(high, test_size=100).scores.notnull().all()
+    assert score(high.assign(acc=100 * high.acc), test_size=100, percent=True).scores.notnull().all()
+    with pytest.raises(InputError, match="no accuracy"):
+        score(high.assign(acc=high.acc + 1e-4))
