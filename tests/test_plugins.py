@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -89,6 +90,55 @@ def test_a_finished_study_says_that_its_plugin_has_changed_since(tmp_path):
     found = bnstudy(tmp_path, *arguments)
     assert (found.returncode, found.stderr.count("\n")) == (0, 1)
     assert re.search(r"has changed since \(plugins: edited \w{12} before, edited \w{12} now\).* --out ", found.stderr)
+
+
+def test_what_was_sealed_is_the_code_too(tmp_path):
+    arguments = ("--plugin", "edited", "--dataset", "digits", "--models", "mlp", "--inits", "default,two-point:0.1",
+                 "--seeds", "2", "--epochs", "1", "--out", "sealed")  # fmt: skip
+    (tmp_path / "edited.py").write_text(MODULES["two_point"])
+    found = bnstudy(tmp_path, "preregister", "baseline", *arguments)
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"sealed with it: edited \w{12}\n", found.stdout)
+    (tmp_path / "edited.py").write_text(MODULES["two_point"] + "# edited\n")
+    found = bnstudy(tmp_path, "baseline", *arguments, "--quiet", "--jobs", "1")
+    told = r"not what was sealed on 20[^ ]*: edited \(\w{12} then, \w{12} now\)"
+    assert (found.returncode, found.stderr.count("\n")) == (0, 1)
+    assert re.search(told, found.stderr)
+    found = bnstudy(tmp_path, "analyze", "sealed", "--json")
+    (note,) = [note for note in json.loads(found.stdout)["warnings"] if "sealed" in note]
+    assert re.fullmatch(told, note)
+
+
+PRINTS = """print("loaded")
+from bnstudy.plugins import models
+from torch import nn
+class Net(nn.Linear):
+    def forward(self, x):
+        print("forward")
+        return super().forward(x.flatten(1))
+@models.register("prints", label="prints")
+def prints(inputs, classes, blocks):
+    return nn.Sequential(blocks.swap_norms(nn.Sequential(nn.BatchNorm2d(1))), Net(64, classes))
+"""
+
+
+def test_what_a_plugin_prints_is_not_the_answer(tmp_path):
+    (tmp_path / "p_prints.py").write_text(PRINTS)
+    asked = ("baseline", "--dataset", "digits", "--models", "prints", "--seeds", "2", "--epochs", "1",
+             "--plugin", "p_prints")  # fmt: skip
+    found = bnstudy(tmp_path, "plan", *asked, "--json")
+    assert json.loads(found.stdout)["runs"] == 4
+    assert {"loaded", "forward"} <= set(found.stderr.splitlines())
+    found = bnstudy(tmp_path, *asked, "--quiet", "--jobs", "2")
+    assert (found.returncode, found.stdout) == (0, "")
+    assert "forward" in found.stderr
+
+
+def test_what_is_wrong_with_data_points_to_data(tmp_path):
+    wrong = "from bnstudy.plugins import register_arrays\nregister_arrays('mine', [[0]], [0], [[0]], [0])\n"
+    (tmp_path / "wrong_data.py").write_text(wrong)
+    found = bnstudy(tmp_path, "list", "datasets", "--plugin", "wrong_data")
+    assert found.stderr.endswith("(`bnstudy explain own-data` says more)\n")
 
 
 RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "none,batch", "--plugin", "my_data",

@@ -8,6 +8,8 @@ from bnstudy.study import registry
 
 ARMS = {"none": "without BN", "batch": "with BN"}  # of norms
 
+TRUTHS = ("True", "False")
+
 
 def arm_label(arm: str, treatment: str = "norm") -> str:
     """The name of an arm in tables and figures: a number goes with its factor, another level by its label."""
@@ -23,8 +25,8 @@ def treatment_name(arm: str, treatment: str) -> str:
 
 
 def condition_label(level: str, factor: str) -> str:
-    """The name of a level: ``lr 0.1`` of a number, which says nothing alone; else the level."""
-    return level if math.isnan(number(level)) else f"{factor.replace('_', ' ')} {level}"
+    """The name of a level: ``lr 0.1`` of a number or a truth, which says nothing alone; else the level."""
+    return level if math.isnan(number(level)) and level not in TRUTHS else f"{factor.replace('_', ' ')} {level}"
 
 
 def number(level: str) -> float:

@@ -22,6 +22,7 @@ from bnstudy.analysis.selection import can_select, select_lr
 from bnstudy.storage.opening import open_results
 from bnstudy.study.errors import InputError
 from bnstudy.study.factors import BY_NAME
+from bnstudy.study.provenance import changed_since_sealed
 from bnstudy.study.schema import so_far
 
 # Treatments that change what is drawn, not only what is done with it.
@@ -250,10 +251,20 @@ class Results(Judged):
         """What looks, declared or not, do to the p-values; and whether the study was sealed before it ran."""
         sealed = str(self.dataset.attrs.get("preregistered") or "")
         told = [f"sealed on {sealed}, before it ran"] * bool(sealed)
+        if changed := changed_since_sealed(self._sealed(), self.dataset.attrs):
+            told = [f"not what was sealed on {sealed}: {changed}"]
         amendments = json.loads(self.dataset.attrs.get("amendments") or "[]")
         if expected := [one["at"][:10] for one in amendments if "predictions" in one.get("changes", {})]:
             told.append(f"what predictions expect was written down on {expected[-1]}, once the study had begun")
         return told + self._added([one.get("changes", {}) for one in amendments])
+
+    def _sealed(self) -> dict[str, str]:
+        """The code and the data that were sealed with the study; empty where a file says nothing of them."""
+        try:
+            found = json.loads(self.dataset.attrs.get("sealed") or "{}")
+            return {str(name): str(one) for name, one in found.items()}
+        except (ValueError, AttributeError):
+            return {}
 
     def _added(self, changes: list[dict[str, Any]]) -> list[str]:
         key = BY_NAME[self.criteria.condition].key

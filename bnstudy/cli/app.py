@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import logging
@@ -147,8 +148,9 @@ def _load_plugins(arguments: list[str]) -> list[str]:
         from bnstudy.study.registry import load_plugin
 
         sys.path.insert(0, os.getcwd())  # a module beside the user's files; workers get the same path
-        for name in names:
-            load_plugin(name)
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the command's answer
+            for name in names:
+                load_plugin(name)
     return rest
 
 

@@ -54,10 +54,14 @@ def plan(
     expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
     if as_json:
         import json
+        import sys
+        from contextlib import redirect_stdout
 
         from bnstudy.cli.plan_json import plain
 
-        print(json.dumps(plain(study, out, device, shard, measure, expected), indent=1, allow_nan=False))
+        with redirect_stdout(sys.stderr):  # what the user's code prints is not the answer
+            planned = plain(study, out, device, shard, measure, expected)
+        print(json.dumps(planned, indent=1, allow_nan=False))
         return
     print_plan(study, out, device, shard, measure)
     from bnstudy.analysis.criteria import Criteria

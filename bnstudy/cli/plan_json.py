@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.cli.plan import Pilot, parts_costs, treatment_levels
+from bnstudy.study import registry
 from bnstudy.study.factors import FACTORS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def plain(
     check_without_data(study)
     ensembles = plan_for(study, chosen)
     criteria = Criteria.of(study)
+    note = registry.datasets[study.dataset].about.get("note")
     arms = treatment_levels(study)
     compares = not nothing_to_compare(criteria, arms)
     costs = parts_costs(study, ensembles, part.count if part else 1, chosen if measure else None)
@@ -59,7 +61,7 @@ def plain(
         "not_initialized": not_initialized(study) or None,
         "power": _power(criteria, len(study.seeds)) if criteria.poor and compares else None,
         "pilot": pilot and {"seeds": pilot.seeds, "shares": pilot.rows, "lacking": pilot.lacking},
-        "warnings": warnings(criteria, len(study.seeds), arms),
+        "warnings": [*([note] if note else []), *warnings(criteria, len(study.seeds), arms)],
     }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +58,8 @@ def probe(
     from bnstudy.cli.terminal import print_table, print_text
     from bnstudy.training.inspection.probes import probe as measure
 
-    measured = measure(study, data.load(study, data_dir), mechanism)
+    with redirect_stdout(sys.stderr):  # what the user's code prints is not the answer
+        measured = measure(study, data.load(study, data_dir), mechanism)
     told = prognoses(measured)
     if as_json:
         import json

@@ -70,6 +70,8 @@ class Reporter(Observer):
         self.runs_done += len(ensemble.runs)
         if self.tally:
             self.tally.add(ensemble, curves)
+            if any(self.tally.diverged.values()):  # such a run counts as guessing
+                self.best = max(self.best, self.tally.guessing)
         if self.verbose:
             run = ensemble.runs[0]
             arm = f"{run.model} {run.norm}, {len(ensemble.runs)} runs"

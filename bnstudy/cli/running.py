@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
         if not running.quiet:
             observers.insert(0, reporter := Reporter(running.verbose))
             ending.callback(reporter.close)
+        ending.enter_context(redirect_stdout(sys.stderr))  # what the user's code prints is not the answer
         dataset = run(
             study,
             running.out,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,7 +68,8 @@ def _retrain(folder: str, count: int, data_dir: str | None, as_json: bool) -> No
 
     if not as_json:
         print("\ntrained again, each alone; the larger relative distance of the two losses, epoch by epoch:")
-    retrained = retrain(folder, count, np.random.default_rng(), data_dir, report=report)
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what the user's code prints is not the answer
+        retrained = retrain(folder, count, np.random.default_rng(), data_dir, report=report)
     if as_json:
         print(json.dumps({"files": [], "retrained": [_plain(run) for run in retrained]}))
     if wrong := sum(run.verdict == "wrong" for run in retrained):

@@ -143,6 +143,7 @@ def _attributes(store: Store) -> dict[str, Any]:
         "looks": ", ".join(map(str, study.looks)),
         "amendments": json.dumps(store.amendments),
         "preregistered": store.preregistered,
+        "sealed": json.dumps(dict(store.sealed)),
         "not_initialized": schema.told_by_model(
             {arm: facts.get("not_initialized", []) for arm, facts in store.arms().items()}
         ),

@@ -47,7 +47,8 @@ def merge(folders: Sequence[str | Path], out: str | Path, *, allow_mixed: bool =
             amendments = _longest([*([store] if store else []), *sources])
             if store is None:
                 first = sources[0]
-                store = Store.create(out, first.study, first.device, first.plan, amendments, first.preregistered)
+                sealed = first.preregistered, first.sealed
+                store = Store.create(out, first.study, first.device, first.plan, amendments, *sealed)
             store.clean()
             if store.amendments != amendments:
                 store = store.record(amendments)

@@ -22,6 +22,7 @@ class Planned(NamedTuple):
     ensembles: tuple[Ensemble, ...]
     amendments: tuple[dict[str, Any], ...]
     preregistered: str  # when it was sealed before it ran, in ISO 8601; empty if it was not
+    sealed: dict[str, str]  # of what code and data: as in provenance, ``plugins`` and ``data_sha256``
 
 
 def read(folder: Path) -> tuple[Planned, bytes]:
@@ -39,8 +40,9 @@ def read(folder: Path) -> tuple[Planned, bytes]:
         ensembles = (Ensemble(i, tuple(runs[position] for position in some)) for i, some in enumerate(positions))
         amendments = tuple(map(_amendment, plan["amendments"]))
         return Planned(
-            study, str(plan["device"]), tuple(ensembles), amendments, str(plan.get("preregistered", ""))
-        ), text
+            study, str(plan["device"]), tuple(ensembles), amendments, str(plan.get("preregistered", "")),
+            {str(name): str(value) for name, value in dict(plan.get("sealed", {})).items()},
+        ), text  # fmt: skip
     except required_plugins.LackingError as error:
         raise InputError(f"{folder}: {error}") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -57,6 +59,7 @@ def text(planned: Planned) -> str:
             "device": planned.device,
             "amendments": list(planned.amendments),
             "preregistered": planned.preregistered,
+            "sealed": planned.sealed,
             "plugins": required_plugins.needed(study),
             "study": study.stored,
             "ensembles": [[index[run] for run in ensemble.runs] for ensemble in planned.ensembles],

@@ -22,7 +22,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class Store:
     plan: tuple[Ensemble, ...]
     amendments: tuple[dict[str, Any], ...] = ()
     preregistered: str = ""
+    sealed: Mapping[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------- open, lock
 
@@ -91,10 +92,11 @@ class Store:
         plan: Sequence[Ensemble] | None = None,
         amendments: Sequence[dict[str, Any]] = (),
         preregistered: str = "",
+        sealed: Mapping[str, str] | None = None,
     ) -> Store:
         """Make a study folder that holds a plan (by default the device's); InputError if it cannot be made."""
         planned = tuple(plan or make_plan(study, device))
-        store = cls(Path(folder), study, device, planned, tuple(amendments), preregistered)
+        store = cls(Path(folder), study, device, planned, tuple(amendments), preregistered, dict(sealed or {}))
         atomic.write_text(store.folder / "study.toml", study.to_toml())
         # Last: a folder without its plan is one that was never made.
         store._write_plan()
@@ -165,7 +167,9 @@ class Store:
         return InputError(f"{self.folder} holds another study{origin} ({listed}); {advice}", "out")
 
     def _write_plan(self) -> None:
-        planned = plan_file.Planned(self.study, self.device, self.plan, self.amendments, self.preregistered)
+        planned = plan_file.Planned(
+            self.study, self.device, self.plan, self.amendments, self.preregistered, dict(self.sealed)
+        )
         atomic.write_text(self.folder / plan_file.NAME, plan_file.text(planned))
 
     @contextmanager

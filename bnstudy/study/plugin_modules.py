@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,9 +99,16 @@ def load(name: str, registries: Sequence[Holder]) -> None:
             "there is no such module in this folder or among the installed ones" if missing
             else f"{reason_of(error)}{raised_at(error)}"
         )  # fmt: skip
-        raise InputError(f"{name!r} cannot be imported: {reason}", "plugin") from error
+        topic = "own-data" if _is_of_data(error) else None
+        raise InputError(f"{name!r} cannot be imported: {reason}", "plugin", topic) from error
     _refuse_hidden(name)
     _named.append(name)
+
+
+def _is_of_data(error: BaseException) -> bool:
+    """Whether data that a module registers are what is wrong with it."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(str(frame.f_globals.get("__name__", "")).startswith("bnstudy.training.datasets.") for frame in frames)
 
 
 def _refuse_hidden(name: str) -> None:

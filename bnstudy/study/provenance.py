@@ -137,6 +137,25 @@ def differing(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     )
 
 
+def changed_since_sealed(sealed: Mapping[str, str], computed: Mapping[str, str]) -> str:
+    """Which plugins, or the data, are others than when a study was sealed; empty where none is, or none was sealed.
+
+    Parameters
+    ----------
+    sealed, computed : mapping
+        ``plugins``, as ``NAME DIGEST`` separated by semicolons, and ``data_sha256``; of what was sealed, and of what
+        computes, or computed.
+    """
+    there, here = (dict(part.rsplit(" ", 1) for part in _parts("plugins", str(one.get("plugins", ""))) if " " in part)
+                   for one in (sealed, computed))  # fmt: skip
+    told = [f"{name} ({digest} then, {here[name]} now)" for name, digest in there.items()
+            if here.get(name, digest) != digest]  # fmt: skip
+    data, now = (str(one.get("data_sha256", "")) for one in (sealed, computed))
+    if data and now and data != now:
+        told.append(f"the data ({data[:SHOWN]} then, {now[:SHOWN]} now)")
+    return ", ".join(told)
+
+
 def _parts(name: str, value: str) -> list[str]:
     if name == "plugins":
         return [part for part in value.split("; ") if part]

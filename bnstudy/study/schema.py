@@ -164,9 +164,9 @@ ATTRIBUTES = (
     *(
         Attribute(name)
         for name in (
-            "title", "study_name", "study", "study_hash", "dataset", "amendments", "preregistered", "treatment",
-            "control", "condition", "reference", "looks", "created", "device", "kernel", "machine", "instructions",
-            "versions", "environment", "git_commit", "content_sha256",
+            "title", "study_name", "study", "study_hash", "dataset", "amendments", "preregistered", "sealed",
+            "treatment", "control", "condition", "reference", "looks", "created", "device", "kernel", "machine",
+            "instructions", "versions", "environment", "git_commit", "content_sha256",
         )
     ),
     Attribute("classes", is_text=False, is_whole=True, low=2, high=1e9),

@@ -16,6 +16,7 @@ from bnstudy.training import streams
 from bnstudy.training.datasets.data import Data
 from bnstudy.training.epochs import batches
 from bnstudy.training.networks import initialization, models, weights
+from bnstudy.training.networks.outputs import check_sound
 from bnstudy.training.replicas import (
     Reference,
     Replicas,
@@ -96,7 +97,8 @@ def check(study: Study, data: Data) -> None:
     Raises
     ------
     InputError
-        A network cannot be built or trained, cannot be built a second time alike, is the same in two arms, or has a
+        A network cannot be built or trained, gives other than finite logits of the classes, cannot be built a second
+        time alike, is the same in two arms, or has a
         norm with nothing to normalize; an initializer fails, fills nothing or with no finite numbers, or draws
         from elsewhere than its layer's generator.
     """
@@ -163,7 +165,8 @@ def _try_sizes(study: Study, model: str, norm: str, data: Data) -> None:
         for size in sorted({part.stop - part.start for part in batches(len(labels), batch)}):
             with told(model, norm, size), streams.kept(), torch.set_grad_enabled(training):
                 logits = network.train(training)(images[:size].clone())
-                check_outputs(logits, labels[:size])
+                check_outputs(logits, labels[:size], data.classes)
+                check_sound(model, logits)
                 if training:
                     F.cross_entropy(logits, labels[:size]).backward()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
+from bnstudy.plugins import datasets, register_arrays
 
 from tests.conftest import ROOT
 from tests.synthetic import make_dataset
@@ -63,6 +65,18 @@ def test_of_a_plan(told):
     assert found["costs"][0]["worker_seconds"] is None
     assert found["pilot"] is None
     assert told("plan", "baseline", "--inits", LEVELS, *TINY, "--seeds", "3", "--device", "cpu")["warnings"]
+
+
+def test_a_plan_warns_of_what_its_data_are(told):
+    images = np.random.default_rng(0).normal(size=(90, 8, 8))
+    labels = np.arange(90) % 3 + 1
+    register_arrays("counted", images[:60], labels[:60], images[60:], labels[60:])
+    try:
+        found = told("plan", "baseline", "--dataset", "counted", "--models", "mlp", "--hidden", "4", "--batch-size",
+                     "30", "--device", "cpu")  # fmt: skip
+    finally:
+        del datasets._entries["counted"]
+    assert found["warnings"][0] == "labels 1, 2, 3 are numbered 0 to 2"
 
 
 def test_of_a_pilot_and_of_verdicts(told, tmp_path):

@@ -11,6 +11,7 @@ from bnstudy.cli import progress
 from bnstudy.cli.progress import Reporter
 from bnstudy.study.curves import Curves
 from bnstudy.study.plan import make_plan
+from bnstudy.study.schema import Status
 from bnstudy.study.study import Study
 from bnstudy.training.running.execution import run
 from bnstudy.training.running.tally import Tally
@@ -58,7 +59,7 @@ def test_many_arms_are_told_of_together(tmp_path, monkeypatch):
         ({"treatment": "lr", "lr": "0.1,0.01", "control": "0.1"}, ["lr=0.1", "lr=0.01"]),
     ],
 )
-def test_arms_are_the_treatments_and_a_diverged_run_counts_as_bad(asked, labels):
+def test_arms_are_the_treatments_and_a_diverged_run_counts_as_guessing(asked, labels):
     study = Study.make({**STUDY, **asked, "seeds": 3})
     plan = make_plan(study)
     tally = Tally(study, plan)
@@ -69,6 +70,14 @@ def test_arms_are_the_treatments_and_a_diverged_run_counts_as_bad(asked, labels)
         n = len(ensemble.runs)
         last = np.where(np.arange(n) == 0, np.nan, 0.9)
         values = {"test_accuracy": np.stack([np.zeros(n), last], 1)}
-        tally.add(ensemble, Curves(values, np.ones(n), np.full(n, -1), 1.0))
-    assert tally.told(labels[-1]).endswith(", median accuracy 90%")
-    assert min(min(found) for found in tally.accuracies.values()) == 0
+        status = np.where(np.isnan(last), Status.DIVERGED, Status.DONE)
+        tally.add(ensemble, Curves(values, status, np.full(n, -1), 1.0))
+    assert ", median accuracy 90%" in tally.told(labels[-1])
+    assert any(re.search(r" diverged$", tally.told(label)) for label in labels)
+    assert min(min(found) for found in tally.accuracies.values()) == 0.1
+
+
+def test_runs_that_diverged_are_told_and_the_best_is_no_worse_than_guessing(tmp_path, monkeypatch):
+    lines = told(tmp_path, monkeypatch, terminal=False, lr="1e30", norms="none").splitlines()
+    assert re.fullmatch(r"  norm=none 2/2 runs, median accuracy 10%, (all|1) diverged", lines[-1])
+    assert float(lines[-2].rpartition(" ")[2][:-1]) >= 10

@@ -110,3 +110,12 @@ def test_a_lower_precision_of_products_is_told():
     finally:
         torch.set_float32_matmul_precision("highest")
     assert arithmetic.switches("cpu") == ""
+
+
+def test_what_is_other_than_it_was_sealed_is_named():
+    sealed = {"plugins": "a 111; b 222", "data_sha256": "0" * 64}
+    assert provenance.changed_since_sealed(sealed, {"plugins": "a 111; b 222; c 3", "data_sha256": "0" * 64}) == ""
+    assert provenance.changed_since_sealed(sealed, {}) == ""
+    assert provenance.changed_since_sealed({}, {"plugins": "a 111", "data_sha256": "1"}) == ""
+    told = provenance.changed_since_sealed(sealed, {"plugins": "a 111; b 333", "data_sha256": "1" * 64})
+    assert told == "b (222 then, 333 now), the data (000000000000 then, 111111111111 now)"

@@ -24,6 +24,7 @@ RANGES = ("__MIN", "__MAX")  # of the points that a chart draws as one
 BLANK = ("", "na", "n/a", "<na>", "null", "none")  # how text says that there is no value
 NO_NUMBER = ("nan", "inf", "infinity")  # how it says that a value is no number
 SPREADS = {"std", "stdev", "stderr", "sem", "sd", "ci", "variance", "var"}  # words in names of columns
+TRUTH = {"false": "False", "0": "False", "true": "True", "1": "True"}  # how a truth may be named
 LONGEST = 120  # characters of a label
 RUNS_TABLE = {"State", "Created", "Runtime"}  # in the table of runs, one row each, that Weights & Biases writes
 
@@ -38,8 +39,11 @@ class Levels:
 
     def label_of(self, said: object) -> str:
         """How a level that somebody named is written here; it need not be there."""
+        text = str(said).strip()
         try:
-            return number_label(float(str(said))) if self.are_numbers else str(said).strip()
+            if set(self.labels) <= set(TRUTH.values()):
+                return TRUTH.get(text.lower(), text)
+            return number_label(float(text)) if self.are_numbers else text
         except ValueError:
             return str(said)
 
@@ -132,6 +136,9 @@ def melted(table: Table, asked: Asked) -> Table:
     others = len(frame.columns) - len(runs) - len(ranges) - 1
     if others:
         notes.append(f"{counted(others, 'column')} of other metrics left out")
+    if asked.value.endswith(RANGES):
+        least = "least" if asked.value.endswith(RANGES[0]) else "greatest"
+        notes.append(f"{asked.value!r} is the {least} of the points that a chart draws as one, not the value (--value)")
     if any(_spreads(frame, name) for name in runs):
         notes.append("some points are means of several, of a run or of a group (MIN and MAX differ): a group is no run")
     long = frame[[asked.step, *runs]].melt([asked.step], runs, RUN, asked.value)

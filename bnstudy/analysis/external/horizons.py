@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from bnstudy.analysis.external.asked import Asked
 from bnstudy.analysis.external.runs import Runs
-from bnstudy.analysis.external.tables import counted
+from bnstudy.analysis.external.tables import counted, listed, shortened
 from bnstudy.study.errors import InputError
 
 SHORTER = 0.1  # than the longest run: beyond that it must be said why a run stops
@@ -60,8 +61,8 @@ def horizon_of(runs: Runs, asked: Asked) -> tuple[Horizon, NDArray[np.intp], lis
     dead_from = np.where(runs.crashed, np.minimum(dead_from, last + cadence), dead_from)
     notes = _recovered(runs, dead_from)
     if ended := np.flatnonzero(np.isfinite(np.minimum.reduceat(bad, first_rows))).tolist():
-        notes.append(f"{counted(len(ended), 'run')} with nan or inf, which is failure from there on: "
-                     f"{runs.name(ended[0])} at {dead_from[ended[0]]:g}")  # fmt: skip
+        many = f"{counted(len(ended), 'run')} with nan or inf{_arms(runs, ended)}"
+        notes.append(f"{many}, which is failure from there on: e.g. {runs.name(ended[0])} at {dead_from[ended[0]]:g}")
     alive = ~np.isfinite(dead_from)
     length = last - first.min() + cadence
     short = alive & (length < length.max() * (1 - SHORTER) * (1 - CLOSE))
@@ -80,12 +81,27 @@ def horizon_of(runs: Runs, asked: Asked) -> tuple[Horizon, NDArray[np.intp], lis
         early, late = (runs.name(int(one)) for one in (np.where(alive, last, np.inf).argmin(), first.argmax()))
         raise InputError(f"no steps are shared: {early} ends at {end:g}, and {late} begins at {start:g}", "step")
     if start - first.min() > SHORTER * length.max():
-        notes.append(f"{runs.name(int(kept[first[kept].argmax()]))} begins at {start:g}: nothing before it counts")
+        late = kept[first[kept] - first.min() > SHORTER * length.max()].tolist()
+        lost = len(np.unique(runs.step[runs.step < start]))
+        name = runs.name(int(kept[first[kept].argmax()]))
+        notes.append(
+            f"{len(late):,} of {counted(len(kept), 'run')} begin late{_arms(runs, late)}, e.g. {name} at {asked.step} "
+            f"{start:g}: nothing before it counts, {counted(lost, 'step')} of {len(np.unique(runs.step)):,} in any run"
+        )
     inside = (runs.step >= start) & (runs.step <= end) & np.isin(runs.run, kept)
     most = int(np.bincount(runs.run[inside], minlength=1).max(initial=1))
     stop = end + ((end - start) / (most - 1) if most > 1 and end > start else 1.0)
     notes.append(f"compared over {asked.step} {start:g} to {end:g}")
     return Horizon(float(start), float(end), float(stop), last, dead_from), kept, notes
+
+
+def _arms(runs: Runs, chosen: Sequence[int]) -> str:
+    """Of which arms some runs are, as `` (8 of 8 of none, 2 of 8 of batch)``."""
+    arm = runs.table["arm"].to_numpy()
+    found = np.bincount(arm[np.asarray(chosen, np.intp)], minlength=len(runs.labels["arm"]))
+    names = [shortened(label, 30) for label in runs.labels["arm"]]
+    parts = [f"{n:,} of {(arm == i).sum():,} of {names[i]}" for i, n in enumerate(found) if n]
+    return f" ({listed(parts, 4)})"
 
 
 def _cadences(first: Array, last: Array, steps: NDArray[np.intp]) -> Array:
@@ -109,7 +125,8 @@ def _told(runs: Runs, asked: Asked, short: NDArray[np.bool_], last: Array) -> st
     """A note of what runs that stop count as; InputError where that was not said."""
     at = int(np.where(short, last, np.inf).argmin())
     where = f"{runs.name(at)} at {asked.step} {last[at]:g} of {last.max():g}"
-    what = f"{short.sum():,} of {counted(len(runs), 'run')} stop early, e.g. {where}"
+    arms = _arms(runs, np.flatnonzero(short).tolist())
+    what = f"{short.sum():,} of {counted(len(runs), 'run')} stop early{arms}, e.g. {where}"
     if asked.stopped is None:
         raise InputError(
             f"{what}: say whether they crashed (failed), are lost (missing) or were done (carry)", "stopped"

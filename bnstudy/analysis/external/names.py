@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bnstudy.analysis.external.asked import Asked
 from bnstudy.analysis.external.files import ENDINGS
+from bnstudy.analysis.external.formats import WIDE
 from bnstudy.analysis.external.tables import Table, listed, shortened
 from bnstudy.study.errors import InputError
 
@@ -48,6 +49,8 @@ def name_column(table: Table, key: str) -> str:
     if table.name is not None:
         return table.name
     there = [name for name in table.frame.columns if name.lower() in NAMES]
+    if not there and any(WIDE in name for name in table.frame.columns):
+        raise InputError("columns are called as in a chart's export of W&B, one a run: say --wide too", key)
     if len(there) != 1:
         found = f"{listed(map(repr, there))} could all be it" if there else f"call one {' or '.join(NAMES[:2])}"
         raise InputError(f"no column that holds the names: {found}, or give a file a run", key)

@@ -15,6 +15,7 @@ from bnstudy.analysis.external.tables import Table, counted, listed, nearest, sh
 from bnstudy.study.errors import InputError
 
 KEY = "runs"
+STATE = "State"  # a column of W&B's table of runs
 IDENTIFIERS = (*NAMES, "id")  # columns that hold what a run is called, in small letters
 
 
@@ -49,9 +50,20 @@ def with_run_table(table: Table, asked: Asked) -> Table:
         raise InputError(f"row {int((codes < 0).argmax()) + 1} has no name", KEY)
     called = [stem_of(str(name)) if table.are_paths else str(name).strip() for name in names]
     rows, without = _rows(runs, called, list(lacking), told)
+    about = rows[[one for one in rows if one not in lacking and one not in frame]].iloc[codes].reset_index(drop=True)
     frame = frame.assign(**{name: rows[name].to_numpy()[codes] for name in lacking})
     passed = [f"{told}: {counted(without, 'run')} without curves passed over"] if without else []
-    return replace(table, frame=frame, name=column, notes=(*table.notes, *passed))
+    return replace(table, frame=frame, name=column, notes=(*table.notes, *passed, *_unfinished(rows)), about=about)
+
+
+def _unfinished(rows: Any) -> list[str]:
+    """A note of runs that W&B does not call finished."""
+    if STATE not in rows:
+        return []
+    states = rows[STATE].astype(str).str.strip().str.lower()
+    others = states[states != "finished"]
+    told = f"{counted(len(others), 'run')} {'was' if len(others) == 1 else 'were'} not finished"
+    return [f"{told} ({STATE} {listed(sorted(set(others)))})"] if len(others) else []
 
 
 def _read(source: Any) -> tuple[Any, str]:
@@ -78,7 +90,8 @@ def _rows(runs: Any, called: list[str], wanted: list[str], told: str) -> tuple[A
             f"{told} has no row for {shortened(missing[0])!r}{nearest(missing[0], list(there))}"
             f"{f', nor for {len(missing) - 1} more' if len(missing) > 1 else ''}: add it, or leave its curve out", KEY,
         )  # fmt: skip
-    each = runs[wanted].assign(**{column: there}).drop_duplicates().set_index(column)
+    first = ~runs[wanted].assign(**{column: there}).duplicated()
+    each = runs.drop(columns=column)[first].set_index(there[first])
     twice = each.index[each.index.duplicated()]
     if len(found := [name for name in called if name in set(twice)]):
         raise InputError(f"{told} has several rows for {shortened(found[0])!r}, which differ: rename the runs", KEY)

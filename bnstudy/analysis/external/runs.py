@@ -21,6 +21,7 @@ from bnstudy.analysis.external.columns import (
     steps_of,
     values_of,
 )
+from bnstudy.analysis.external.confounds import confounds
 from bnstudy.analysis.external.repeats import check_one_metric, without_repeats
 from bnstudy.analysis.external.tables import Table, counted, listed, shortened
 from bnstudy.study.errors import InputError
@@ -133,11 +134,21 @@ def runs_of(table: Table, asked: Asked) -> Runs:
     read += [counted(len(labels[factor]), factor) for factor in ("model", "setting") if len(labels[factor]) > 1]
     lengths = np.diff(starts)
     many = f"{lengths.min():,}" if lengths.min() == lengths.max() else f"{lengths.min():,} to {lengths.max():,}"
+    columns, pairs = _columns(asked), _check_pairs(runs, labels, asked, list(frame))
+    of = np.repeat(np.arange(len(runs)), lengths)
+    others = confounds(_unnamed(table, asked, kept), of, runs, labels, None if asked.unpaired else asked.seed)
     first = f"read {' × '.join(read)}, {counted(len(runs), 'run')} of {many} steps, {counted(len(kept), 'value')}"
     return Runs(
-        runs[list(FACTORS)], labels, settings, starts, step, value, crashed[found], _columns(asked), well,
-        (first, *table.notes, *notes, *repeats, *_check_pairs(runs, labels, asked, list(frame))),
+        runs[list(FACTORS)], labels, settings, starts, step, value, crashed[found], columns, well,
+        (first, *others, *table.notes, *notes, *repeats, *pairs),
     )  # fmt: skip
+
+
+def _unnamed(table: Table, asked: Asked, rows: NDArray[np.intp]) -> dict[str, Any]:
+    """The columns of which no option speaks, in these rows."""
+    named = {*asked.factors, asked.step, asked.value, table.name}
+    frames = [table.frame, *([] if table.about is None else [table.about])]
+    return {name: frame[name].iloc[rows] for frame in frames for name in frame if name not in named}
 
 
 def _columns(asked: Asked) -> dict[str, str]:

@@ -18,6 +18,9 @@ from bnstudy.study.errors import InputError
 WHOLE = 0.1  # of a sample: how far from a whole number of wrong ones a rounded accuracy leads
 ROUNDING = 2e-7  # of a share that was computed with 32 bits: closer values are the same
 STUCK = "runs that diverged alone count as failed (--{})"
+MOST_BEYOND = 0.5  # of the values, better than the best or worse than the worst
+CLEARLY = 1.1  # times the error of guessing: chance alone does not lead there
+SLIP = 1e-6  # beyond 0 and 1, of means that were taken with 32 bits
 LEAST = 0.01  # of a scale: the smallest error where there is no other measure
 
 Array = NDArray[np.float64]
@@ -64,7 +67,7 @@ def errors_of(runs: Runs, asked: Asked) -> Errors:
     share = runs.value
     if asked.percent:
         low, high = float(np.nanmin(share)), float(np.nanmax(share))
-        if asked.is_rate and (low < 0 or high > 100):
+        if asked.is_rate and (low < -100 * SLIP or high > 100 * (1 + SLIP)):
             raise InputError(f"{asked.value!r} goes from {low:g} to {high:g}: no percentages", "percent")
         if high <= 1:
             raise InputError(f"{asked.value!r} is at most {high:g}: shares already, leave this out", "percent")
@@ -72,7 +75,11 @@ def errors_of(runs: Runs, asked: Asked) -> Errors:
     found = _of_rates(share, runs, asked) if asked.is_rate else _of_losses(share, asked)
     if found.guess is None:
         return found
-    return replace(found, error=np.minimum(found.error, found.guess))
+    beyond, total = int((found.error > CLEARLY * found.guess).sum()), int(np.isfinite(found.error).sum())
+    told = f"{beyond:,} of {counted(total, 'value')} are worse than guessing, and count as it"
+    notes = (*found.notes, f"{told}: an error of {found.guess:g} (--{'classes' if asked.is_rate else 'guess'})")
+    return replace(found, error=np.minimum(found.error, found.guess),
+                   notes=notes if beyond > MOST_BEYOND * total else found.notes)  # fmt: skip
 
 
 def _of_losses(loss: Array, asked: Asked) -> Errors:
@@ -90,7 +97,9 @@ def _of_losses(loss: Array, asked: Asked) -> Errors:
 
 def _of_rates(share: Array, runs: Runs, asked: Asked) -> Errors:
     low, high = float(np.nanmin(share)), float(np.nanmax(share))
-    if low < 0 or high > 1:
+    if low >= -SLIP and high <= 1 + SLIP:
+        share = np.clip(share, 0.0, 1.0)
+    else:
         hint = "of percentages say --percent, " if low >= 0 and 1 < high <= 100 else ""
         raise InputError(
             f"{asked.value!r} goes from {low:g} to {high:g}, no accuracy: {hint}of a loss --lower-is-better, of a "
@@ -132,12 +141,17 @@ def _on_scale(runs: Runs, asked: Asked) -> Errors:
             raise InputError(f"must be {than} the worst at {shortened(label)!r}, not {good:g} with {bad:g}", "best")
     level = runs.table["condition"].to_numpy()[runs.run]
     share = (best[level] - runs.value) / (best - worst)[level]
-    low, high = (counted(int(n), "value") for n in ((share < LEAST).sum(), (share > 1).sum()))
-    note = (
-        f"error = share of the way from best to worst, between {LEAST} ({low} below) and 1 ({high} above); the worst "
-        "counts as guessing"
-    )
-    return Errors(np.clip(share, LEAST, 1.0), 1.0, (note,))
+    notes = [f"error = share of the way from best to worst, from {LEAST} to 1; the worst counts as guessing"]
+    total = int(np.isfinite(share).sum())
+    for key, beyond, counts_as in (("best", share < 0, f"an error of {LEAST}"), ("worst", share > 1, "guessing")):
+        if not beyond.any():
+            continue
+        goes = f"{asked.value!r} goes from {np.nanmin(runs.value):g} to {np.nanmax(runs.value):g}"
+        told = f"{beyond.sum():,} of {counted(total, 'value')} are {'better' if key == 'best' else 'worse'} than"
+        if beyond.sum() > MOST_BEYOND * total:
+            raise InputError(f"{told} this: all would count as the same; {goes}", key)
+        notes.append(f"{told} --{key}, and count as {counts_as}: {goes}")
+    return Errors(np.clip(share, LEAST, 1.0), 1.0, tuple(notes))
 
 
 def _per_level(scale: Scale, labels: list[str], key: str) -> Array:

@@ -26,6 +26,8 @@ class Table:
         Whether these names are paths.
     notes : tuple of str
         What was dropped, or assumed.
+    about : DataFrame, optional
+        Of each row, what a table of runs says besides of its run.
     """
 
     frame: Any
@@ -33,6 +35,7 @@ class Table:
     name: str | None = None
     are_paths: bool = False
     notes: tuple[str, ...] = field(default=())
+    about: Any = field(default=None)
 
 
 def listed(names: Iterable[Any], most: int = MOST_SHOWN) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ MOST_APART = 20.0  # times that one part's pixels may reach further than the oth
 MOST_SHIFTED, MOST_STRETCHED = 1.0, 2.0  # beyond which the parts' means and deviations are told
 LOOKED_AT = 2000  # samples of a part that are compared, at most
 MOST_LISTED = 5
+LEAKED = 0.01  # of the test images, beyond which those that are training images are told
 
 
 def raw_of(
@@ -38,7 +40,7 @@ def raw_of(
     )
     known = _known(name, *numbers)
     labels = [np.searchsorted(known, part).astype(np.int64) for part in numbers]
-    told = [*notes, *_notes(known, numbers[1], kinds), *_differences(train, test)]
+    told = [*notes, *_notes(known, numbers[1], kinds), *_differences(train, test), *_leaks(train, test)]
     names = kinds or tuple(known.tolist())
     return Raw(train, labels[0], test, labels[1], _largest(train, test), names, tuple(told))
 
@@ -149,6 +151,19 @@ def _some(labels: NDArray[np.int64]) -> str:
     if len(labels) <= MOST_LISTED:
         return ", ".join(map(str, labels))
     return f"{', '.join(map(str, labels[: MOST_LISTED - 1]))}, … {labels[-1]}"
+
+
+def _leaks(train: NDArray[np.generic], test: NDArray[np.generic]) -> list[str]:
+    """How many test images are training images, to the last bit; a few, and what is of one colour, may be chance."""
+    kind = np.result_type(train, test)
+    known = {_digest(image, kind) for image in train}
+    found = sum(_digest(image, kind) in known for image in test if image.min() < image.max())
+    told = f"{found:,} of {len(test):,} test images are in the training part too: they say nothing of what was learned"
+    return [told] if found > LEAKED * len(test) else []
+
+
+def _digest(image: NDArray[np.generic], kind: np.dtype[Any]) -> bytes:
+    return hashlib.blake2b(image.astype(kind, copy=False).tobytes(), digest_size=16).digest()
 
 
 def _differences(train: NDArray[np.generic], test: NDArray[np.generic]) -> list[str]:

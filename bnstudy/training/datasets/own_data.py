@@ -220,7 +220,7 @@ def _register_as(name: str, label: str | None, read: Callable[[], Raw], note: st
                 )  # fmt: skip
         return raw
 
-    dataset.__doc__ = f"Data of the user's{': ' if note else ''}{note}."
+    dataset.__doc__ = f"Data of the user's{f': {note}' if note else ''}{'' if note.endswith('?') else '.'}"
     datasets.register(name, label=label or name, note=note, **about)(dataset)
 
 

@@ -164,13 +164,14 @@ def _drawn_again(network: nn.Module, images: Tensor, labels: Tensor, drawn: froz
     return drawn
 
 
-def check_outputs(logits: object, labels: Tensor) -> None:
-    """ValueError if what a network gives for some samples is not (batch, at least as many as there are classes)."""
+def check_outputs(logits: object, labels: Tensor, classes: int | None = None) -> None:
+    """ValueError if what a network gives for some samples is not (batch, classes), or no fewer than labels."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(labels):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"it gives {shape} for {len(labels)} samples, where (samples, classes) are needed")
-    if logits.shape[1] <= int(labels.max()):
-        raise ValueError(f"it has {logits.shape[1]} outputs, and there are {int(labels.max()) + 1} classes")
+    least = classes or int(labels.max()) + 1
+    if logits.shape[1] < least or (classes and logits.shape[1] > classes):
+        raise ValueError(f"it has {logits.shape[1]} outputs, and there are {least} classes")
 
 
 def built_specially(network: nn.Module, dtype: torch.dtype) -> str:

@@ -18,7 +18,7 @@ from bnstudy.study import main_guard, required_plugins
 from bnstudy.study.errors import DataWarning, FailedRunsError, InputError
 from bnstudy.study.plan import Ensemble, Shard
 from bnstudy.study.preferences import setting
-from bnstudy.study.provenance import computed_by, differing
+from bnstudy.study.provenance import changed_since_sealed, computed_by, differing
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from bnstudy.training.running.events import Done, EpochDone, Event, Failed, InTraining
@@ -171,6 +171,8 @@ def _train(
     here = trainer.attributes(store.study) if todo else {}
     if todo and not allow_mixed:
         _refuse_mixture(store, computed_by(here))
+    if changed := changed_since_sealed(store.sealed, here or {"plugins": required_plugins.digests(store.study)}):
+        warnings.warn(f"{store.folder}: not what was sealed on {store.preregistered}: {changed}", DataWarning, 2)
     if not todo:
         _tell_of_other_plugins(store)
     observer.started(store, todo)

@@ -190,6 +190,7 @@ def _work(setup: Setup, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     warnings.filterwarnings("ignore", category=DataWarning)  # it has told of them
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    sys.stdout = sys.stderr  # what the user's code prints is not the command's answer
     try:
         try:
             from bnstudy.training.ensembles import end_of

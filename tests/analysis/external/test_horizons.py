@@ -21,7 +21,7 @@ def of(scored, what="scores"):
 
 def test_a_run_that_stops_needs_a_reason():
     with pytest.raises(
-        InputError, match=r"1 of 12 runs stop early, e\.g\. init good, norm none, seed 0 at step 5 of 9"
+        InputError, match=r"1 of 12 runs stop early \(1 of 6 of none\), e\.g\. init good, norm none, seed 0 at step 5"
     ) as no:
         score(SHORT)
     assert no.value.key == "stopped"
@@ -59,7 +59,11 @@ def test_a_run_that_diverged_did_not_stop():
 
 def test_a_run_that_begins_late_is_told():
     scored = score(T[~run_of(T) | (T.step > 3)])
-    assert any("seed 0 begins at 4: nothing before it counts" in note for note in scored.notes)
+    told = "1 of 12 runs begin late (1 of 6 of none), e.g. init good, norm none, seed 0 at step 4: nothing before it c"
+    assert any(told in note for note in scored.notes)
+    scored = score(T[(T.norm == "none") | (T.step > 3)])
+    told = "6 of 12 runs begin late (6 of 6 of batch), e.g. init good, norm batch, seed 0 at step 4: nothing before"
+    assert any(told in note and note.endswith("counts, 4 steps of 10 in any run") for note in scored.notes)
     assert "compared over step 4 to 9" in scored.notes
 
 

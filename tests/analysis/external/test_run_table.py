@@ -88,3 +88,19 @@ def test_the_table_of_runs_alone_says_what_it_is_for():
     frame = RUNS.assign(State="finished", Created="today", Runtime=1)
     with pytest.raises(InputError, match=r"has no curves: export a chart's data, .* give this table with --runs"):
         score(frame)
+
+
+def test_runs_that_were_not_finished_are_told():
+    runs = RUNS.assign(State=["crashed"] + ["finished"] * (len(RUNS) - 1))
+    assert "1 run was not finished (State crashed)" in score(CURVES, runs=runs).notes
+
+
+def test_a_chart_that_is_not_said_to_be_wide_is_told_and_so_is_its_greatest_value():
+    wide = CURVES.pivot(index="step", columns="Name", values="acc")
+    wide.columns = [f"{name} - acc__MAX" for name in wide.columns]
+    wide = wide.reset_index()
+    with pytest.raises(InputError, match="say --wide too") as refused:
+        score(wide, from_name="{norm}", value="step", step="step2")
+    assert refused.value.key == "from_name"
+    notes = score(wide, wide=True, runs=RUNS, value="acc__MAX").notes
+    assert any("'acc__MAX' is the greatest of the points that a chart draws as one" in note for note in notes)

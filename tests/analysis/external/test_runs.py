@@ -101,3 +101,10 @@ def test_a_column_that_is_no_factor_does_not_fill_memory(monkeypatch):
     frame = pd.concat([T.assign(seed=T.seed + 3 * i, lr=i) for i in range(10)])
     with pytest.raises(InputError, match="120 runs in a grid of 10 settings × 2 conditions × 2 arms × 30 seeds"):
         score(frame, by=("lr",))
+
+
+def test_true_and_false_may_be_named_1_and_0():
+    frame = T.assign(norm=T.norm == "batch")
+    for control in ("False", "false", "0", False):
+        scored = score(frame, control=control)
+        assert (scored.scores.arm.values.tolist(), gains(scored)) == (["False", "True"], ANSWER)

@@ -66,6 +66,9 @@ def test_a_loss_counts_as_it_is_and_at_most_as_guessing():
     asked = {"value": "loss", "lower_is_better": True}
     assert first(score(LOSS, **asked)) == pytest.approx(np.log2([1.5, 1.45, 1.4, 1.35, 1.3]).mean())
     assert first(score(LOSS, guess=1.4, **asked)) == pytest.approx(np.log2([1.4, 1.4, 1.4, 1.35, 1.3]).mean())
+    told = "60 of 60 values are worse than guessing, and count as it: an error of 0.3 (--guess)"
+    assert told in score(LOSS, guess=0.3, **asked).notes
+    assert not any("worse than" in note for note in score(LOSS, guess=1.4, **asked).notes)
     assert any("(--guess)" in note for note in score(LOSS, **asked).notes)
 
 
@@ -81,7 +84,9 @@ def test_a_scale_of_its_own():
     asked = {"value": "reward", "best": {"good": 50, "bad": 50}, "worst": -50}
     assert gains(score(frame, **asked)) == ANSWER
     clipped = score(frame, value="reward", best=20, worst={"good": 0.0, "bad": 10.0})
-    assert any("between 0.01" in note for note in clipped.notes)
+    told = [note for note in clipped.notes if "than --" in note]
+    assert told[0].startswith("10 of 60 values are better than --best, and count as an error of 0.01: 'reward' goes fr")
+    assert told[1].startswith("27 of 60 values are worse than --worst, and count as guessing")
     assert clipped.scores.max().item() == 0
     cost = T.assign(cost=-100 * T.acc)
     assert gains(score(cost, value="cost", lower_is_better=True, best=-100, worst=0)) == ANSWER
@@ -97,6 +102,8 @@ def test_a_scale_of_its_own():
         (LOSS.assign(loss=LOSS.loss - 1.5), {"value": "loss", "lower_is_better": True}, "value", "above 0"),
         (T, {"best": 0.0, "worst": 1.0}, "best", "above the worst"),
         (T, {"best": {"good": 1.0}, "worst": 0.0}, "best", "no number for 'bad'"),
+        (T, {"best": 0.4, "worst": 0.0}, "best", "52 of 60 values are better than this: .* 0.3 to 0.82"),
+        (T, {"best": 1.0, "worst": 0.8}, "worst", "57 of 60 values are worse than this"),
         (T, {"best": {"god": 1.0}, "worst": 0.0}, "best", "did you mean 'good'"),
         (T, {"best": {"good": np.nan, "bad": 1}, "worst": 0.0}, "best", "must be a number"),
         (T.assign(acc=np.inf), {}, "value", "no run has a number"),
@@ -106,3 +113,11 @@ def test_values_that_are_not_what_was_said_are_refused(frame, further, key, reas
     with pytest.raises(InputError, match=reason) as refused:
         score(frame, **further)
     assert refused.value.key == key
+
+
+def test_a_mean_of_rounded_accuracies_may_be_a_little_more_than_1():
+    high = T.assign(acc=np.where(T.index == 0, 1.0000001, T.acc))
+    assert score(high, test_size=100).scores.notnull().all()
+    assert score(high.assign(acc=100 * high.acc), test_size=100, percent=True).scores.notnull().all()
+    with pytest.raises(InputError, match="no accuracy"):
+        score(high.assign(acc=high.acc + 1e-4))

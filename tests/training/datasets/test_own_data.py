@@ -110,7 +110,7 @@ FITTING = {
     "a column of one channel": (own(train_images=pictures(TRAIN, 1, 9, 1), test_images=pictures(TEST, 1, 9, 1)), 255),
     "3 pixels wide": (own(train_images=pictures(TRAIN, 1, 9, 3), test_images=pictures(TEST, 1, 9, 3)), 255),
     "two samples": (own(train_images=pictures(2), train_labels=[0, 1],
-                        test_images=pictures(2), test_labels=[1, 0]), 255),
+                        test_images=255 - pictures(2), test_labels=[1, 0]), 255),
     "rare class": (own(train_labels=[0] * 11 + [1], test_labels=[0, 0, 0, 0, 0, 1]), 255),
     **{f"labels of {kind}": (labels(lambda x, kind=kind: x.astype(kind)), 255)
        for kind in ("u1", "i1", "u2", ">i2", "i4", "u4", ">i8", "u8")},
@@ -219,7 +219,7 @@ def test_what_is_a_mistake_is_refused_in_one_line(kind):
 def test_pixels_that_are_equal_where_one_trains_are_refused():
     train = np.zeros((TRAIN, 8, 6), np.uint8)
     train[0, 0, 0] = 200  # in one sample of twelve, which is not among the first two drawn
-    own_data.register_arrays("own", **own(train_images=train, test_images=train[:TEST]))
+    own_data.register_arrays("own", **own(train_images=train, test_images=train[:TEST, ::-1]))
     for scaling in ("unit", "standardize"):
         with pytest.raises(InputError, match="all pixels of the 2 samples of own trained on are equal"):
             load(scaling, train_size=2)
@@ -258,6 +258,15 @@ def test_what_may_be_a_mistake_is_told_where_it_is_seen(kind):
     assert entry.about["note"] in entry.summary
     rows = dict(plan_rows(study(), (type("E", (), {"runs": [1]})(),), "cpu", Path("x")))
     assert rows[""] == entry.about["note"]
+
+
+def test_test_images_that_are_training_images_are_told():
+    given = own()
+    given["test_images"] = np.array(given["train_images"])[: len(given["test_images"])]
+    own_data.register_arrays("own", **given)
+    n = len(given["test_images"])
+    with pytest.warns(DataWarning, match=f"{n} of {n} test images are in the training part too"):
+        load()
 
 
 def test_labels_are_numbered_in_their_order_over_both_parts():
