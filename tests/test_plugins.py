@@ -202,6 +202,7 @@ WRONG = {
         "already registered by",
     ),
     "json": ("x = 1", "'json' is another module ("),
+    "a,b": ("", "names one module, not 'a,b'; repeat --plugin for each"),
     "mine.py": ("", "must be the name of a module, 'mine', not of its file"),
     "uncallable": (
         "from bnstudy.plugins import norms\nnorms.register('x', label='x')(5)",

@@ -123,7 +123,8 @@ def _terms() -> tuple[Explained, ...]:
         Explained("power", TERM, "What so many seeds can show; `bnstudy plan` tells it before anything runs.",
                   STATISTICS),
         Explained("prediction", TERM, "What was expected, written into the study file before it ran; `bnstudy analyze` "
-                  "says whether it held.", STATISTICS),
+                  "says whether it held. Its expect holds condition and either verdict or sign (gain, loss or none), "
+                  "and where wanted model, setting and treatment.", STATISTICS),
     )  # fmt: skip
 
 

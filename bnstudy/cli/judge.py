@@ -134,7 +134,8 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        error.topic = error.topic or "judge"
+        if not (error.problem.endswith("is not there") or error.problem.startswith("no file")):  # which says all
+            error.topic = error.topic or "judge"
         raise
 
 

@@ -161,7 +161,8 @@ def plan_rows(study: Study, ensembles: Sequence[Ensemble], device: str, folder: 
     yield "runs", f"{study.n_runs} ({study.n_cells} cells × {len(study.seeds)} seeds)"
     yield "training", f"{study.epochs} epochs of {steps} steps, {study.n_runs * study.epochs} run-epochs in all"
     idle = f"; {idle_lanes(ensembles):.0%} of the lanes of registers of {LANES} idle" if device == "cpu" else ""
-    yield "ensembles", f"{len(ensembles)}, of {min(sizes)} to {max(sizes)} replicas, on {device}{idle}"
+    many = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    yield "ensembles", f"{len(ensembles)}, of {many} replicas, on {device}{idle}"
 
 
 def _shorten(seeds: tuple[int, ...]) -> str:

@@ -89,6 +89,8 @@ def load(name: str, registries: Sequence[Holder]) -> None:
         return
     if name.endswith(".py"):
         raise InputError(f"must be the name of a module, {name[:-3]!r}, not of its file", "plugin")
+    if "," in name:
+        raise InputError(f"names one module, not {name[:60]!r}; repeat --plugin for each", "plugin")
     _refuse_strange_name(name)
     try:
         with _whole_or_nothing(registries):

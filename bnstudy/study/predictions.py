@@ -84,6 +84,10 @@ def _read(told: Any) -> str | Prediction:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int))
         cause = problem.get("ctx", {}).get("error")
+        if problem["type"] == "extra_forbidden":
+            inside, _, key = where.rpartition(".")
+            known = ", ".join((Expectation if inside else Prediction).model_fields)
+            raise ValueError(f"{inside or 'one'} has no key {key[:60]!r}; there are {known}") from None
         raise ValueError(
             f"one is not a text or a table with text and expect ({where + ': ' if where else ''}"
             f"{cause or problem['msg'].lower()})"

@@ -134,5 +134,5 @@ alpha = 0.05             # share of studies that may hold a false word
 # What you expect, before it runs; `bnstudy analyze` says what held.
 # [[predictions]]
 # text = "In one sentence."
-# expect = {{ condition = "LEVEL", verdict = ["mainly", "more"] }}
+# expect = {{ condition = "LEVEL", verdict = ["mainly", "more"] }}    # or sign; also model, setting, treatment
 """

@@ -86,3 +86,13 @@ def test_an_option_that_takes_levels_away_takes_what_was_expected_of_them(tmp_pa
     path.write_text(tomli_w.dumps({**STUDY, "predictions": told}))
     with pytest.raises(InputError, match="zerro"):
         Study.load(path, inits="default,zero")
+
+
+@pytest.mark.parametrize(("told", "wrong"), [
+    ({"text": "so", "expect": {"condition": "zero", "arm": "batch", "sign": "gain"}},
+     "expect has no key 'arm'; there are model, setting, treatment, condition, verdict, sign"),
+    ({"text": "so", "expects": {}}, "one has no key 'expects'; there are text, expect"),
+])  # fmt: skip
+def test_a_key_that_is_not_there_is_told_with_those_that_are(told, wrong):
+    with pytest.raises(InputError, match=wrong):
+        predicting(told)

@@ -80,7 +80,7 @@ def test_what_it_refuses(command, tmp_path, arguments, told):
     (["plan", "baseline", "--treatment", "optimizer", "--optimizers", "sgd,adam"], "control"),
     (["plan", "baseline", "--device", "tpu"], "settings"), (["plan", "baseline", "--shard", "3/2"], "cluster"),
     (["plan", "baseline", "--looks", "2,1"], "looks"),
-    (["judge", "nowhere.csv", "--treatment", "a", "--control", "b", "--condition", "c", "--reference", "d", "--step",
+    (["judge", __file__, "--treatment", "a", "--control", "b", "--condition", "c", "--reference", "d", "--step",
       "e", "--value", "f", "--seed", "s"], "judge"),
 ])  # fmt: skip
 def test_a_message_names_the_topic_that_helps_in_its_line(command, arguments, topic):

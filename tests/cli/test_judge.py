@@ -148,3 +148,10 @@ def test_a_level_has_one_best(judge):
     assert (
         "--best: has two numbers for the level '0'" in judge(*ASKED, "--best", "0=1,1=1,2=1,0.0=2", "--worst", "0")[2]
     )
+
+
+def test_a_file_that_is_not_there_says_all(judge, capsys):
+    with pytest.raises(SystemExit):
+        main(["judge", "no.csv", *ASKED])
+    assert capsys.readouterr().err == "bnstudy: no.csv is not there\n"
+    assert judge(*ASKED, "--step", "stepp")[2].endswith("(`bnstudy explain judge` says more)\n")

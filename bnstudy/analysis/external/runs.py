@@ -137,11 +137,24 @@ def runs_of(table: Table, asked: Asked) -> Runs:
     columns, pairs = _columns(asked), _check_pairs(runs, labels, asked, list(frame))
     of = np.repeat(np.arange(len(runs)), lengths)
     others = confounds(_unnamed(table, asked, kept), of, runs, labels, None if asked.unpaired else asked.seed)
+    notes = [*_alike(labels, columns), *notes]
     first = f"read {' × '.join(read)}, {counted(len(runs), 'run')} of {many} steps, {counted(len(kept), 'value')}"
     return Runs(
         runs[list(FACTORS)], labels, settings, starts, step, value, crashed[found], columns, well,
         (first, *others, *table.notes, *notes, *repeats, *pairs),
     )  # fmt: skip
+
+
+def _alike(labels: dict[str, list[str]], columns: dict[str, str]) -> list[str]:
+    """Notes of levels that differ in case alone, and may have been meant as one."""
+    notes = []
+    for factor in ("arm", "condition", "model"):
+        seen: dict[str, str] = {}
+        for label in labels[factor]:
+            other = seen.setdefault(label.lower(), label)
+            if other != label:
+                notes.append(f"{columns[factor]} {shortened(other, 30)} and {shortened(label, 30)} differ in case only")
+    return notes
 
 
 def _unnamed(table: Table, asked: Asked, rows: NDArray[np.intp]) -> dict[str, Any]:

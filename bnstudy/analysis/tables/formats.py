@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from bnstudy.analysis.tables.table import Table
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}",
-    "[": "{[}", "]": "{]}",
+    "[": "{[}", "]": "{]}", "\N{MINUS SIGN}": "$-$",
 }  # fmt: skip
 
 
@@ -58,4 +59,5 @@ def to_latex(table: Table) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+    signed = re.sub(r"(?<![\w.])-(?=\.?\d)", "\N{MINUS SIGN}", text)  # a hyphen is no minus in print
+    return "".join(LATEX.get(character, character) for character in signed)

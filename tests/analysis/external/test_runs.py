@@ -108,3 +108,9 @@ def test_true_and_false_may_be_named_1_and_0():
     for control in ("False", "false", "0", False):
         scored = score(frame, control=control)
         assert (scored.scores.arm.values.tolist(), gains(scored)) == (["False", "True"], ANSWER)
+
+
+def test_levels_that_differ_in_case_alone_are_told():
+    frame = pd.concat([T, T[T.init == "bad"].assign(init="BAD")])
+    assert "init bad and BAD differ in case only" in score(frame).notes
+    assert not any("in case" in note for note in score(T).notes)

@@ -109,6 +109,13 @@ def test_no_label_becomes_a_formula(label):
     assert to_csv([{"gain": -1.5}]).splitlines()[1] == "-1.5"
 
 
+def test_latex_writes_a_minus_and_no_hyphen():
+    text = to_latex(Table("t", ("a-b", "c"), (("scaled-normal:-0.1", "-0.02 (-0.1 to 0.3)"), ("1e-05", "0–1")), ()))
+    assert r"a-b & c \\" in text
+    assert r"scaled-normal:$-$0.1 & $-$0.02 ($-$0.1 to 0.3) \\" in text
+    assert r"1e-05 & 0--1 \\" in text
+
+
 def test_latex_escapes_what_it_would_obey():
     text = to_latex(Table("t", ("a_b", "c"), (("50 % & \\input{x} $y^2$ #~", "<1 [2]"),), ("x",)))
     assert r"50 \% \& \textbackslash{}input\{x\} \$y\textasciicircum{}2\$ \#\textasciitilde{}" in text
