@@ -28,7 +28,8 @@ from bnstudy.study.study import Study
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
-MADE = ("reference/commands/", "reference/python/", "gallery/", "reference/study-files.md", "reference/results.md")
+MADE = ("reference/commands/", "reference/python/", "gallery/", "reference/levels.md", "reference/study-files.md",
+        "reference/results.md")  # fmt: skip
 PAGES = [
     path
     for path in sorted(DOCS.rglob("*.md"))
