@@ -20,6 +20,17 @@ def watch() -> None:
         sys.meta_path.insert(0, _TriedFirst(limit))
 
 
+def too_little(error: ImportError) -> str:
+    """What to say of a library that did not fit after all, its first try having been luckier; else empty."""
+    limit = _limit()
+    fits = limit is None or not any(sign in str(error).lower() for sign in SIGNS)
+    return "" if fits or limit is None else _told(limit, error.name or "a library")
+
+
+def _told(limit: int, name: str) -> str:
+    return f"{limit // 1024} kB of address space, see ulimit -v, are too few to load {name}"
+
+
 def _limit() -> int | None:
     """The limit in bytes; None where there is none."""
     try:
@@ -45,4 +56,4 @@ class _TriedFirst(MetaPathFinder):
         command = [sys.executable, "-c", "import " + ", ".join(self.tried)]
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
         if ended.returncode < 0 or (ended.returncode and any(sign in ended.stderr.lower() for sign in SIGNS)):
-            raise MemoryError(f"{self.limit // 1024} kB of address space, see ulimit -v, are too few to load {name}")
+            raise MemoryError(_told(self.limit, name))

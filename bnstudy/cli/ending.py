@@ -15,6 +15,7 @@ import warnings
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from bnstudy.cli import address_space
 from bnstudy.study.errors import first_line, one_line, raised_at, reason_of, warning_line
 
 OPTION = "--traceback"
@@ -66,6 +67,8 @@ def unexpected(error: BaseException) -> NoReturn:
     if isinstance(error, UnicodeError) and sys.getfilesystemencoding() != "utf-8":
         fail(f"this locale has no characters for a name or a text ({first_line(error)}); set LC_ALL=C.UTF-8", 2)
     if isinstance(error, ImportError) and not (error.name or "").startswith("bnstudy"):
+        if said := address_space.too_little(error):
+            fail(f"out of memory ({said}); use fewer --jobs, or allow more", 1)
         name = (error.name or "a library").partition(".")[0]
         again = f"; install {name} again" if error.name else ""
         fail(f"{name} cannot be imported{again} ({first_line(error)}){_advice()}", 1)
