@@ -41,7 +41,8 @@ def measured() -> dict[str, dict[str, Rounds]]:
                                 (BEST_JAX, ("JAX", "JAX, patches"))):  # fmt: skip
                 several = [by_name[name] for name in names if name in by_name]
                 if several:
-                    by_name[best] = {r: min(one[r] for one in several) for r in several[0]}
+                    rounds = set.intersection(*map(set, several))
+                    by_name[best] = {r: min(one[r] for one in several) for r in sorted(rounds)}
     return found
 
 
