@@ -102,10 +102,10 @@ static inline void outer(const X* x, long row, long hop, long down, const V* g, 
 // The weight gradient of some rows of one sample.
 template <class X, class V>
 static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, long rows, V* dw) {
-    long row = in_row(s), span = s.kernel * s.inputs, dw_row = span * s.outputs;
+    long row = in_row(s), span = s.kernel * s.inputs, dw_row = span * s.outputs, width = columns(s);
     auto sum = [&](auto run, long k, long j, long o) {
         V* to = dw + k * dw_row + j * s.outputs + o;
-        run(x + k * row + j, row, s.stride * s.inputs, s.stride * row, g + o, g_row, s.outputs, rows, columns(s), to,
+        run(x + k * row + j, row, s.stride * s.inputs, s.stride * row, g + o, g_row, s.outputs, rows, width, to,
             dw_row);
     };
     if (s.kernel == 3 && s.inputs == 1) {  // a whole window of one channel fits the registers
@@ -153,17 +153,20 @@ template <class V> struct Transposed {
                                       o]);
             }
     }
-    long taps(long phase) const { return phase < s.kernel ? (s.kernel - 1 - phase) / s.stride + 1 : 0; }
+    // A division takes as long as thirty sums of products, and there is mostly nothing to divide by.
+    long place(long at) const { return s.stride == 1 ? at : at / s.stride; }
+    long phase(long at) const { return s.stride == 1 ? 0 : at % s.stride; }
+    long taps(long phase) const { return phase < s.kernel ? place(s.kernel - 1 - phase) + 1 : 0; }
     long after(long size) const { return std::max(0L, (size - 1 + s.padding) / s.stride - (places(s, size) - 1)); }
 
     // Row h of inputs. g: the gradient at the first output, in rows of g_row with the zeros around them.
     void row(const V* g, long g_row, long h, V* dx) const {
-        long y = h + s.padding, a = y % s.stride;
+        long y = h + s.padding, a = phase(y);
         if (starts.size() > 1) std::fill_n(dx, s.width * s.inputs, V{});
         for (long q = 0; q < std::min(s.stride, s.width); q++) {
-            long x = q + s.padding, b = x % s.stride, count = (s.width - q - 1) / s.stride + 1;
+            long x = q + s.padding, b = phase(x), count = place(s.width - q - 1) + 1;
             if (!taps(a) || !taps(b)) continue;
-            const V* first = g + (y / s.stride - taps(a) + 1) * g_row + (x / s.stride - taps(b) + 1) * s.outputs;
+            const V* first = g + (place(y) - taps(a) + 1) * g_row + (place(x) - taps(b) + 1) * s.outputs;
             correlate(first, g_row, s.outputs, weights.data() + starts[a * s.stride + b], s.inputs, taps(a),
                       taps(b) * s.outputs, count, (const V*)nullptr, dx + q * s.inputs, s.stride * s.inputs);
         }
