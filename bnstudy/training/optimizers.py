@@ -89,7 +89,8 @@ def _together(found: Iterator[tuple[Piece, Tensor]]) -> Iterator[tuple[list[Piec
             yield [piece], [gradient]
         else:
             small.append((piece, gradient))
-    yield [piece for piece, _ in small], [gradient for _, gradient in small]
+    if small:
+        yield [piece for piece, _ in small], [gradient for _, gradient in small]
 
 
 def _cut(tensor: Tensor, like: Tensor) -> Sequence[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from bnstudy.study.registry import optimizers
+from bnstudy.training import optimizers as optimizers_module
 
 RATES = [0.01, 0.3, 0.05]
 
@@ -81,3 +82,15 @@ def test_rates_changed_in_place_are_the_rates_from_then_on(generator, name, dtyp
         weights.append((before, ours))
     assert all(torch.equal(p, q) for p, q in zip(*weights[1], strict=True))
     assert not any(torch.equal(p, q) for p, q in zip(*weights[0], strict=True))
+
+
+@pytest.mark.parametrize("name", list(optimizers))
+@pytest.mark.parametrize("size", [0, 2 * optimizers_module.LARGE])
+def test_a_step_with_no_small_gradient_moves_the_large_ones_alone(name, size):
+    ours = [torch.ones(3, size, requires_grad=True), torch.ones(3, 2, requires_grad=True)]
+    step = optimizers[name].function(ours, torch.tensor(RATES, dtype=torch.float64), 0.9, 0.0)
+    if size:
+        ours[0].grad = torch.ones_like(ours[0])
+    step()
+    assert bool((ours[0] < 1).all())
+    assert torch.equal(ours[1], torch.ones(3, 2))
