@@ -5,18 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 
-from bnstudy.study import registry
+from bnstudy.cli.list import as_listed, registries
 from bnstudy.study.registry import Entry, Registry
 
 NAME = "reference/levels"
-KINDS = {
-    "Initializers": registry.initializers,
-    "Norms": registry.norms,
-    "Models": registry.models,
-    "Activations": registry.activations,
-    "Optimizers": registry.optimizers,
-    "Data sets": registry.datasets,
-}
 
 
 def pages() -> dict[str, str]:
@@ -27,8 +19,9 @@ def pages() -> dict[str, str]:
         "What a study's lists may name; `bnstudy list KIND` tells the same, a plugin's included.",
         "",
     ]
-    for title, entries in KINDS.items():
-        lines += [f"## {title}", "", *section(entries)]
+    for kind, entries in registries().items():
+        if kind != "figures":  # which the gallery shows
+            lines += [f"## {kind.capitalize()}", "", *section(entries)]
     return {f"{NAME}.md": "\n".join(lines)}
 
 
@@ -39,7 +32,7 @@ def section(entries: Registry) -> list[str]:
 
 def definition(entry: Entry) -> list[str]:
     """An entry's name, what it is called, what its docstring says, and its source."""
-    name = f"{entry.name}:{entry.parameter.symbol}" if entry.parameter else entry.name
+    name, _ = as_listed(entry)
     said = re.sub(r"\s+", " ", inspect.cleandoc(entry.function.__doc__ or "")).replace("``", "`")
     said = re.sub(r":\w+:`~?\.?([^`]+)`", r"`\1`", said)
     source = f" *{entry.citation}.*" if entry.citation else ""

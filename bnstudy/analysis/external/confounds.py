@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bnstudy.analysis.external.columns import number_label
-from bnstudy.analysis.external.tables import MOST_SHOWN, listed, shortened
+from bnstudy.analysis.external.tables import MOST_SHOWN, is_number, listed, shortened
 
 # Words in names of columns that say which run it is, when and where it ran, or what became of it.
 LABELS = {
@@ -101,17 +101,9 @@ def _label(value: Any) -> str:
 def _is_name(told: Sequence[str], labels: Mapping[str, Sequence[str]]) -> bool:
     """Whether texts are built of levels of the arm or of the condition, as names of groups are."""
     return any(
-        all(any(label.lower() in text.lower() and not _is_number(text) for label in labels[factor]) for text in told)
+        all(any(label.lower() in text.lower() and not is_number(text) for label in labels[factor]) for text in told)
         for factor in ("arm", "condition")
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _several(levels: NDArray[np.intp], group: NDArray[np.intp]) -> bool:

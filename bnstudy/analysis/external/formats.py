@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from bnstudy.analysis.external.tables import listed, shortened
+from bnstudy.analysis.external.tables import is_number, listed, shortened
 from bnstudy.study.errors import InputError, reason_of
 
 MOST_BYTES = 2**30  # of a file, unpacked
@@ -105,7 +105,7 @@ def _text(text: str, path: Path, value: str, columns: Sequence[str]) -> Any:
         raise InputError(f"{len(columns)} names, where {path} has {len(names)} columns", "columns")
     if columns and set(columns) & set(names):
         raise InputError(f"{path} has a header: leave this out", "columns")
-    numbers = [_is_number(name) for name in names]
+    numbers = [is_number(name) for name in names]
     if not columns and (all(numbers) or (any(numbers) and value not in names)):
         raise InputError(f"{path} begins with numbers instead of names: name its columns with --columns a,b,c")
     names = [name.strip() for name in columns] or [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
@@ -137,14 +137,6 @@ def _header(text: str, separator: str, path: Path) -> list[str]:
 def _first_words(error: BaseException) -> str:
     """What an error says, or that there is nothing."""
     return str(error) or "there is no row"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _json(text: str, path: Path) -> Any:

@@ -63,3 +63,12 @@ def nearest(name: str, names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 run``, ``1,234 runs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is one number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -79,8 +79,7 @@ class LanesByLayer(Replicas):
 
     def __call__(self, inputs: Tensor, groups: Sequence[int] | None = None) -> Tensor:
         packs, lanes = self.at_work.packs, self.at_work.lanes
-        index = self._index_of(inputs, groups) if len(inputs) > 1 else torch.zeros(self.size, dtype=torch.int64)
-        own = inputs[F.pad(index, (0, packs * lanes - self.size))].unflatten(0, (packs, lanes))
+        own = inputs[F.pad(self._index_of(inputs, groups), (0, packs * lanes - self.size))].unflatten(0, (packs, lanes))
         # (packs, lanes, batch, channels, ...) to (packs, batch, ..., channels, lanes)
         last = own.movedim(3, -1).movedim(1, -1).contiguous()
         outputs = self.module(last.flatten(0, 1).flatten(-2).movedim(-1, 1))

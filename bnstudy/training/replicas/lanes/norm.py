@@ -6,11 +6,11 @@ import ctypes
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bnstudy.training.replicas.folded import FoldedBatchNorm, FoldedGroupNorm
 from bnstudy.training.replicas.lanes import kernel
-from bnstudy.training.replicas.lanes.layout import NONE, OWN, FoldedNorm, Signal, Stage
+from bnstudy.training.replicas.lanes.layout import NONE, OWN, FoldedNorm, Stage
 
 
 class NormCall:
@@ -27,7 +27,11 @@ class NormCall:
         self.block.packs, self.mean, self.variance = packs, None, None
         if normed and stage.norm:
             norm = stage.norm
-            self.block.eps, self.block.groups, self.block.centred = norm.eps, stage.groups, _is_centred(norm)
+            self.block.eps, self.block.groups, self.block.centred = (
+                norm.eps,
+                stage.groups,
+                isinstance(norm, FoldedGroupNorm),
+            )
             if isinstance(norm, FoldedBatchNorm):
                 self.mean, self.variance = torch.empty_like(stage.bias), torch.empty_like(stage.bias)
 
@@ -61,11 +65,3 @@ class NormStage(Stage):
 
     def _missing(self, name: str) -> Tensor:
         return torch.full((self.channels, self.replicas), float(name == "weight"), dtype=self.dtype)
-
-    def call(self, signal: Signal) -> NormCall:
-        """The norm on one batch."""
-        return NormCall(self, signal.values.contiguous(), True)
-
-
-def _is_centred(norm: nn.Module) -> bool:
-    return isinstance(norm, FoldedGroupNorm)

@@ -21,7 +21,7 @@ def call_of(stage: Stage, signal: Signal, lanes: int, backward: bool) -> Convolu
     if isinstance(stage, LinearStage):
         return LinearCall(stage, signal, lanes, backward)
     if isinstance(stage, NormStage):
-        return stage.call(signal)
+        return NormCall(stage, signal.values.contiguous(), normed=True)
     return Convolution(stage, signal, lanes, backward)
 
 
