@@ -88,7 +88,7 @@ def test_the_wheel_holds_the_package_and_its_studies_and_nothing_else():
     expected = {name: (ROOT / name).read_bytes() for name in tracked if name and (ROOT / name).exists()}
     expected |= {f"bnstudy/{path.relative_to(ROOT)}": path.read_bytes() for path in (ROOT / "studies").glob("*.*")}
     assert there == expected
-    assert {"py.typed", "__main__.py", "training/replicas/lanes/cpp/lanes.cpp", "studies/init_sweep.toml",
+    assert {"py.typed", "__main__.py", "training/replicas/lanes/cpp/lanes.h", "studies/init_sweep.toml",
             "analysis/report/templates/page.html"} <= {name.removeprefix("bnstudy/") for name in there}  # fmt: skip
 
 

@@ -38,7 +38,7 @@ double gflops_float32() {{ return 1; }}
 """
 START = (
     "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
-    "compiling.SOURCE = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
+    "compiling.SOURCES = Path(sys.argv[1]); compiling.cache_folder = lambda: Path(sys.argv[2]); import torch; "
     "found = kernel.attempt(); print(found if isinstance(found, str) else (found.lanes(torch.float32), found.kept))"
 )
 
@@ -49,11 +49,16 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path / "bnstudy" / "kernels")
     monkeypatch.setattr(compiling.caches, "temporary_cache", lambda: tmp_path / "temporary")
-    monkeypatch.setattr(compiling, "SOURCE", tmp_path / "small.cpp")
-    compiling.SOURCE.write_text(SMALL.format(lanes=8))
+    monkeypatch.setattr(compiling, "SOURCES", tmp_path / "sources")
+    compiling.SOURCES.mkdir()
+    write(SMALL.format(lanes=8))
     forget()
     yield compiling.cache_folder()
     forget()
+
+
+def write(source: str) -> None:
+    (compiling.SOURCES / "small.cpp").write_text(source)
 
 
 def forget() -> None:
@@ -70,7 +75,7 @@ def again() -> kernel.Kernel | None:
 
 def elsewhere(cache: Path) -> str:
     """What a process of its own finds."""
-    command = [sys.executable, "-c", START, str(compiling.SOURCE), str(cache)]
+    command = [sys.executable, "-c", START, str(compiling.SOURCES), str(cache)]
     found = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
     )
@@ -130,7 +135,7 @@ def test_a_compiler_that_does_not_work_is_done_without_and_told(cache, tmp_path,
 
 @needs_compiler
 def test_a_library_without_what_is_needed_is_no_kernel(cache):
-    compiling.SOURCE.write_text("int nothing;\n")
+    write("int nothing;\n")
     assert again() is None
     assert "something else" in doctor._kernel()["kernel"]
 
@@ -287,7 +292,7 @@ ls "$3"
 """
 TOLD = (
     "import sys; from pathlib import Path; from bnstudy.training.replicas.lanes import compiling, kernel; "
-    "compiling.SOURCE = Path(sys.argv[1]); import torch; print(kernel.attempt().elsewhere)"
+    "compiling.SOURCES = Path(sys.argv[1]); import torch; print(kernel.attempt().elsewhere)"
 )
 
 
@@ -298,7 +303,7 @@ TOLD = (
 def test_a_cache_on_another_file_system(cache, tmp_path, options, told):
     (tmp_path / "tmp").mkdir()
     found = in_a_namespace(
-        MOUNTED, options, tmp_path / "mounted", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCE
+        MOUNTED, options, tmp_path / "mounted", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCES
     )
     first, second, left = found.stdout.splitlines()
     assert first == second
@@ -315,7 +320,7 @@ def test_a_read_only_cache_that_holds_it_is_used(cache, tmp_path):
         "$3" -c "$4" "$5"; ls "$2" """
     for name in ("mine", "tmp"):
         (tmp_path / name).mkdir()
-    found = in_a_namespace(script, tmp_path / "mine", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCE)
+    found = in_a_namespace(script, tmp_path / "mine", tmp_path / "tmp", sys.executable, TOLD, compiling.SOURCES)
     assert (found.stdout, found.stderr) == ("\n\n", "")
 
 
@@ -326,7 +331,7 @@ def test_a_build_that_is_killed_leaves_nothing_behind(cache, tmp_path, monkeypat
         exec {CXX} "$@" """
     monkeypatch.setenv("CXX", compiler(tmp_path, script))
     (tmp_path / "slow").touch()
-    command = [sys.executable, "-c", START, str(compiling.SOURCE), str(cache)]
+    command = [sys.executable, "-c", START, str(compiling.SOURCES), str(cache)]
     with subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, start_new_session=True
     ) as killed:

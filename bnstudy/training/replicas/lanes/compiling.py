@@ -19,14 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bnstudy.storage import atomic, caches
 from bnstudy.training.replicas.lanes import trial
 
-SOURCE = Path(__file__).parent / "cpp" / "lanes.cpp"  # which includes all that lies beside it
-TRIAL = "trial.cpp"  # beside it
+SOURCES = Path(__file__).parent / "cpp"
+TRIAL = "trial.cpp"  # among them, but no part of the library
 FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", "-fno-fast-math")  # NaN must stay NaN
 NATIVE = "-march=native"
 BUILD_SECONDS = 600  # clang took over two minutes on a busy machine
@@ -80,7 +81,7 @@ def version_of(compiler: tuple[str, ...]) -> str:
 
 def source() -> str:
     """All of the kernel's source."""
-    parts = sorted(path for path in SOURCE.parent.iterdir() if path.suffix in (".cpp", ".h"))
+    parts = sorted(path for path in SOURCES.iterdir() if path.suffix in (".cpp", ".h"))
     return "\0".join(path.read_text(encoding="utf-8") for path in parts)
 
 
@@ -162,7 +163,16 @@ def _refuse_full(folder: Path) -> None:
 
 def compile_sealed(compiler: tuple[str, ...], path: Path, *flags: str) -> None:
     """Build the library and put its seal at its end; NoKernelError if it cannot be built."""
-    compile_source(compiler, SOURCE, path, *flags)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=BUILDS) as folder, ThreadPoolExecutor() as threads:
+        units = [source for source in sorted(SOURCES.glob("*.cpp")) if source.name != TRIAL]
+        parts = [Path(folder) / f"{unit.stem}.o" for unit in units]
+        begun = [
+            threads.submit(compile_source, compiler, [unit], part, "-c", *flags)
+            for unit, part in zip(units, parts, strict=True)
+        ]
+        for building in begun:
+            building.result()
+        compile_source(compiler, parts, path, *flags)
     content = path.read_bytes()
     with path.open("wb") as file:
         file.write(content + _seal(content))
@@ -172,19 +182,19 @@ def compile_sealed(compiler: tuple[str, ...], path: Path, *flags: str) -> None:
 
 def _width(compiler: tuple[str, ...], folder: Path) -> tuple[str, ...]:
     """The flag that says how wide registers are, where there is a choice."""
-    source, widths = SOURCE.with_name(TRIAL), trial.widths(processor())
+    source, widths = SOURCES / TRIAL, trial.widths(processor())
     if len(widths) < 2 or not source.is_file():
         return ()
     return (trial.flag(trial.fastest(source, widths, folder, _native(compiler))),)
 
 
 def _native(compiler: tuple[str, ...]) -> Callable[[Path, Path, str], None]:
-    return lambda source, made, flag: compile_source(compiler, source, made, NATIVE, flag)
+    return lambda source, made, flag: compile_source(compiler, [source], made, NATIVE, flag)
 
 
-def compile_source(compiler: tuple[str, ...], source: Path, made: Path, *flags: str) -> None:
-    """Build a library of a source; NoKernelError if it cannot be built."""
-    command = [*compiler, *FLAGS, *flags, str(source), "-o", str(made)]
+def compile_source(compiler: tuple[str, ...], sources: Sequence[Path], made: Path, *flags: str) -> None:
+    """Build a library, or with ``-c`` a part of one; NoKernelError if it cannot be built."""
+    command = [*compiler, *FLAGS, *flags, *map(str, sources), "-o", str(made)]
     surroundings = {**os.environ, "TMPDIR": str(made.parent)}  # where a killed compiler's own files are found again
     try:
         subprocess.run(

@@ -1,4 +1,4 @@
-"""Code of our own for the CPU: ``cpp/lanes.cpp``, built on first use where there is a C++ compiler, and kept.
+"""Code of our own for the CPU: ``cpp/``, built on first use where there is a C++ compiler, and kept.
 
 Without a compiler, or where the build fails, there is no kernel, and the form that needs it is not used; neither is one
 that computes something else than PyTorch, see :func:`bnstudy.training.replicas.lanes.lanes.attempt`.

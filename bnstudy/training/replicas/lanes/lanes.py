@@ -2,7 +2,7 @@
 
 A tensor that is (batch, channels, height, width) in the plain network is (packs, batch, height, width, channels, lanes)
 here, so that one instruction works on one value of each replica of a pack, however few channels there are. Convolution,
-norm, ReLU and pooling are one call of the kernel (``cpp/lanes.cpp``); what works on single values runs unchanged.
+norm, ReLU and pooling are one call of the kernel (``cpp/lanes.h``); what works on single values runs unchanged.
 
 Parameters are stored as the kernel wants them, the replicas innermost; what autograd and optimizers see are views of
 that memory with the plain network's shapes.

@@ -22,11 +22,16 @@ template <class W> struct Backward {
     long outputs = work.outputs;
     std::vector<V> sum = std::vector<V>(outputs), sum_x = sum;  // of one sample
     std::vector<D> by_gamma = std::vector<D>(outputs), by_beta = by_gamma, bias = by_gamma;
-    // One sample's gradient at the convolution's output, with a border of zeros.
-    Transposed<V> transposed{s, to.dx && !s.given ? work.w : nullptr};
-    long g_row = (transposed.before + work.width + transposed.right) * outputs;
-    std::vector<V> padded = std::vector<V>((transposed.before + work.height + transposed.below) * g_row);
-    V* dy = padded.data() + transposed.before * (g_row + outputs);
+    // The gradient at the convolution's output: one sample's, with a border of zeros; or all samples', without.
+    bool by_sample = !work.few && !s.given;
+    Transposed<V> transposed{s, to.dx && by_sample ? work.w : nullptr};
+    long before = by_sample ? transposed.before : 0, right = by_sample ? transposed.right : 0;
+    long g_row = (before + work.width + right) * outputs;
+    std::vector<V> own = std::vector<V>(by_sample  ? (before + work.height + transposed.below) * g_row
+                                        : work.few ? s.samples * work.size
+                                                   : 0);
+    V* all = s.given ? to.dx : own.data();
+    V* dy = all + before * (g_row + outputs);
 
     // Goes through some rows of one sample, output by output, and hands `use` the gradient at the activation's input; y
     // is what the convolution gave there. Pooling hands back equal parts, and zero to a last row or column that it
@@ -105,40 +110,43 @@ template <class W> struct Backward {
 
     // All gradients of one sample; of weights and biases they are added up.
     template <class N, class X> void sample(const N& norm, long n, const X* sample) {
-        if (s.given) dy = to.dx + n * work.size;
+        if (!by_sample) dy = all + n * work.size;
         std::fill(sum.begin(), sum.end(), V{});
         for (long first = 0; first < work.height; first += work.block) {
             long last = std::min(first + work.block, work.height);
             differentiate(norm, n, N::NORM || W::SMOOTH ? work.convolved(n, sample, first, last) : nullptr, first,
                           last);
-            if (!s.given)
+            if (by_sample)
                 weight_gradient(s, sample + first * s.stride * in_row(s), dy + first * g_row, g_row, last - first,
                                 to.dw);
         }
         for (long o = 0; o < outputs; o++) bias[o] += __builtin_convertvector(sum[o], D);
-        for (long h = 0; to.dx && !s.given && h < s.height; h++)
+        for (long h = 0; to.dx && by_sample && h < s.height; h++)
             transposed.row(dy, g_row, h, to.dx + (n * s.height + h) * s.width * s.inputs);
     }
 
     void run(NoNorm& norm) {
+        if (W::SMOOTH && !work.kept) work.convolve_all(nullptr);
         begin();
-        for (long n = 0; n < s.samples; n++) sample(norm, n, work.input.sample(s, n));
+        for (long n = 0; n < s.samples; n++) sample(norm, n, work.sample(n));
         finish(false);
     }
 
     void run(BatchNorm<T>& norm) {
         norm.recall();
-        for (long n = 0; n < s.samples; n++) sum_sample(norm, n, work.kept ? nullptr : work.input.sample(s, n));
+        if (!work.kept) work.convolve_all(nullptr);
+        for (long n = 0; n < s.samples; n++) sum_sample(norm, n, work.kept ? nullptr : work.sample(n));
         norm.average_gradients(by_gamma, by_beta);
         begin();
-        for (long n = 0; n < s.samples; n++) sample(norm, n, work.input.sample(s, n));
+        for (long n = 0; n < s.samples; n++) sample(norm, n, work.sample(n));
         finish(true);
     }
 
     void run(SampleNorm<T>& norm) {
+        if (!work.kept) work.convolve_all(nullptr);
         begin();
         for (long n = 0; n < s.samples; n++) {
-            const auto* from = work.input.sample(s, n);
+            const auto* from = work.sample(n);
             norm.measure(work.at_hand = work.convolved(n, from));
             sum_sample(norm, n, from);
             norm.average_gradients(sum, sum_x);
@@ -149,6 +157,7 @@ template <class W> struct Backward {
 
     void begin() { std::fill_n(to.dw, s.kernel * s.kernel * s.inputs * outputs, V{}); }
     void finish(bool normed) {
+        if (work.few) work.few->backward((const V*)work.input.x, work.w, all, to.dx, to.dw);
         for (long o = 0; o < outputs; o++) {
             to.db[o] = __builtin_convertvector(bias[o], V);
             if (!normed) continue;

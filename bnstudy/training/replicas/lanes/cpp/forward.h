@@ -39,14 +39,15 @@ template <class W> struct Forward {
     }
 
     void run(NoNorm& norm, V* out) {
+        if (!W::RECTIFIES && !W::SMOOTH && POOL == 1 && work.few) return work.convolve_all(out);
+        work.convolve_all(W::SMOOTH ? (V*)work.kept : nullptr);
         for (long n = 0; n < s.samples; n++) {
-            const auto* sample = work.input.sample(s, n);
+            const auto* sample = work.sample(n);
             for (long h = 0; h < work.out_height; h++) {
                 V* y = W::SMOOTH && work.kept ? (V*)work.kept + n * work.size + h * POOL * work.row : work.local.data();
-                work.convolve(sample, h * POOL, (h + 1) * POOL, y);
                 bool masked = W::RECTIFIES && work.kept;
                 I* mask = masked ? (I*)work.kept + (n * work.out_height + h) * work.out_width * work.words : nullptr;
-                activate(norm, n, h, y, out, mask);
+                activate(norm, n, h, work.convolve(n, sample, h * POOL, (h + 1) * POOL, y), out, mask);
             }
         }
     }
@@ -54,16 +55,17 @@ template <class W> struct Forward {
     void run(BatchNorm<T>& norm, V* out) {
         norm.measure(work);
         for (long n = 0; n < s.samples; n++) {
-            const auto* sample = work.kept ? nullptr : work.input.sample(s, n);
+            const auto* sample = work.kept ? nullptr : work.sample(n);
             for (long h = 0; h < work.out_height; h++)
                 activate(norm, n, h, work.convolved(n, sample, h * POOL, (h + 1) * POOL), out, nullptr);
         }
     }
 
     void run(SampleNorm<T>& norm, V* out) {
+        work.convolve_all((V*)work.kept);
         for (long n = 0; n < s.samples; n++) {
-            const auto* sample = work.input.sample(s, n);
-            if (work.kept) work.convolve(sample, 0, work.height, (V*)work.kept + n * work.size);
+            const auto* sample = work.sample(n);
+            if (work.kept) work.convolve(n, sample, 0, work.height, (V*)work.kept + n * work.size);
             norm.measure(work.at_hand = work.convolved(n, sample));
             for (long h = 0; h < work.out_height; h++)
                 activate(norm, n, h, work.at_hand + h * POOL * work.row, out, nullptr);

@@ -43,7 +43,7 @@ template <class T> struct Statistics {
 };
 
 // A norm has NORM, mean, measure, average_gradients and input_gradient. A new one also gets a `run` in forward.h and in
-// backward.h, a case in `with_norm` (lanes.cpp), and what it is told in `Block` (types.h, kernel.py).
+// backward.h, a case in `with_norm` (lanes.h), and what it is told in `Block` (types.h, kernel.py).
 
 // What a norm does once its statistics are known: y -> scale * y + shift.
 template <class T> struct Affine {
@@ -89,9 +89,10 @@ template <class T> struct BatchNorm : Affine<T> {
     template <class W> void measure(W& work) {
         Statistics<T> statistics(work.outputs);
         std::vector<V> whole(work.kept ? 0 : work.size);
+        work.convolve_all((V*)work.kept);
         for (long n = 0; n < work.s.samples; n++) {
-            V* y = work.kept ? (V*)work.kept + n * work.size : whole.data();
-            work.convolve(work.input.sample(work.s, n), 0, work.height, y);
+            V* to = work.kept ? (V*)work.kept + n * work.size : whole.data();
+            const V* y = work.convolve(n, work.sample(n), 0, work.height, to);
             statistics.add(y, work.height * work.width, work.outputs);
         }
         for (long o = 0; o < work.outputs; o++) {

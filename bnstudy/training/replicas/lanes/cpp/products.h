@@ -3,17 +3,27 @@
 
 #include "types.h"
 
-// P neighbouring positions by O outputs, kept in registers. In a row of the image the window's columns and channels
-// lie one after the other: `span` of them, and `hop` to the next window.
+// Calls f with the first of some outputs, and how many there are: a number that the compiler knows. The last two tiles
+// share what is left, since a tile of one output waits for its sums.
+template <class F> static inline void each_tile(long outputs, F f) {
+    for (long o = 0, some; o < outputs; o += some) {
+        long left = outputs - o;
+        some = left > TILE && left < 2 * TILE ? (left + 1) / 2 : std::min<long>(TILE, left);
+        with_number(some, [&](auto O) { f(o, O); });
+    }
+}
+
+// P positions by O outputs, kept in registers. In a row of the image the window's columns and channels lie one after
+// the other: `span` of them, and `hop` to the next window. Sums begin with what stands at `start`, as far apart as
+// `start_hop` says, or with nothing.
 template <class X, class V, int P, int O>
-static inline void tile(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, const V* bias,
-                        V* y, long y_hop) {
+static inline void tile(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span,
+                        const V* start, long start_hop, V* y, long y_hop) {
     V sum[P][O];
     UNROLL
-    for (int o = 0; o < O; o++) {
-        V b = bias ? bias[o] : V{};
+    for (int p = 0; p < P; p++) {
         UNROLL
-        for (int p = 0; p < P; p++) sum[p][o] = b;
+        for (int o = 0; o < O; o++) sum[p][o] = start ? start[p * start_hop + o] : V{};
     }
     for (long k = 0; k < kernel; k++, x += row)
         for (long j = 0; j < span; j++, w += outputs) {
@@ -40,10 +50,11 @@ static inline void tile(const X* x, long row, long hop, const V* w, long outputs
 
 template <class X, class V, int O>
 static inline void tiles(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, long width,
-                         const V* bias, V* y, long y_hop) {
+                         const V* start, long start_hop, V* y, long y_hop) {
     long q = 0;
     auto next = [&](auto P) {
-        tile<X, V, P.value, O>(x + q * hop, row, hop, w, outputs, kernel, span, bias, y + q * y_hop, y_hop);
+        tile<X, V, P.value, O>(x + q * hop, row, hop, w, outputs, kernel, span, start ? start + q * start_hop : nullptr,
+                               start_hop, y + q * y_hop, y_hop);
         q += P.value;
     };
     while (q + 4 <= width) next(std::integral_constant<int, 4>());
@@ -55,11 +66,10 @@ static inline void tiles(const X* x, long row, long hop, const V* w, long output
 template <class X, class V>
 static void correlate(const X* x, long row, long hop, const V* w, long outputs, long kernel, long span, long width,
                       const V* bias, V* y, long y_hop) {
-    for (long o = 0; o < outputs; o += TILE)
-        with_number(std::min<long>(TILE, outputs - o), [&](auto O) {
-            tiles<X, V, O.value>(x, row, hop, w + o, outputs, kernel, span, width, bias ? bias + o : nullptr, y + o,
-                                 y_hop);
-        });
+    each_tile(outputs, [&](long o, auto O) {
+        tiles<X, V, O.value>(x, row, hop, w + o, outputs, kernel, span, width, bias ? bias + o : nullptr, 0, y + o,
+                             y_hop);
+    });
 }
 
 // K rows by J inputs of the window by O outputs of the weight gradient, summed over some rows of outputs.
@@ -120,9 +130,7 @@ static void weight_gradient(const Block& s, const X* x, const V* g, long g_row, 
                 const long together = J.value == 1 ? TILE : J.value == 2 && TILE == 4 ? 2 : 1;
                 with_number(std::min(together, s.kernel - k), [&](auto K) {
                     constexpr int fits = K.value * J.value <= TILE ? K.value : 1;
-                    for (long o = 0; o < s.outputs; o += TILE)
-                        with_number(std::min<long>(TILE, s.outputs - o),
-                                    [&](auto O) { sum(outer<X, V, fits, J.value, O.value>, k, j, o); });
+                    each_tile(s.outputs, [&](long o, auto O) { sum(outer<X, V, fits, J.value, O.value>, k, j, o); });
                     k += fits;
                 });
             }

@@ -1,9 +1,11 @@
 // One block at work: its sizes, its input, and what its convolution gave. Both directions start from here.
 #pragma once
 
+#include <optional>
+
 #include "activations.h"
+#include "few.h"
 #include "inputs.h"
-#include "products.h"
 
 // `kept` is what forward leaves for backward: with a norm or a smooth activation what the convolution gave, or nothing
 // where that is sooner computed again than read from memory; else bits that say where a ReLU let through. All smooth
@@ -29,31 +31,47 @@ template <class T, int POOL_, Activation KIND, template <class> class Input> str
     std::vector<V> smooth = std::vector<V>(SMOOTH ? local.size() : 0);
     std::vector<V> whole;        // of a sample whose convolution is not kept
     const V* at_hand = nullptr;  // what the convolution gave for the sample at hand, where all of it is needed at once
+    std::optional<FewPlaces<V>> few;
+    std::vector<V> of_few;   // what it gave for all samples
+    const V* all = nullptr;  // that, wherever it lies
 
     Work(const Block& s, const void* x, const void* w, const void* b, void* kept)
-        : s(s), w((const V*)w), b((const V*)b), kept(kept), input(s, x) {}
+        : s(s), w((const V*)w), b((const V*)b), kept(kept), input(s, x) {
+        if (FewPlaces<V>::suits(s)) few.emplace(s);
+    }
 
-    template <class X> void convolve(const X* sample, long first, long last, V* y) const {
-        if (s.given) return;
-        for (long h = first; h < last; h++)
+    // Over few places all samples at once, to where it shall stand; by itself to `of_few`.
+    void convolve_all(V* y) {
+        if (!few) return;
+        if (!y) of_few.resize(s.samples * size), y = of_few.data();
+        few->forward((const V*)input.x, w, b, y);
+        all = y;
+    }
+
+    // One sample's input, with its border; null where samples are not taken one by one.
+    auto sample(long n) { return few ? nullptr : input.sample(s, n); }
+
+    // Some rows of what the convolution gives: written to y, unless there is all of it.
+    template <class X> const V* convolve(long n, const X* sample, long first, long last, V* y) const {
+        if (all) return all + n * size + first * row;
+        for (long h = first; h < last && !s.given; h++)
             correlate(sample + h * s.stride * in_row(s), in_row(s), s.stride * s.inputs, w, outputs, s.kernel,
                       s.kernel * s.inputs, width, b, y + (h - first) * row, outputs);
+        return y;
     }
 
     // Some rows of what the convolution gave.
     template <class X> const V* convolved(long n, const X* sample, long first, long last) {
         if (at_hand) return at_hand + first * row;
         if (kept) return (const V*)kept + n * size + first * row;
-        convolve(sample, first, last, local.data());
-        return local.data();
+        return convolve(n, sample, first, last, local.data());
     }
 
     // All of it, of one sample.
     template <class X> const V* convolved(long n, const X* sample) {
         if (kept) return (const V*)kept + n * size;
         whole.resize(size);
-        convolve(sample, 0, height, whole.data());
-        return whole.data();
+        return convolve(n, sample, 0, height, whole.data());
     }
 
     // Values or slopes of a smooth activation, of some rows of what the convolution gave and what a norm makes of it.

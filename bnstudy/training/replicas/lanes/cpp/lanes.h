@@ -9,6 +9,8 @@
 //   weights (kernel row, kernel column, input, output, replica)   biases, statistics (output, replica)
 // A pack is a register's worth of replicas; packs are done one after the other. The network's own input has no lanes:
 // it is shared by all of them, or by groups of them.
+#pragma once
+
 #include "backward.h"
 #include "forward.h"
 #include "layer.h"
@@ -134,12 +136,7 @@ template <class T> static void sum_rows(const Linear& s, const void* w, void* su
         for (long r = 0; r < s.outputs * s.packs; r++) ((V*)sums)[r] += ((const V*)w)[i * s.row + r];
 }
 
-// Of the structures that both sides have to lay out alike.
-extern "C" int64_t size_of_block() { return sizeof(Block); }
-extern "C" int64_t size_of_norm() { return sizeof(Norm); }
-extern "C" int64_t size_of_linear() { return sizeof(Linear); }
-extern "C" int64_t size_of_descent() { return sizeof(Descent); }
-
+// The functions for one kind of number; each has a source of its own, so that they are compiled side by side.
 #define EXPORT(T, NAME)                                                                                              \
     extern "C" int lanes_##NAME() { return Types<T>::LANES; }                                                        \
     extern "C" double gflops_##NAME() { return gflops<T>(); }                                                        \
@@ -178,6 +175,3 @@ extern "C" int64_t size_of_descent() { return sizeof(Descent); }
         using V = typename Types<T>::V;                                                                              \
         Layer<T>{*s, x, (const Sparse<T>*)sparse}.weight_gradient((const V*)g, Descend<T>{*by, (V*)w});              \
     }
-
-EXPORT(float, float32)
-EXPORT(double, float64)

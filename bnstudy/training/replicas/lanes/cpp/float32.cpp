@@ -1,0 +1,3 @@
+#include "lanes.h"
+
+EXPORT(float, float32)

@@ -1,0 +1,3 @@
+#include "lanes.h"
+
+EXPORT(double, float64)
