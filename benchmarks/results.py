@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from bnstudy.study import provenance
-from rows import ROWS, Row
+from rows import ROWS, Row, processor
 
 HERE = Path(__file__).parent
 OURS = "bnstudy"
@@ -133,7 +133,7 @@ def speeds(processor: str, found: dict[str, Rounds]) -> list[str]:
 
 def main() -> None:
     found = measured()
-    here = provenance.machine()
+    here = processor()
     draw(found.get(here) or next(iter(found.values())))
     scale = json.loads((HERE / "scale.json").read_text())
     analysis = [json.loads(line) for line in (HERE / "analysis.jsonl").read_text().splitlines()]

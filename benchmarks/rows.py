@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from bnstudy.study import registry
+from bnstudy.study import provenance, registry
 from bnstudy.study.study import Study
 from bnstudy.training import epochs
 from bnstudy.training.datasets.data import Data
@@ -14,6 +14,11 @@ from bnstudy.training.networks import initialization, models
 from torch import nn
 
 registry.load_plugin("own_networks")  # in every process that trains a row
+
+
+def processor() -> str:
+    """This machine, by which results are kept apart: processors of one name may differ in their instructions."""
+    return f"{provenance.machine()}, {provenance.instructions()}"
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ import random
 import sys
 from pathlib import Path
 
-from bnstudy.study import provenance
 from bnstudy.training.running.shared_data import share
 from contestants import CONTESTANTS, offered
-from rows import ROWS, Row
+from rows import ROWS, Row, processor
 
 
 def _measure(name: str, row: Row, shared, pipe) -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--rows", default="", help="what their titles begin with, with semicolons")
     parser.add_argument("--forget", action="store_true", help="what was measured on this machine, and measure nothing")
     options = parser.parse_args()
-    machine = provenance.machine()
+    machine = processor()
     lines = options.out.read_text().splitlines() if options.out.exists() else []
     here = [line for line in map(json.loads, lines) if line["processor"] == machine]
     if options.forget:
@@ -63,7 +62,7 @@ def _one(number: int, name: str, row: Row, shared, options: argparse.Namespace) 
     process.join()
     seconds, *compiling = found if isinstance(found, tuple) else (found,)
     line = {"round": number, "contestant": name, "row": row.title, "seconds": seconds / options.share}
-    line |= {"share": options.share, "processor": provenance.machine()}
+    line |= {"share": options.share, "processor": processor()}
     if compiling:
         line["compiling"] = compiling[0]
     with options.out.open("a") as file:
