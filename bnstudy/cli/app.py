@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import logging
@@ -43,6 +42,7 @@ from bnstudy.cli import open as open_
 from bnstudy.cli.ending import fail
 from bnstudy.cli.options import option_name, topic_of
 from bnstudy.cli.suggestions import told
+from bnstudy.cli.terminal import prints_aside
 from bnstudy.study.errors import BnstudyError, InputError, raised_at, reason_of
 
 app = typer.Typer(
@@ -148,7 +148,7 @@ def _load_plugins(arguments: list[str]) -> list[str]:
         from bnstudy.study.registry import load_plugin
 
         sys.path.insert(0, os.getcwd())  # a module beside the user's files; workers get the same path
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is not the command's answer
+        with prints_aside():
             for name in names:
                 load_plugin(name)
     return rest

@@ -54,12 +54,11 @@ def plan(
     expected = None if pilot is None else pilot_of(study, pilot)  # what is wrong with it is told first
     if as_json:
         import json
-        import sys
-        from contextlib import redirect_stdout
 
         from bnstudy.cli.plan_json import plain
+        from bnstudy.cli.terminal import prints_aside
 
-        with redirect_stdout(sys.stderr):  # what the user's code prints is not the answer
+        with prints_aside():
             planned = plain(study, out, device, shard, measure, expected)
         print(json.dumps(planned, indent=1, allow_nan=False))
         return

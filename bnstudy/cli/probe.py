@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,10 +53,10 @@ def probe(
     study = study_named(study_file, settings)
     data.check(study.dataset, data_dir)  # before torch is loaded
     from bnstudy.analysis.tables.trainability import mechanism_table, probe_table, prognoses
-    from bnstudy.cli.terminal import print_table, print_text
+    from bnstudy.cli.terminal import print_table, print_text, prints_aside
     from bnstudy.training.inspection.probes import probe as measure
 
-    with redirect_stdout(sys.stderr):  # what the user's code prints is not the answer
+    with prints_aside():
         measured = measure(study, data.load(study, data_dir), mechanism)
     told = prognoses(measured)
     if as_json:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnstudy.cli.ending import tell
 from bnstudy.cli.options import Running
 from bnstudy.cli.plan import print_plan, treatment_levels
+from bnstudy.cli.terminal import prints_aside
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +50,7 @@ def run_study(study: Study, running: Running, extends: bool = False) -> None:
         if not running.quiet:
             observers.insert(0, reporter := Reporter(running.verbose))
             ending.callback(reporter.close)
-        ending.enter_context(redirect_stdout(sys.stderr))  # what the user's code prints is not the answer
+        ending.enter_context(prints_aside())
         dataset = run(
             study,
             running.out,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40  # of a table
 LEAST = 40  # columns; a narrower terminal is taken to be so wide
+
+
+def prints_aside() -> AbstractContextManager[object]:
+    """While a user's code runs: what it prints is not the command's answer, and goes to standard error."""
+    return redirect_stdout(sys.stderr)
 
 
 def console() -> Console:

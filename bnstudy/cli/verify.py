@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bnstudy.cli.options import AsJson, DataDir, StudyFolder, whole_number
+from bnstudy.cli.terminal import prints_aside
 from bnstudy.study.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _retrain(folder: str, count: int, data_dir: str | None, as_json: bool) -> No
 
     if not as_json:
         print("\ntrained again, each alone; the larger relative distance of the two losses, epoch by epoch:")
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what the user's code prints is not the answer
+    with prints_aside() if as_json else nullcontext():
         retrained = retrain(folder, count, np.random.default_rng(), data_dir, report=report)
     if as_json:
         print(json.dumps({"files": [], "retrained": [_plain(run) for run in retrained]}))

@@ -16,8 +16,12 @@ def told(changes: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def _told(there: Any, asked: Any) -> str:
+    if isinstance(there, list) and isinstance(asked, list) and _are_edited(there, asked):
+        there, asked = ({f"number {i}": one for i, one in enumerate(some, 1)} for some in (there, asked))
     if isinstance(there, Mapping) and isinstance(asked, Mapping):
         keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
+        if len(keys) == 1 and keys[0] in there and keys[0] in asked:
+            return f"{keys[0]}: {_told(there[keys[0]], asked[keys[0]])}"
         there, asked = ([f"{key} = {one[key]}" for key in keys if key in one] for one in (there, asked))
     if isinstance(there, list) and isinstance(asked, list):
         only_there, only_asked = _without(there, asked), _without(asked, there)
@@ -29,6 +33,11 @@ def _told(there: Any, asked: Any) -> str:
     start = max(0, same - COMMON) if max(map(len, texts)) > MOST else 0
     one, other = (("..." if start else "") + _cut(text[start:]) for text in texts)
     return f"{one} there, {other} asked"
+
+
+def _are_edited(there: list[Any], asked: list[Any]) -> bool:
+    """Whether both hold as many tables: one by one they may be the same, edited."""
+    return len(there) == len(asked) and all(isinstance(value, Mapping) for value in (*there, *asked))
 
 
 def _without(some: list[Any], others: list[Any]) -> list[Any]:

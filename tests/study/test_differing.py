@@ -27,6 +27,21 @@ def test_only_what_differs_is_named(there, asked, text):
 
 def test_of_roles_those_that_differ():
     assert told({"roles": ({"a": "well", "b": "poor"}, {"a": "well", "b": "well"})}) == (
-        "roles: b = poor there, not asked, b = well asked, not there"
+        'roles: b: "poor" there, "well" asked'
     )
     assert told({"seeds": ([*range(80)], [])}).endswith("... there, not asked")
+
+
+def test_of_predictions_the_one_that_was_edited_and_where():
+    def predictions(word: str) -> list[dict[str, object]]:
+        told = [
+            {"text": f"{'Long ' * 30}{i}", "expect": [{"condition": ["zero"], "verdict": ["none"]}]} for i in (1, 2)
+        ]
+        told[1]["expect"][0]["verdict"] = [word]
+        return told
+
+    changes = {"predictions": (predictions("mainly"), predictions("less"))}
+    assert (
+        told(changes)
+        == "predictions: number 2: expect: number 1: verdict: mainly there, not asked, less asked, not there"
+    )

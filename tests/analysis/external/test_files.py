@@ -37,6 +37,14 @@ def test_a_file_can_be_a_run_without_a_seed(folder):
     assert scored.scores.sizes["seed"] == 3
 
 
+def test_a_file_that_is_named_twice_is_read_once(tmp_path):
+    table().to_csv(tmp_path / "all.csv")
+    (tmp_path / "again.csv").symlink_to(tmp_path / "all.csv")
+    scored = score([tmp_path / "all.csv", tmp_path, f"{tmp_path}/./all.csv"])
+    assert gains(scored) == ANSWER
+    assert any("named a second time" in note for note in scored.notes)
+
+
 def test_files_that_are_not_alike_are_refused(folder):
     table().to_parquet(folder / "all.parquet")
     with pytest.raises(InputError, match="read files of one kind"):
