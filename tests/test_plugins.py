@@ -134,6 +134,13 @@ def test_what_a_plugin_prints_is_not_the_answer(tmp_path):
     assert "forward" in found.stderr
 
 
+def test_of_what_does_not_say_what_it_is_the_plugin_is_told(tmp_path):
+    terse = "from bnstudy.plugins import models\n@models.register('terse', label='Terse')\ndef terse(inputs, classes, blocks): ...\n"
+    (tmp_path / "terse_models.py").write_text(terse)
+    found = bnstudy(tmp_path, "list", "models", "--plugin", "terse_models")
+    assert "of terse_models, which does not say what it is" in " ".join(found.stdout.split())
+
+
 def test_what_is_wrong_with_data_points_to_data(tmp_path):
     wrong = "from bnstudy.plugins import register_arrays\nregister_arrays('mine', [[0]], [0], [[0]], [0])\n"
     (tmp_path / "wrong_data.py").write_text(wrong)

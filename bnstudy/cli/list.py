@@ -70,7 +70,8 @@ def as_listed(entry: Entry) -> tuple[str, str]:
     """An entry as it is written, and what it is."""
     value = entry.parameter
     suffix = "" if value is None else f":{value.symbol}" if value.default is None else f"[:{value.symbol}]"
-    return entry.name + suffix, entry.summary + (f" ({entry.citation})" if entry.citation else "")
+    told = entry.summary or (f"of {entry.origin.name}, which does not say what it is" if entry.origin else "")
+    return entry.name + suffix, told + (f" ({entry.citation})" if entry.citation else "")
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
