@@ -4,7 +4,7 @@
 
 #include "products.h"
 
-constexpr long FEW = 16;            // places of outputs; beyond, whole rows are as fast
+constexpr long FEW = 16;            // places of inputs; beyond, whole rows are as fast
 constexpr long SHARE = 256 * 1024;  // bytes of the second-level cache for the samples side by side
 
 template <class V> struct FewPlaces {
