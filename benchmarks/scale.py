@@ -63,7 +63,10 @@ def main() -> None:
     if options.seeds:
         train(options.seeds)
         return
-    found: dict[str, object] = {"by_runs": []}
+    from bnstudy.study import provenance
+    from rows import processor
+
+    found: dict[str, object] = {"processor": processor(), "versions": provenance.versions(), "by_runs": []}
     for runs in RUNS:
         command = [sys.executable, __file__, "--seeds", str(runs // 4)]
         line = subprocess.run(command, check=True, capture_output=True, text=True).stdout

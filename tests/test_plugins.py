@@ -135,8 +135,8 @@ def test_what_a_plugin_prints_is_not_the_answer(tmp_path):
 
 
 def test_of_what_does_not_say_what_it_is_the_plugin_is_told(tmp_path):
-    terse = "from bnstudy.plugins import models\n@models.register('terse', label='Terse')\ndef terse(inputs, classes, blocks): ...\n"
-    (tmp_path / "terse_models.py").write_text(terse)
+    registered = "@models.register('terse', label='Terse')\ndef terse(inputs, classes, blocks): ...\n"
+    (tmp_path / "terse_models.py").write_text(f"from bnstudy.plugins import models\n{registered}")
     found = bnstudy(tmp_path, "list", "models", "--plugin", "terse_models")
     assert "of terse_models, which does not say what it is" in " ".join(found.stdout.split())
 
