@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -92,10 +93,11 @@ def paths_of(sources: Any) -> tuple[dict[str, Path], list[str]]:
             raise InputError(f"{shortened(source)!r} cannot be read: {shortened(error)}") from None
     if not found:
         raise InputError("no file to read")
-    once = {path.resolve(): name for name, path in reversed(found.items())}
+    # Links are not followed: of one file under two names, each may say of another run that it is.
+    once = {os.path.abspath(path): name for name, path in reversed(found.items())}
     if len(once) < len(found):
         notes.append(f"{counted(len(found) - len(once), 'file')} named a second time: read once")
-        found = {name: path for name, path in found.items() if once[path.resolve()] == name}
+        found = {name: path for name, path in found.items() if once[os.path.abspath(path)] == name}
     if len(found) > MOST_FILES:
         raise InputError(f"{len(found):,} files: at most {MOST_FILES:,} are read together")
     return found, notes
