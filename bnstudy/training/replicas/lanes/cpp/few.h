@@ -92,8 +92,8 @@ template <class V> struct FewPlaces {
                 for (size_t tap = 0; tap < taps.size(); tap++) {
                     V sum[I.value][O.value] = {};
                     for (const Pair& pair : taps[tap])
-                        add_outer<I.value, O.value>(samples, some_x.data() + pair.in * samples * I.value,
-                                                    some_g + pair.out * samples * O.value, sum);
+                        multiply<V, V, I.value, O.value>(samples, some_x.data() + pair.in * samples * I.value,
+                                                         some_g + pair.out * samples * O.value, sum);
                     V* to = dw + (tap * s.inputs + i) * s.outputs + o;
                     UNROLL
                     for (int j = 0; j < I.value; j++) {
@@ -103,23 +103,5 @@ template <class V> struct FewPlaces {
                 }
             });
         });
-    }
-
-    template <int I, int O> static inline void add_outer(long samples, const V* x, const V* g, V (&sum)[I][O]) {
-        for (long n = 0; n < samples; n++, x += I, g += O) {
-            V by[O];
-            UNROLL
-            for (int o = 0; o < O; o++) {
-                by[o] = g[o];
-                KEEP(by[o]);
-            }
-            UNROLL
-            for (int i = 0; i < I; i++) {
-                V v = x[i];
-                KEEP(v);
-                UNROLL
-                for (int o = 0; o < O; o++) sum[i][o] += v * by[o];
-            }
-        }
     }
 };

@@ -6,40 +6,10 @@
 // them.
 #pragma once
 
+#include "products.h"
 #include "sparse.h"
 
 constexpr long TERMS = 128;  // of a sum, at a time: two panels of them fit the first-level cache
-
-// P rows by O columns of a product's sums, kept in registers, from panels in which they lie side by side.
-template <class X, class V, int P, int O>
-static inline void multiply(long terms, const X* x, const V* by, V (&total)[P][O]) {
-    V sum[P][O];
-    UNROLL
-    for (int m = 0; m < P; m++) {
-        UNROLL
-        for (int o = 0; o < O; o++) sum[m][o] = total[m][o];
-    }
-    for (long k = 0; k < terms; k++, x += P, by += O) {
-        V w[O];
-        UNROLL
-        for (int o = 0; o < O; o++) {
-            w[o] = by[o];
-            KEEP(w[o]);
-        }
-        UNROLL
-        for (int m = 0; m < P; m++) {
-            V v = spread<V>(x[m]);
-            KEEP(v);
-            UNROLL
-            for (int o = 0; o < O; o++) sum[m][o] += v * w[o];
-        }
-    }
-    UNROLL
-    for (int m = 0; m < P; m++) {
-        UNROLL
-        for (int o = 0; o < O; o++) total[m][o] = sum[m][o];
-    }
-}
 
 // C[m][n] = start(m, n) + sum over k of a(k, m) * b(k, n), handed to finish(m, n, sum). `together` terms at a time.
 template <class X, class V, class A, class B, class S, class F>

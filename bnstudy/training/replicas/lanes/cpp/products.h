@@ -72,6 +72,37 @@ static void correlate(const X* x, long row, long hop, const V* w, long outputs, 
     });
 }
 
+// P rows by O columns of a product's sums, kept in registers, from panels in which they lie side by side.
+template <class X, class V, int P, int O>
+static inline void multiply(long terms, const X* x, const V* by, V (&total)[P][O]) {
+    V sum[P][O];
+    UNROLL
+    for (int m = 0; m < P; m++) {
+        UNROLL
+        for (int o = 0; o < O; o++) sum[m][o] = total[m][o];
+    }
+    for (long k = 0; k < terms; k++, x += P, by += O) {
+        V w[O];
+        UNROLL
+        for (int o = 0; o < O; o++) {
+            w[o] = by[o];
+            KEEP(w[o]);
+        }
+        UNROLL
+        for (int m = 0; m < P; m++) {
+            V v = spread<V>(x[m]);
+            KEEP(v);
+            UNROLL
+            for (int o = 0; o < O; o++) sum[m][o] += v * w[o];
+        }
+    }
+    UNROLL
+    for (int m = 0; m < P; m++) {
+        UNROLL
+        for (int o = 0; o < O; o++) total[m][o] = sum[m][o];
+    }
+}
+
 // K rows by J inputs of the window by O outputs of the weight gradient, summed over some rows of outputs.
 template <class X, class V, int K, int J, int O>
 static inline void outer(const X* x, long row, long hop, long down, const V* g, long g_row, long outputs, long rows,
