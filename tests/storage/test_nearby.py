@@ -33,7 +33,6 @@ def place(tmp_path, monkeypatch):
     ("my study.toml", "`bnstudy run 'my study.toml'` makes its results"),
     ("nowhere", "run it; there are results/init-sweep, results/lr-0.1"),
     ("other", "run it; there are results/init-sweep, results/lr-0.1"),
-    ("/", "run it; there are results/init-sweep, results/lr-0.1"),
     (".", "run it; there are results/init-sweep, results/lr-0.1"),
 ])  # fmt: skip
 def test_of_a_folder(place, path, told):
