@@ -9,7 +9,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from bnstudy.storage import opening
+from bnstudy.storage import untrusted
 from bnstudy.storage.opening import open_results
 from bnstudy.storage.store import Store
 from bnstudy.study.errors import DataWarning, InputError
@@ -109,15 +109,15 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path):
 
 
 def test_a_reader_that_hangs_is_ended(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "START", "import time; time.sleep(60)")
-    monkeypatch.setattr(opening, "PATIENCE", 0.5)
+    monkeypatch.setattr(untrusted, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(untrusted, "PATIENCE", 0.5)
     alone = shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")
     with pytest.raises(InputError, match="takes more than"):
         open_results(alone)
 
 
 def test_a_reader_that_crashes_takes_nothing_with_it(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "START", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(untrusted, "START", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     alone = shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")
     with pytest.raises(InputError, match="crashes the netCDF library"):
         open_results(alone)
