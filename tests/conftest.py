@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bnstudy.study import registry
 from bnstudy.study.study import Study
 from bnstudy.training.datasets import data
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,8 @@ SURROUNDINGS = (
     "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY",
     "HTTPS_PROXY", "ALL_PROXY",
 )  # fmt: skip
+
+FEW_FIGURES = ("accuracy-by-condition", "gain-by-condition", "forest", "accuracy-curves", "paired-seeds")
 
 # The same examples everywhere, however slow the machine is.
 settings.register_profile("any machine", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -68,6 +71,13 @@ def mnist_folder() -> Path:
     if NAMED_DATA and (Path(NAMED_DATA) / "MNIST" / "raw").is_dir():
         return Path(NAMED_DATA)
     pytest.skip("no MNIST: set BNSTUDY_DATA_DIR to a folder that holds it")
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Pages and galleries of a few figures: all take half a minute, and tests of figures draw each."""
+    assert set(FEW_FIGURES) <= set(registry.figures)  # which registers those of the package
+    monkeypatch.setattr(registry.figures, "_entries", {name: registry.figures[name] for name in FEW_FIGURES})
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def run(page: str, python: bool = True) -> dict[str, str]:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, few_figures):
     """A folder of its own, in which pictures are drawn once."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

@@ -34,6 +34,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_figures")
 def test_the_commands_in_their_order_then_the_examples(folder, monkeypatch, capsys):
     assert len(BNSTUDY) == 6
     monkeypatch.chdir(folder)
