@@ -180,7 +180,7 @@ def made_up(rng: np.random.Generator) -> tuple[Scores, Criteria]:
     return Scores(array, array > -0.5, [{}]), criteria
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [25, pytest.param(200, marks=pytest.mark.slow)])
 def test_made_up_studies_get_a_second_opinion(rng, count):
     found: list[str] = []
     for _ in range(count):
