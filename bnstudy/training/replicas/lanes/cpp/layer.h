@@ -46,7 +46,7 @@ template <class T> struct Layer {
         if (sparse) {
             T c = (T)s.background;
             std::vector<V> tile(s.inputs * WIDE);
-            sparse->each(s, [&](auto& index, long r, auto hop, auto W) {
+            sparse->template each<WIDE>(s, [&](auto& index, long r, auto hop, auto W) {
                 long at[W.value];
                 V base[W.value];
                 for (int k = 0; k < W.value; k++) {
@@ -89,8 +89,8 @@ template <class T> struct Layer {
     template <class To> void weight_gradient(const V* g, To to) const {
         if (sparse) {
             T c = (T)s.background;
-            std::vector<V> local(s.samples * WIDE);
-            sparse->each(s, [&](auto& index, long r, auto hop, auto W) {
+            std::vector<V> local(s.samples * WIDE_BACK);
+            sparse->template each<WIDE_BACK>(s, [&](auto& index, long r, auto hop, auto W) {
                 for (int k = 0; k < W.value; k++) {
                     const V* from = g + place(r + k * hop, 0);
                     for (long n = 0; n < s.samples; n++) local[n * W.value + k] = from[n * s.outputs];

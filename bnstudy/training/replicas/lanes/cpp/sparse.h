@@ -51,10 +51,10 @@ template <class X> struct Index {
     }
 };
 
-// Calls f(width, c) for the registers 0 to count, some at a time.
-template <class F> static inline void by_width(long count, F f) {
+// Calls f(width, c) for the registers 0 to count, W at a time and then one by one.
+template <int W, class F> static inline void by_width(long count, F f) {
     long c = 0;
-    for (; c + WIDE <= count; c += WIDE) f(std::integral_constant<int, WIDE>(), c);
+    for (; c + W <= count; c += W) f(std::integral_constant<int, W>(), c);
     for (; c < count; c++) f(std::integral_constant<int, 1>(), c);
 }
 
@@ -112,16 +112,16 @@ template <class T> struct Sparse {
     }
 
     // Calls f(index, first register, registers from one to the next, how many) for registers of a row that see the
-    // same: some neighbours, or some of one pack, and then those of the next pack that lie between them.
-    template <class F> void each(const Linear& s, F f) const {
+    // same: W neighbours, or W of one pack, and then those of the next pack that lie between them.
+    template <int W, class F> void each(const Linear& s, F f) const {
         if (alike && !mixed[0])
-            return by_width(s.outputs * s.packs, [&](auto W, long r) {
-                f(*shared[s.group ? s.group[0] : 0], r, std::integral_constant<long, 1>(), W);
+            return by_width<W>(s.outputs * s.packs, [&](auto some, long r) {
+                f(*shared[s.group ? s.group[0] : 0], r, std::integral_constant<long, 1>(), some);
             });
-        by_width(s.outputs, [&](auto W, long o) {
+        by_width<W>(s.outputs, [&](auto some, long o) {
             for (long p = 0; p < s.packs; p++) {
-                if (mixed[p]) f(*mixed[p], o * s.packs + p, s.packs, W);
-                else f(*shared[s.group[p * LANES]], o * s.packs + p, s.packs, W);
+                if (mixed[p]) f(*mixed[p], o * s.packs + p, s.packs, some);
+                else f(*shared[s.group[p * LANES]], o * s.packs + p, s.packs, some);
             }
         });
     }

@@ -9,8 +9,9 @@
 #include <vector>
 
 // REGISTER_BYTES is what a trial on this machine chose (trial.cpp). TILE: 32 registers hold 4 x 4 sums, 4 weights and
-// an input. WIDE: registers of a row whose sums for two samples are kept. AHEAD: how many rows before they are needed
-// they are fetched. No number depends on any of them.
+// an input. WIDE: registers of a row whose sums for two samples are kept; WIDE_BACK: whose gradients' sums are, of
+// which a few would wait for themselves. AHEAD: how many rows before they are needed they are fetched. No number
+// depends on any of them.
 #if defined(__AVX512VL__) || defined(__aarch64__)
 constexpr int TILE = 4, WIDE = 8;
 #else
@@ -23,7 +24,7 @@ constexpr int BYTES = 32;
 #else
 constexpr int BYTES = 16;
 #endif
-constexpr int AHEAD = 8;
+constexpr int WIDE_BACK = 8, AHEAD = 8;
 constexpr long CACHE = 24 * 1024, LINE = 32;  // bytes of the first-level cache to plan with, and of what a block holds
 
 template <class T> struct Types {
