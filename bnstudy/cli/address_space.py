@@ -53,7 +53,7 @@ class _TriedFirst(MetaPathFinder):
         if name not in LIBRARIES or name in self.tried:
             return
         self.tried.append(name)
-        command = [sys.executable, "-c", "import " + ", ".join(self.tried)]
+        command = [sys.executable, "-P", "-c", "import " + ", ".join(self.tried)]
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
         if ended.returncode < 0 or (ended.returncode and any(sign in ended.stderr.lower() for sign in SIGNS)):
             raise MemoryError(_told(self.limit, name))

@@ -44,8 +44,10 @@ def read_apart(file: Path, wanted: Iterable[str]) -> tuple[dict[str, Variable], 
         if not opened.read(8).startswith(MAGIC):
             raise InputError(f"{file}: cannot be read as netCDF: it does not begin as such a file does")
     limit = PATIENCE + file.stat().st_size / BYTES_A_SECOND
-    command = [sys.executable, "-c", START, str(file.absolute()), *wanted]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    command = [sys.executable, "-P", "-c", START, str(file.absolute()), *wanted]
+    # The folder that one is in comes last: a file of the user's there, random.py say, is not the library's.
+    places = [*filter(None, sys.path), os.getcwd()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     with tempfile.TemporaryFile() as delivered:
         try:
             ended = subprocess.run(

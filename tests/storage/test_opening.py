@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import warnings
 
 import netCDF4
@@ -106,6 +107,15 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path):
         file.createVariable("test_accuracy", "f4", ("model", "norm", "init", "epoch"), chunksizes=(1, 1, 1, 2_000))
     with pytest.raises(InputError, match="more than fits into memory"):
         open_results(tmp_path / "huge.nc")
+
+
+def test_a_users_file_is_not_taken_for_a_librarys(stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (sys.path[:], ["", *sys.path]):  # of a command, and of a notebook
+        monkeypatch.setattr(sys, "path", path)
+        for name in ("json", "random", "numpy"):
+            (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')")
+        assert open_results(shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")).sizes["seed"]
 
 
 def test_a_reader_that_hangs_is_ended(stored, tmp_path, monkeypatch):
