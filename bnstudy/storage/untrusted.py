@@ -45,9 +45,9 @@ def read_apart(file: Path, wanted: Iterable[str]) -> tuple[dict[str, Variable], 
             raise InputError(f"{file}: cannot be read as netCDF: it does not begin as such a file does")
     limit = PATIENCE + file.stat().st_size / BYTES_A_SECOND
     command = [sys.executable, "-P", "-c", START, str(file.absolute()), *wanted]
-    # The folder that one is in comes last: a file of the user's there, random.py say, is not the library's.
-    places = [*filter(None, sys.path), os.getcwd()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+    # Where the current folder is looked into it comes last: a user's random.py there is not the library's.
+    places = sorted(sys.path, key=lambda place: place == "")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(place or os.getcwd() for place in places)}
     with tempfile.TemporaryFile() as delivered:
         try:
             ended = subprocess.run(
