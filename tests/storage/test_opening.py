@@ -111,10 +111,10 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path):
 
 def test_a_users_file_is_not_taken_for_a_librarys(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name in ("json", "random", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')")
     for path in (sys.path[:], ["", *sys.path]):  # of a command, and of a notebook
         monkeypatch.setattr(sys, "path", path)
-        for name in ("json", "random", "numpy"):
-            (tmp_path / f"{name}.py").write_text("raise RuntimeError('mine')")
         assert open_results(shutil.copy(stored[0] / "curves.nc", tmp_path / "alone.nc")).sizes["seed"]
 
 

@@ -51,11 +51,10 @@ template <class X> struct Index {
     }
 };
 
-// Calls f(width, c) for the registers 0 to count, W at a time and then one by one.
-template <int W, class F> static inline void by_width(long count, F f) {
-    long c = 0;
+// Calls f(width, c) for the registers from c to count: W at a time, what is left four at a time, then one by one.
+template <int W, class F> static inline void by_width(long count, F f, long c = 0) {
     for (; c + W <= count; c += W) f(std::integral_constant<int, W>(), c);
-    for (; c < count; c++) f(std::integral_constant<int, 1>(), c);
+    if constexpr (W > 1) by_width<(W > 4 ? 4 : 1)>(count, f, c);
 }
 
 // What every pack sees: one batch for all its lanes, or several side by side.
