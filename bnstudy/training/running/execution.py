@@ -83,9 +83,9 @@ def run(
     folder = Path(out) if out else default_folder(study, shard)
     with atomic.disk_errors(folder):
         store = Store.open(folder) if extends else Store.find(folder, study)  # a wrong folder is told at once
-    if extends and store:
-        refuse_less(store, study)
-    needed = extends or _is_needed(store, shard)
+        if extends and store:
+            refuse_less(store, study)
+        needed = extends or _is_needed(store, shard)
     if needed and scheduler is None:
         data.check(study.dataset, data_dir)  # likewise
     with closing(_trainer(device, data_dir, jobs, compiled, quiet, scheduler)) as trainer, atomic.disk_errors(folder):
