@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.sgd import sgd
 
 from bnstudy.study import registry, schema
 from bnstudy.study.curves import Curves, Progress
@@ -175,15 +177,15 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
     device = data.train[0].device
     network = models.build(model, norm, study, data.shape, data.classes).to(device)
     initialization.initialize(network, registry.initializers.level("default"), 0)
-    optimizer = torch.optim.SGD(network.parameters(), 0.0, study.momentum, weight_decay=study.weight_decay[0])
+    descend = partial(_plain_step, network, {}, study.momentum, study.weight_decay[0])
     images, labels = data.train
     parts = list(batches(len(labels), study.batch_size[0]))
     order = streams.batch_order(0, 1, len(labels)).to(device)
     with streams.kept():
-        _plain_step(network, optimizer, images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
+        descend(images[order[parts[0]]], labels[order[parts[0]]])  # warm-up
         started, steps = time.perf_counter(), 0
         for part in parts:
-            _plain_step(network, optimizer, images[order[part]], labels[order[part]])
+            descend(images[order[part]], labels[order[part]])
             steps += 1
             if time.perf_counter() - started > budget:
                 break
@@ -192,10 +194,17 @@ def seconds_alone(study: Study, model: str, norm: str, data: Data, budget: float
         return (time.perf_counter() - started) / steps * len(parts)
 
 
-def _plain_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
-    optimizer.zero_grad()
+def _plain_step(
+    network: nn.Module, momenta: dict[Tensor, Tensor | None], momentum: float, decay: float, images: Tensor,
+    labels: Tensor,
+) -> None:  # fmt: skip
+    """One step of SGD at rate 0, by the function of torch.optim: its class imports torch.compile, seconds of work."""
+    network.zero_grad()
     F.cross_entropy(network(images), labels).backward()
-    for p in network.parameters():
-        if p.grad is not None and p.grad.is_sparse:  # weight decay cannot be added to it
-            p.grad = p.grad.to_dense()
-    optimizer.step()
+    gradients = {p: p.grad.to_dense() for p in network.parameters() if p.grad is not None}  # no decay of a sparse one
+    moved: list[Tensor] = list(gradients)
+    velocities = [momenta.get(p) for p in moved]
+    with torch.no_grad():
+        sgd(moved, list(gradients.values()), velocities, weight_decay=decay, momentum=momentum, lr=0.0, dampening=0.0,
+            nesterov=False, maximize=False)  # fmt: skip
+    momenta.update(zip(moved, velocities, strict=True))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -184,6 +187,29 @@ class Raising(nn.Module):
         if not all(p.isfinite().all() for p in self.parameters()):
             raise ValueError("not finite")
         return last[0]
+
+
+TRAINS = """
+import sys, torch
+from bnstudy.study.plan import make_plan
+from bnstudy.study.study import Study
+from bnstudy.training import ensembles
+from bnstudy.training.datasets.data import Data
+
+study = Study.make({"models": "mlp", "hidden": "8", "norms": "batch", "seeds": 2, "epochs": 1})
+images, labels = torch.zeros(100, 1, 8, 8), torch.zeros(100, dtype=torch.long)
+given = Data((images, labels), None, (images, labels), 10, "")
+(ensemble,) = make_plan(study)
+ensembles.seconds_alone(study, "mlp", "batch", given)
+for compiled in (True, False):
+    ensembles.end_of(ensembles.training(study, ensemble, given, compiled=compiled))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_training_imports_no_compiler_of_networks():
+    """It takes seconds, in every process that trains, and nothing here is compiled by it."""
+    subprocess.run([sys.executable, "-c", TRAINS], check=True)
 
 
 def test_seconds_alone_and_capacity_take_any_network(digits, register):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.sgd import sgd
 
 Form = Callable[[Sequence[nn.Module]], Any]
 
@@ -42,14 +43,16 @@ def _descends_alike(form: Form, networks: Sequence[nn.Module], inputs: Tensor, t
     lanes = form(copy.deepcopy(chains))
     lanes.background = background
     lanes.descend(torch.full((len(chains),), rate), 0.9, 0.1)
-    optimizers = [torch.optim.SGD([layer.get_parameter("weight")], rate, 0.9, weight_decay=0.1) for layer in layers]
+    weights: list[Tensor] = [layer.get_parameter("weight") for layer in layers]
+    velocities: list[Tensor | None] = [None] * len(weights)
     for _ in range(2):
         lanes.learn(inputs[None], labels[None], [0] * len(chains))
-        for chain, optimizer in zip(chains, optimizers, strict=True):
-            optimizer.zero_grad()
-            F.cross_entropy(chain(inputs), labels).backward()
-            optimizer.step()
-    moved = torch.stack([layer.get_parameter("weight") for layer in layers])
+        losses = [F.cross_entropy(chain(inputs), labels) for chain in chains]
+        gradients = torch.autograd.grad(losses, weights)
+        with torch.no_grad():
+            sgd(weights, list(gradients), velocities, weight_decay=0.1, momentum=0.9, lr=rate, dampening=0.0,
+                nesterov=False, maximize=False)  # fmt: skip
+    moved = torch.stack(weights)
     return torch.allclose(lanes.parameters["1.weight"], moved, rtol=tolerance, atol=tolerance)
 
 
