@@ -18,7 +18,8 @@ from pathlib import Path
 
 SERVER = """
 import json, os, sys, traceback, warnings
-import netCDF4, sklearn.datasets, sklearn.model_selection, torch, xarray
+import dask.array, distributed, matplotlib.figure, netCDF4, pandas, scipy.stats, torch, xarray
+import sklearn.datasets, sklearn.model_selection
 import bnstudy.cli.app, bnstudy.training.ensembles
 import bnstudy.training.running.execution, bnstudy.training.running.retraining
 

@@ -152,12 +152,14 @@ RESNET = ("baseline", "--dataset", "tints", "--models", "resnet18", "--norms", "
           "--plugin", "my_resnet")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_resnet_18_is_planned(tmp_path):
     found = bnstudy(tmp_path, *RESNET, "--dry-run")
     assert (found.returncode, found.stderr) == (0, "")
     assert "resnet18" in found.stdout
 
 
+@pytest.mark.slow
 def test_the_command_beside_resnet_18_takes_digits_of_one_channel(tmp_path):
     page = (ROOT / "docs" / "howto" / "own-model.md").read_text()
     command = re.findall(r"```bash\nbnstudy (.*?)\n```", page)[0]

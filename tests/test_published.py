@@ -95,7 +95,7 @@ def is_computed_as(stored: xr.Dataset, model: str) -> bool:
 TURNS = {
     *(("baseline", "mlp"), ("baseline", "cnn"), ("init-sweep", "cnn"), ("learning-rate", "mlp")),
     *(("learning-rate", "cnn"), ("norms", "mlp"), ("norms", "cnn"), ("sigmoid", "mlp")),
-    *(("bn-depth", "mlp:100x80"), ("phase-diagram", "mlp:100x60")),
+    *(("bn-depth", "mlp:100x80"), ("phase-diagram", "mlp:100x60"), ("gradient-growth", "mlp:300x30")),
 }
 AGAIN = [pytest.param(*one, marks=[pytest.mark.slow] if one in TURNS else []) for one in SLICES]
 

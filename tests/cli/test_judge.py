@@ -118,6 +118,7 @@ def test_where_it_cannot_write_it_writes_nothing_and_loses_nothing(judge, tmp_pa
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_a_page_and_figures_of_its_own_are_written_over(judge, tmp_path):
     for _ in range(2):
         assert judge(*ASKED, "--report", "page.html", "--figures", "drawn")[0] == 0

@@ -158,6 +158,7 @@ def test_a_failing_ensemble_is_tried_twice_and_the_others_finish(tmp_path, monke
     assert numbers(run(study_of(), tmp_path / "s")).equals(numbers(run(study_of(), tmp_path / "t")))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_only_what_it_had(tmp_path):
     class KillOne(Observer):
         killed = False
@@ -203,7 +204,7 @@ def test_unknown_devices(name):
 def test_a_signal_stops_within_seconds_and_the_study_resumes(tmp_path, number, code):
     """A study of hours ends at once: that it does is all the haste a slow or busy machine can promise."""
     command = [sys.executable, "-c", "from bnstudy.cli import main; main()", "baseline", "--dataset", "digits"]
-    command += ["--epochs", "100000", "--seeds", "4", "--jobs", "2", "--out", str(tmp_path / "s")]
+    command += ["--models", "mlp", "--epochs", "100000", "--seeds", "4", "--jobs", "2", "--out", str(tmp_path / "s")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "s" / "running.json").exists() and process.poll() is None:
         time.sleep(0.1)
