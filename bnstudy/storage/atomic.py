@@ -229,6 +229,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def cannot_read(path: Path, error: OSError) -> InputError:
+    """What to raise where the disk does not give back a file that is there."""
+    return InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}")
+
+
 def _cannot_write(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno:
         reason = os.strerror(error.errno).lower()

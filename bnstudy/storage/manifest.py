@@ -51,12 +51,18 @@ def is_current(file: Path) -> bool:
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    """The manifest's lines; one torn by a crash, or damaged, is passed over: what it was about is then unknown."""
+    """The manifest's lines; one torn by a crash, or damaged, is passed over: what it was about is then unknown.
+
+    InputError if the disk does not give them.
+    """
     refuse_strange_files(folder)
+    path = folder / "manifest.jsonl"
     try:
-        written = (folder / "manifest.jsonl").read_bytes().splitlines()
+        written = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise atomic.cannot_read(path, error) from error
     entries = []
     for line in written:
         with suppress(ValueError):

@@ -13,7 +13,7 @@ from pathlib import Path
 import netCDF4
 import xarray as xr
 
-from bnstudy.storage import netcdf, plan_file
+from bnstudy.storage import atomic, netcdf, plan_file
 from bnstudy.storage.conformity import problem, problem_of_diagnostics
 from bnstudy.storage.manifest import DATASET, DIAGNOSTICS, dataset_digests, is_current
 from bnstudy.storage.nearby import what_to_do
@@ -64,7 +64,7 @@ def open_results(path: str | Path) -> xr.Dataset:
         digests = dataset_digests(path) if path.is_dir() else []
         dataset = _own(file) if digests else _foreign(file)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise atomic.cannot_read(file, error) from None
     if wrong := problem(dataset):
         raise InputError(f"{file}: not a study's dataset: {wrong}")
     written = dataset.attrs.pop(netcdf.FINGERPRINT, None)  # whoever goes on to change the dataset may store it

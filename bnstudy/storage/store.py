@@ -299,6 +299,8 @@ class Store:
             return {(arm["model"], arm["norm"]): arm for arm in listed}
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise atomic.cannot_read(self.folder / "arms.json", error) from error
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{self.folder / 'arms.json'}: damaged; delete it, so that it is measured again") from None
 

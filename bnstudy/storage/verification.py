@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bnstudy.storage import atomic
@@ -33,12 +34,13 @@ class Finding:
 def verify(folder: str | Path) -> list[Finding]:
     """Every damaged, missing or foreign file of a study folder; no file is opened but to add up its bytes.
 
-    What is amiss is looked at once more: a process at work on the study writes a file and its line one by one.
+    What the disk does not give back is damaged. What is amiss is looked at once more: a process at work on the study
+    writes a file and its line one by one.
 
     Raises
     ------
     InputError
-        The folder holds no study, or its study or plan cannot be read.
+        The folder holds no study, or its study, plan or manifest cannot be read.
     """
     found = _look(Store.open(folder))
     if found:
@@ -63,16 +65,28 @@ def _ensembles(store: Store) -> Iterator[Finding]:
             yield Finding(path, "foreign", "bnstudy did not write it; move it away and run the study again")
         elif not path.is_file():
             yield Finding(path, "missing", "run the study again, which trains it anew")
-        elif atomic.sha256(path) != digest:
-            yield Finding(path, "damaged", "delete it and run the study again")
+        elif (reason := _unlike(partial(_has_digest, digest=digest), path)) is not None:
+            yield Finding(path, "damaged", f"{reason}delete it and run the study again")
+
+
+def _has_digest(path: Path, digest: str) -> bool:
+    return atomic.sha256(path) == digest
+
+
+def _unlike(is_right: Callable[[Path], bool], path: Path) -> str | None:
+    """None of a file that is as it was written; else why that cannot be told, or nothing."""
+    try:
+        return None if is_right(path) else ""
+    except OSError as error:
+        return f"the disk does not give it back ({(error.strerror or str(error)).lower()}); "
 
 
 def _dataset(store: Store, name: str) -> Iterator[Finding]:
     path, digests = store.folder / name, dataset_digests(store.folder, name)
     if path.is_file():
-        if not is_current(path):
+        if (reason := _unlike(is_current, path)) is not None:
             kind = "damaged" if digests else "foreign"
-            yield Finding(path, kind, "run the study again, which rebuilds it from the ensembles")
+            yield Finding(path, kind, f"{reason}run the study again, which rebuilds it from the ensembles")
     elif digests:
         yield Finding(path, "missing", "run the study again, which rebuilds it from the ensembles")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sys
 import warnings
@@ -37,6 +39,15 @@ def test_a_folder_and_its_file_alone_give_the_same(stored, tmp_path):
     assert open_results(folder).identical(dataset)
     alone = shutil.copy(folder / "curves.nc", tmp_path / "alone.nc")
     assert open_results(alone).identical(dataset)
+
+
+def test_a_dataset_that_the_disk_does_not_give_back_is_bad_input(stored, monkeypatch):
+    def failing(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr("bnstudy.storage.atomic.sha256", failing)
+    with pytest.raises(InputError, match=r"curves\.nc: cannot be read: input/output error$"):
+        open_results(stored[0])
 
 
 @pytest.mark.parametrize("format", ["NETCDF4", "NETCDF4_CLASSIC", "NETCDF3_64BIT"])

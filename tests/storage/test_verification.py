@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from bnstudy.cli import main
+from bnstudy.storage.atomic import sha256
+from bnstudy.storage.store import Store
 from bnstudy.storage.verification import verify
+from bnstudy.study.errors import InputError
 from bnstudy.study.study import Study
 from bnstudy.training.running import execution
 
@@ -52,6 +57,34 @@ def test_a_changed_file_is_damaged(folder, file, change):
     flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
     path.write_bytes({"flip": flipped, "cut": content[:-1], "empty": b"", "longer": content + b"x"}[change])
     assert kinds(folder) == {file: "damaged"}
+
+
+@pytest.mark.parametrize("file", ["ensembles/ensemble-00001.nc", "curves.nc"])
+def test_a_file_that_the_disk_does_not_give_back_is_damaged(folder, file, monkeypatch):
+    def failing(path):
+        if path == folder / file:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return sha256(path)
+
+    monkeypatch.setattr("bnstudy.storage.atomic.sha256", failing)
+    (finding,) = verify(folder)
+    assert (finding.path, finding.kind) == (folder / file, "damaged")
+    assert "input/output error" in finding.advice
+
+
+@pytest.mark.parametrize("file", ["manifest.jsonl", "arms.json"])
+def test_what_the_disk_does_not_give_back_of_a_studys_own_is_bad_input(folder, file, monkeypatch):
+    read = Path.read_bytes
+
+    def failing(path):
+        if path == folder / file:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    store = Store.open(folder)
+    with pytest.raises(InputError, match=f"{file}: cannot be read: input/output error"):
+        store.counts(), store.arms()
 
 
 @pytest.mark.parametrize("file", ["ensembles/ensemble-00001.nc", "curves.nc"])
