@@ -132,7 +132,10 @@ def test_a_damaged_file_is_named_and_mended_by_fetching_it_again(patched, tmp_pa
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torchvision forgets a refused socket
-@pytest.mark.parametrize(("dataset", "fault"), [("mnist", "cut"), ("mnist", "slow"), ("fashion-mnist", "500")])
+@pytest.mark.parametrize(
+    ("dataset", "fault"),
+    [("mnist", "cut"), pytest.param("mnist", "slow", marks=pytest.mark.slow), ("fashion-mnist", "500")],
+)
 def test_a_download_that_fails_leaves_nothing(patched, tmp_path, monkeypatch, dataset, fault):
     folder = tmp_path / "cache"
     with monkeypatch.context() as hasty:

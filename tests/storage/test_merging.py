@@ -154,7 +154,7 @@ def extend_and_run(folder, changes, shard=None):
     return run(larger, folder, shard=shard)
 
 
-@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"seeds": "12"}])
+@pytest.mark.parametrize("changes", [pytest.param({"epochs": "3"}, marks=pytest.mark.slow), {"seeds": "12"}])
 def test_shards_that_were_extended_are_the_extended_study(copies, changes):
     folder, _ = copies
     wanted = extend_and_run(folder / "whole", changes)
@@ -175,8 +175,7 @@ def test_shards_that_were_extended_are_the_extended_study(copies, changes):
     ("order", "at_once"),
     [
         ("12", True),
-        ("21", False),
-        *(pytest.param(*rest, marks=pytest.mark.slow) for rest in (("12", False), ("21", True))),
+        *(pytest.param(*rest, marks=pytest.mark.slow) for rest in (("21", False), ("12", False), ("21", True))),
     ],
 )
 def test_an_extended_source_and_a_fresh_one_merge_with_what_was_recorded(copies, order, at_once):

@@ -133,6 +133,7 @@ def test_a_study_that_is_extended_has_them_for_all(tmp_path):
     xr.testing.assert_equal(after.dead.sel(seed=[0]), before.dead)
 
 
+@pytest.mark.slow
 def test_they_are_drawn(stored, tmp_path):
     folder, _, found = stored
     with style.house_style():
