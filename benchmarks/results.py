@@ -115,8 +115,8 @@ def draw(found: dict[str, Rounds]) -> None:
     axes[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
-    rounds = len(first[OURS])
-    told = f"median and range of {rounds} rounds" if rounds > 1 else "one round"
+    rounds = sorted({len(found[row.title][OURS]) for row in rows})
+    told = f"median and range of {' to '.join(map(str, rounds))} rounds" if rounds != [1] else "one round"
     figure.suptitle(f"A run's epoch of MNIST's size, the whole machine: {told} (log scale)")
     figure.savefig(HERE / "speed.png", dpi=150)
 
