@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from bnstudy.cli import address_space
-from bnstudy.study.errors import first_line, one_line, raised_at, reason_of, warning_line
+from bnstudy.study.errors import first_line, one_line, raised_at, reason_of, refusal_of, warning_line
 
 OPTION = "--traceback"
 INTERRUPTED = 130
@@ -63,7 +63,7 @@ def unexpected(error: BaseException) -> NoReturn:
         fail(f"out of memory{said}; use fewer --jobs, or allow more", 1)
     if isinstance(error, OSError):
         limit = "; allow more of them (ulimit -n)" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
-        fail(f"{error.filename or 'the system'}: {(error.strerror or str(error)).lower()}{limit}", 2)
+        fail(f"{error.filename or 'the system'}: {refusal_of(error)}{limit}", 2)
     if isinstance(error, UnicodeError) and sys.getfilesystemencoding() != "utf-8":
         fail(f"this locale has no characters for a name or a text ({first_line(error)}); set LC_ALL=C.UTF-8", 2)
     if isinstance(error, ImportError) and not (error.name or "").startswith("bnstudy"):

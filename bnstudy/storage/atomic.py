@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bnstudy.study.errors import DataWarning, InputError
+from bnstudy.study.errors import DataWarning, InputError, refusal_of
 
 SUFFIX = ".tmp"
 PROBE = 2**16  # bytes
@@ -158,9 +158,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise InputError(
-            f"{error.filename or folder}: {reason}; what is stored is whole, and resumes", "out"
+            f"{error.filename or folder}: {refusal_of(error)}; what is stored is whole, and resumes", "out"
         ) from error
 
 
@@ -231,7 +230,7 @@ def sha256(path: Path) -> str:
 
 def cannot_read(path: Path, error: OSError) -> InputError:
     """What to raise where the disk does not give back a file that is there."""
-    return InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}")
+    return InputError(f"{path}: cannot be read: {refusal_of(error)}")
 
 
 def _cannot_write(path: Path, error: Exception) -> InputError:

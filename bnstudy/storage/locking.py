@@ -13,7 +13,7 @@ import filelock
 
 from bnstudy.storage import lock_file
 from bnstudy.study import main_guard
-from bnstudy.study.errors import InputError, LockedError
+from bnstudy.study.errors import InputError, LockedError, refusal_of
 
 NAME = "lock"
 PATIENCE = 0.5  # seconds to try for it
@@ -54,7 +54,7 @@ def hold(folder: Path, wait: bool = False) -> Iterator[Callable[[], None]]:
             f"{folder} is being worked on by another process; add --wait to run after it, or stop it"
         ) from None
     except OSError as error:
-        raise InputError(f"{folder}: cannot be locked: {(error.strerror or str(error)).lower()}", "out") from None
+        raise InputError(f"{folder}: cannot be locked: {refusal_of(error)}", "out") from None
 
     def check() -> None:
         if is_lost():

@@ -10,6 +10,7 @@ from pathlib import Path
 from bnstudy.storage import atomic
 from bnstudy.storage.manifest import DATASET, DIAGNOSTICS, OWN_FILES, PAGE, dataset_digests, is_current
 from bnstudy.storage.store import Store
+from bnstudy.study.errors import refusal_of
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,11 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 
 def _unlike(is_right: Callable[[Path], bool], path: Path) -> str | None:
-    """None of a file that is as it was written; else why that cannot be told, or nothing."""
+    """None of a file that is as it was written; else what to say before what to do, which is nothing if it was read."""
     try:
         return None if is_right(path) else ""
     except OSError as error:
-        return f"the disk does not give it back ({(error.strerror or str(error)).lower()}); "
+        return f"the disk does not give it back ({refusal_of(error)}); where that stays so, "
 
 
 def _dataset(store: Store, name: str) -> Iterator[Finding]:

@@ -58,6 +58,11 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
+def refusal_of(error: OSError) -> str:
+    """What the system says where it refuses, in a few words."""
+    return (error.strerror or str(error)).lower()
+
+
 class InputError(BnstudyError, ValueError):
     """Bad input: an option, a key of a study file, a file or a folder.
 

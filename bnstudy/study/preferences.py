@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import InputError, refusal_of
 from bnstudy.study.study_files import read_text
 from bnstudy.study.synonyms import hint
 
@@ -146,7 +146,7 @@ def _written() -> dict[str, Found]:
         if not path.exists():
             return {}
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}", topic=TOPIC) from None
+        raise InputError(f"{path}: cannot be read: {refusal_of(error)}", topic=TOPIC) from None
     text = read_text(path, "a file of settings")
     try:
         values = tomllib.loads(text)

@@ -177,18 +177,6 @@ def test_seconds_alone_is_a_time_per_epoch(digits):
     assert 0 < ensembles.seconds_alone(study, "mlp", "batch", digits, budget=0.05) < 60
 
 
-class Raising(nn.Module):
-    def __init__(self, inputs, classes, blocks):
-        super().__init__()
-        self.rows, self.out = nn.Embedding(17, 4, sparse=True), nn.LSTM(4, classes, batch_first=True)
-
-    def forward(self, x):
-        _, (last, _) = self.out(self.rows((x.flatten(1) > 0).long()))
-        if not all(p.isfinite().all() for p in self.parameters()):
-            raise ValueError("not finite")
-        return last[0]
-
-
 TRAINS = """
 import sys, torch
 from bnstudy.study.plan import make_plan
@@ -210,6 +198,18 @@ sys.exit("torch._dynamo" in sys.modules)
 def test_training_imports_no_compiler_of_networks():
     """It takes seconds, in every process that trains, and nothing here is compiled by it."""
     subprocess.run([sys.executable, "-c", TRAINS], check=True)
+
+
+class Raising(nn.Module):
+    def __init__(self, inputs, classes, blocks):
+        super().__init__()
+        self.rows, self.out = nn.Embedding(17, 4, sparse=True), nn.LSTM(4, classes, batch_first=True)
+
+    def forward(self, x):
+        _, (last, _) = self.out(self.rows((x.flatten(1) > 0).long()))
+        if not all(p.isfinite().all() for p in self.parameters()):
+            raise ValueError("not finite")
+        return last[0]
 
 
 def test_seconds_alone_and_capacity_take_any_network(digits, register):

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bnstudy.storage import atomic
-from bnstudy.study.errors import InputError
+from bnstudy.study.errors import InputError, refusal_of
 
 CHECKSUMS = "SHA256SUMS"
 ARCHIVES = (".gz", ".zip")
@@ -147,7 +147,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}", "data_dir") from None
+        raise InputError(f"{path}: cannot be read: {refusal_of(error)}", "data_dir") from None
 
 
 def _noted_checksums(folder: Path) -> dict[str, str] | None:

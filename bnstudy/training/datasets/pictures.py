@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bnstudy.study.errors import InputError, first_line
+from bnstudy.study.errors import InputError, first_line, refusal_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,7 +63,7 @@ def _visible(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise InputError(f"{folder}: cannot be read: {refusal_of(error)}") from None
 
 
 @functools.cache

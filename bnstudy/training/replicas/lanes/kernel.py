@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bnstudy.study.errors import refusal_of
 from bnstudy.training.replicas.lanes import compiling, prebuilt
 from bnstudy.training.replicas.lanes.compiling import NoKernelError
 
@@ -108,7 +109,7 @@ def attempt() -> Kernel | str:
     except NoKernelError as error:
         return _carried() or str(error)
     except OSError as error:
-        return _carried() or f"no folder to build it in ({_refusal(error)})"
+        return _carried() or f"no folder to build it in ({refusal_of(error)})"
     if not all(hasattr(library, f"lanes_{_name(dtype)}") for dtype in TYPES):
         return f"what {compiler[0]} built is something else"
     flags = [argument for argument in compiler[1:] if argument.startswith("-")]
@@ -158,7 +159,7 @@ def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool, s
                 compiling.build(compiler, folder / name)
             library = ctypes.CDLL(str(folder / name))
         except OSError as error:
-            refusals[folder] = _refusal(error)
+            refusals[folder] = refusal_of(error)
             continue
         return library, True, _told(folder, refusals)
     with tempfile.TemporaryDirectory(prefix="bnstudy-", ignore_cleanup_errors=True) as alone:
@@ -167,10 +168,6 @@ def _library(compiler: tuple[str, ...], name: str) -> tuple[ctypes.CDLL, bool, s
             return ctypes.CDLL(str(Path(alone) / name)), False, _told(None, refusals)
         except OSError as error:
             raise NoKernelError(f"what {shlex.join(compiler)} built cannot be loaded: {error}") from None
-
-
-def _refusal(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def _told(kept: Path | None, refusals: dict[Path, str]) -> str:
