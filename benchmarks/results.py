@@ -95,13 +95,13 @@ def compiling(processor: str) -> str:
 
 def draw(found: dict[str, Rounds]) -> None:
     rows = [row for row in TABLES[0] if row.title in found]
-    first = found[rows[0].title]
-    names = sorted({n for row in rows for n in found[row.title]} - {BEST_LOOP, BEST_JAX},
-                   key=lambda name: statistics.median(first[name].values()))  # fmt: skip
+    names = {n for row in rows for n in found[row.title]} - {BEST_LOOP, BEST_JAX}
+    firsts = {n: next(found[row.title][n] for row in rows if found[row.title].get(n)) for n in names}
+    names = sorted(names, key=lambda name: statistics.median(firsts[name].values()))
     figure, axes = plt.subplots(1, len(rows), figsize=(11, 4), sharex=True, sharey=True, layout="constrained")
     for ax, row in zip(axes, rows, strict=True):
         for i, name in enumerate(names):
-            if name not in found[row.title]:
+            if not found[row.title].get(name):
                 continue
             values = list(found[row.title][name].values())
             colour = "#D55E00" if name.startswith(OURS) else "0.45"
